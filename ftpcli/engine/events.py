@@ -1,0 +1,87 @@
+"""What the engine says while it works: the one place where events are defined.
+
+The coordinator alone calls ``on_event``, so whoever listens needs no lock. Paths are relative to the run's root
+where there is one tree, and as the user named them otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ftpcli.model import Report, TlsFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An action was decided. ``action``: download, upload, mkdir, delete. ``why`` is for people."""
+
+    path: str
+    action: str
+    bytes: int | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    path: str
+    action: str
+    worker: int
+    bytes: int | None = None
+    resumed_from: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    path: str
+    error: str
+    message: str
+    tries: int
+    wait: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    path: str
+    action: str
+    worker: int
+    bytes: int = 0
+    seconds: float = 0.0
+    tries: int = 1
+    resumed_from: int = 0
+    verified: str = "none"
+    tls: TlsFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    path: str
+    error: str
+    message: str
+    reply: str | None
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    report: Report
+
+
+Event = Planned | Started | Retrying | Finished | Failed | Skipped | Deleted | Warned | Summary
+OnEvent = Callable[[Event], None]

@@ -1,0 +1,189 @@
+"""The error family. Each class says what to do about it (``retry``) and how the process ends (``exit_code``).
+
+Foreign exceptions (``OSError``, ``OpenSSL.SSL.Error``, paramiko's) are translated into these at the edge, in
+``net`` and in ``session/sftp.py``, and nowhere else. Messages are written for the person at the keyboard: what
+happened, to which file on which host, what can be done. The server's own words travel in ``reply``.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import ClassVar
+
+
+class Retry(Enum):
+    """What the one retry loop does with an error."""
+
+    SAME_SESSION = "same session"
+    FRESH_SESSION = "fresh session"
+    GIVE_UP = "give up on this task"
+    STOP_RUN = "stop the run"
+
+
+class FtpcliError(Exception):
+    """Base of everything this program raises on purpose."""
+
+    retry: ClassVar[Retry] = Retry.GIVE_UP
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, reply: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reply = reply
+
+    def __str__(self) -> str:
+        if self.reply:
+            return f"{self.message} (server: {self.reply})"
+        return self.message
+
+
+class UsageError(FtpcliError):
+    """The command line or the config asks for something that makes no sense."""
+
+    retry = Retry.STOP_RUN
+    exit_code = 2
+
+
+class ConnectFailed(FtpcliError):
+    """No connection: the name does not resolve, the port is closed, nobody answers."""
+
+    retry = Retry.FRESH_SESSION
+    exit_code = 3
+
+
+class HostUnknown(ConnectFailed):
+    """The host name does not resolve."""
+
+    retry = Retry.STOP_RUN
+
+
+class ConnectionLost(FtpcliError):
+    """An open connection went away: reset, end of file, 421."""
+
+    retry = Retry.FRESH_SESSION
+    exit_code = 3
+
+
+class TimedOut(ConnectionLost):
+    """Nothing moved for as long as the timeout allows."""
+
+
+class Busy(FtpcliError):
+    """The server admits no further connection now (421, or 530 beside sessions that did log in)."""
+
+    retry = Retry.FRESH_SESSION
+    exit_code = 3
+
+
+class DataConnectionFailed(FtpcliError):
+    """The data connection could not be opened, or broke, while the control connection may be fine."""
+
+    retry = Retry.FRESH_SESSION
+    exit_code = 3
+
+
+class PeerProtocolError(FtpcliError):
+    """The server sent what the protocol does not allow."""
+
+    retry = Retry.FRESH_SESSION
+    exit_code = 12
+
+
+class Unsupported(FtpcliError):
+    """The server answered that it cannot do what is needed."""
+
+    exit_code = 12
+
+
+class TlsFailed(FtpcliError):
+    """TLS could not be set up or broke."""
+
+    retry = Retry.STOP_RUN
+    exit_code = 4
+
+
+class CertificateRejected(TlsFailed):
+    """The server's certificate does not prove who it is."""
+
+
+class Truncated(TlsFailed):
+    """A TLS stream ended without close_notify: what came may not be all there is."""
+
+    retry = Retry.FRESH_SESSION
+
+
+class ResumptionRefused(TlsFailed):
+    """The data connection did not resume the control connection's TLS session, and the server insists on it."""
+
+    retry = Retry.FRESH_SESSION
+
+
+class HostKeyRejected(FtpcliError):
+    """The SSH host key is unknown, changed or revoked."""
+
+    retry = Retry.STOP_RUN
+    exit_code = 4
+
+
+class LoginRejected(FtpcliError):
+    """The server does not accept the user or the password."""
+
+    retry = Retry.STOP_RUN
+    exit_code = 5
+
+
+class Refused(FtpcliError):
+    """The server refused one operation; the session goes on."""
+
+    exit_code = 6
+
+
+class NotFound(Refused):
+    """The path is not there, or must not be seen (FTP says 550 to both)."""
+
+
+class Denied(Refused):
+    """The server does not allow it."""
+
+
+class NoSpace(Refused):
+    """The server has no room, or the quota is used up (452, 552)."""
+
+
+class TransientRefusal(Refused):
+    """The server refused for now (4yz): the same command may pass later."""
+
+    retry = Retry.SAME_SESSION
+
+
+class SourceChanged(FtpcliError):
+    """The source changed while it was being transferred."""
+
+    retry = Retry.SAME_SESSION
+
+
+class LocalFileError(FtpcliError):
+    """A local file cannot be read or written."""
+
+    exit_code = 7
+
+
+class VerifyMismatch(FtpcliError):
+    """What arrived is not what was sent."""
+
+    retry = Retry.FRESH_SESSION
+    exit_code = 8
+
+
+class GuardRefused(FtpcliError):
+    """A guard against deleting too much said no."""
+
+    retry = Retry.STOP_RUN
+    exit_code = 9
+
+
+class Stopped(FtpcliError):
+    """The user asked to stop. The exit code is 128 + the signal's number."""
+
+    retry = Retry.STOP_RUN
+    exit_code = 130

@@ -1,0 +1,233 @@
+"""The frozen values that every layer speaks. No behaviour beyond what follows from the fields themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+DEFAULT_PORTS = {"ftp": 21, "ftpes": 21, "ftps": 990, "sftp": 22}
+
+
+class Kind(Enum):
+    """What a directory entry is."""
+
+    FILE = "file"
+    DIR = "dir"
+    LINK = "link"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a directory, local or remote.
+
+    ``name`` is one path component; bytes that the encoding cannot read stand as surrogate escapes.
+    ``size`` is in bytes. ``mtime`` is in seconds since 1970 UTC and is the *start* of the interval the listing
+    leaves open: ``precision`` is that interval's length in seconds (1 for MLSD, 60 or 86400 for LIST).
+    ``mtime_is_utc`` is False where a LIST line shows the server's own zone, which it does not tell.
+    """
+
+    name: str
+    kind: Kind
+    size: int | None = None
+    mtime: float | None = None
+    precision: float = 1.0
+    mtime_is_utc: bool = True
+    mode: int | None = None
+    owner: str | None = None
+    group: str | None = None
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One directory as the server told it. ``problems`` names every line that could not be used."""
+
+    entries: tuple[Entry, ...]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """True when every line was understood: only then may something be deleted on its word."""
+        return not self.problems
+
+
+class Secret:
+    """A password that does not show itself in ``repr``, logs or tracebacks."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+
+class TlsMode(Enum):
+    """When TLS starts on the control connection (RFC 4217; implicit: port 990 by custom)."""
+
+    NONE = "none"
+    EXPLICIT = "explicit"
+    IMPLICIT = "implicit"
+
+
+@dataclass(frozen=True)
+class TlsSettings:
+    """``pins`` are ``sha256:HEX`` digests of the certificate or of its public key; they replace CA and host name."""
+
+    cafile: str | None = None
+    pins: tuple[str, ...] = ()
+    cert: str | None = None
+    key: str | None = None
+    minimum: str = "1.2"
+    maximum: str = "1.3"
+    insecure: bool = False
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """How data connections are made. ``mode``: auto, epsv, pasv, eprt, port; ``pasv_address``: auto, reply, peer."""
+
+    active: bool = False
+    mode: str = "auto"
+    active_ports: tuple[int, int] | None = None
+    active_address: str | None = None
+    pasv_address: str = "auto"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """All in seconds. ``idle``: to connect, and with no byte moved. ``keepalive`` 0 turns it off."""
+
+    idle: float = 60.0
+    final_reply: float = 60.0
+    keepalive: float = 30.0
+    keepalive_in_transfer: str = "auto"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Everything needed to log in to one server. ``family``: 4, 6, or None for whatever resolves."""
+
+    scheme: str
+    host: str
+    port: int
+    user: str = "anonymous"
+    password: Secret | None = None
+    tls: TlsMode = TlsMode.NONE
+    tls_settings: TlsSettings = TlsSettings()
+    data: DataSettings = DataSettings()
+    timing: Timing = Timing()
+    family: int | None = None
+    encoding: str = "utf-8"
+
+    @property
+    def place(self) -> str:
+        """``host:port`` for messages."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    def url(self, path: str) -> str:
+        """A URL-like name for ``path`` on this server, for people to read; never holds the password."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == DEFAULT_PORTS.get(self.scheme) else f":{self.port}"
+        return f"{self.scheme}://{host}{port}/{path}"
+
+
+@dataclass(frozen=True)
+class TlsFacts:
+    """What TLS settled on, on a control connection and the data connections opened under it so far."""
+
+    version: str
+    cipher: str
+    certificate_sha256: str
+    subject: str
+    data_connections: int = 0
+    data_resumed: int = 0
+    data_resumed_last: bool | None = None
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What the server says or has shown it can do (FEAT, RFC 2389)."""
+
+    greeting: str = ""
+    features: frozenset[str] = frozenset()
+    lists_facts: bool = False
+    size: bool = False
+    mdtm: bool = False
+    mfmt: bool = False
+    utf8: bool = False
+
+
+class Direction(Enum):
+    DOWNLOAD = "download"
+    UPLOAD = "upload"
+
+
+@dataclass(frozen=True)
+class Root:
+    """One source and its target, as named on the command line. Exactly one of the two is on the server.
+
+    ``kind`` is what the source must be: DIR for trees, FILE for single files, None for whatever it is (a tree
+    needs ``Rules.recursive``). ``target`` is the final name, not the folder it goes into.
+    """
+
+    source: str
+    target: str
+    kind: Kind | None = None
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a run may do.
+
+    ``compare``: "always" copies every file (get, put); "auto" copies what is missing or differs in size or time.
+    """
+
+    compare: str = "auto"
+    recursive: bool = True
+    delete: bool = False
+    dry_run: bool = False
+    in_place: bool = False
+    resume: bool = True
+    times: bool = True
+    make_parents: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of the engine."""
+
+    direction: Direction
+    endpoint: Endpoint
+    roots: tuple[Root, ...]
+    rules: Rules = Rules()
+    parallel: int = 4
+    max_connections: int | None = None
+    retries: int = 3
+    retry_wait: float = 1.0
+
+
+@dataclass
+class Report:
+    """What a run did. Filled by the coordinator alone."""
+
+    transferred: int = 0
+    skipped: int = 0
+    made_directories: int = 0
+    deleted: int = 0
+    failed: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    connections: int = 0
+    reconnects: int = 0
+    tls_data_connections: int = 0
+    tls_data_resumed: int = 0
+    tls: TlsFacts | None = None
+    exit_code: int = 0
+    failure_codes: set[int] = field(default_factory=set)
