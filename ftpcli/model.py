@@ -173,13 +173,16 @@ class Direction(Enum):
 class Root:
     """One source and its target, as named on the command line. Exactly one of the two is on the server.
 
-    ``kind`` is what the source must be: DIR for trees, FILE for single files, None for whatever it is (a tree
-    needs ``Rules.recursive``). ``target`` is the final name, not the folder it goes into.
+    ``glob``: patterns in ``source`` are expanded where it lives, and ``target`` is a folder. ``into``: True, the
+    source's own name is appended to ``target``; False, ``target`` is the final name; None, it is a folder if such a
+    folder is there (as in ``cp``). ``tree``: the source must be a directory, and is mirrored onto ``target``.
     """
 
     source: str
     target: str
-    kind: Kind | None = None
+    into: bool | None = False
+    glob: bool = False
+    tree: bool = False
 
 
 @dataclass(frozen=True)

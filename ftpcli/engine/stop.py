@@ -1,0 +1,43 @@
+"""The stop token: asked for once, seen by every worker, also by one that waits on a socket."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+
+class StopToken:
+    """``request`` asks every worker to stop in order; ``cut`` also shuts every socket down.
+
+    A worker that waits on sockets adds ``fileno()`` to the readable side of its poll; it turns readable at the first
+    request. Both methods may be called from a signal handler in the main thread.
+    """
+
+    def __init__(self) -> None:
+        self._read, self._write = socket.socketpair()
+        self._write.setblocking(False)
+        self.requested = False
+        self.exit_code = 0
+        self._cutters: list[Callable[[], None]] = []
+
+    def fileno(self) -> int:
+        return self._read.fileno()
+
+    def on_cut(self, cutter: Callable[[], None]) -> None:
+        self._cutters.append(cutter)
+
+    def request(self, exit_code: int) -> None:
+        """Ask for an orderly stop; the first request's exit code counts."""
+        if not self.requested:
+            self.requested = True
+            self.exit_code = exit_code
+            self._write.send(b"x")
+
+    def cut(self) -> None:
+        """Shut every live socket down, so that nothing waits any longer."""
+        for cutter in self._cutters:
+            cutter()
+
+    def close(self) -> None:
+        self._read.close()
+        self._write.close()
