@@ -64,6 +64,10 @@ class ConnectionLost(FtpcliError):
     exit_code = 3
 
 
+class ServiceClosing(ConnectionLost):
+    """421: the server says that it closes the control connection (RFC 959 §4.2.2)."""
+
+
 class TimedOut(ConnectionLost):
     """Nothing moved for as long as the timeout allows."""
 

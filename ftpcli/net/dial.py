@@ -1,0 +1,159 @@
+"""Connecting, listening, accepting."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from ftpcli.errors import ConnectFailed, ConnectionLost, HostUnknown
+from ftpcli.net.wait import StopSignal, ready
+
+_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6, None: socket.AF_UNSPEC}
+
+
+class PortClosed(ConnectFailed):
+    """Somebody is there and says that nothing listens on the port."""
+
+
+def connect(
+    host: str, port: int, *, timeout: float, family: int | None = None, stop: StopSignal | None = None
+) -> socket.socket:
+    """A connected socket that does not block; every address of ``host`` is tried in the resolver's order.
+
+    ``timeout`` is in seconds for each address. Raises HostUnknown, PortClosed, ConnectFailed, Stopped.
+    """
+    failure: ConnectFailed | None = None
+    for address_family, _, _, _, address in _resolve(host, port, family):
+        sock = socket.socket(address_family, socket.SOCK_STREAM)
+        try:
+            _connect_one(sock, address, timeout, stop)
+        except OSError as error:
+            sock.close()
+            kind = PortClosed if error.errno == errno.ECONNREFUSED else ConnectFailed
+            reason = (error.strerror or str(error)).lower()
+            failure = kind(f"cannot connect to {_shown(host)}:{port}: {reason}")
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    assert failure is not None
+    raise failure
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _resolve(host: str, port: int, family: int | None) -> Sequence[tuple[int, int, int, str, Any]]:
+    try:
+        return socket.getaddrinfo(host, port, _FAMILIES[family], socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        if error.errno == socket.EAI_AGAIN:
+            raise ConnectFailed(f"the name {host!r} cannot be resolved now: {error.strerror}") from error
+        raise HostUnknown(f"unknown host {host!r}: {error.strerror}") from error
+    except UnicodeError as error:  # a label that is empty or longer than 63 bytes
+        raise HostUnknown(f"unknown host {host!r}: this cannot be a host name") from error
+
+
+def _connect_one(sock: socket.socket, address: tuple[Any, ...], timeout: float, stop: StopSignal | None) -> None:
+    sock.setblocking(False)
+    code = sock.connect_ex(address)
+    if code == errno.EINPROGRESS:
+        if not ready((), (sock.fileno(),), timeout, stop):
+            raise TimeoutError(errno.ETIMEDOUT, f"no answer within {timeout:g} seconds")
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
+        raise OSError(code, os.strerror(code))
+
+
+def keep_alive(sock: socket.socket, idle: int) -> None:
+    """TCP keepalive probes after ``idle`` quiet seconds: they keep a NAT box's entry alive and no server minds them."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    option = getattr(socket, "TCP_KEEPIDLE", None) or getattr(socket, "TCP_KEEPALIVE", None)  # Linux, macOS
+    if option is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, option, idle)
+    if hasattr(socket, "TCP_KEEPINTVL"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, idle)
+
+
+def no_delay(sock: socket.socket) -> None:
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def address_of(sock: socket.socket) -> str:
+    """Our own address on this socket."""
+    return plain_address(sock.getsockname()[0])
+
+
+def peer_of(sock: socket.socket) -> str:
+    """The other side's address. Raises ConnectionLost when it is gone already."""
+    try:
+        return plain_address(sock.getpeername()[0])
+    except OSError as error:
+        raise ConnectionLost("the server closed the connection at once") from error
+
+
+def plain_address(address: str) -> str:
+    """``::ffff:192.0.2.1`` is IPv4 to everybody but the socket layer."""
+    return address[7:] if address.startswith("::ffff:") and "." in address else address
+
+
+def listen(address: str, ports: tuple[int, int] | None) -> socket.socket:
+    """A socket that listens on ``address``, on a free port of the range (ends included) or any free one.
+
+    Raises ConnectFailed when no port of the range is free.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    failure = "no port"
+    for port in range(ports[0], ports[1] + 1) if ports else (0,):
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((address, port))
+            sock.listen(1)
+        except OSError as error:
+            sock.close()
+            failure = error.strerror or str(error)
+        else:
+            return sock
+    raise ConnectFailed(f"cannot listen on {address} for an active data connection: {failure.lower()}")
+
+
+def accept(listener: socket.socket, expected: str) -> socket.socket | None:
+    """Accept if somebody is there and comes from ``expected``; anybody else is turned away (None)."""
+    try:
+        sock, address = listener.accept()
+    except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+        return None
+    if plain_address(address[0]) != expected:
+        sock.close()
+        return None
+    sock.setblocking(False)
+    return sock
+
+
+class Deadline:
+    """A moment after which waiting is over; every byte that moves may put it off."""
+
+    __slots__ = ("_seconds", "at")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.at = time.monotonic() + seconds
+
+    def renew(self) -> None:
+        self.at = time.monotonic() + self._seconds
+
+    @property
+    def left(self) -> float:
+        return self.at - time.monotonic()
+
+    @property
+    def passed(self) -> bool:
+        return self.left <= 0

@@ -1,0 +1,121 @@
+"""Whether the server is who it should be: CA store, host name, pinned digests."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import os
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from OpenSSL import SSL
+from service_identity import CertificateError, VerificationError
+from service_identity.pyopenssl import verify_hostname, verify_ip_address
+
+from ftpcli.errors import CertificateRejected, UsageError
+from ftpcli.model import TlsSettings
+
+# The commonest of X509_V_ERR_*; pyOpenSSL has no public way to OpenSSL's own sentences.
+_REASONS = {
+    2: "the issuer's certificate is not among the trusted ones",
+    9: "it is not valid yet (is the clock right?)",
+    10: "it has expired",
+    18: "it is self-signed",
+    19: "its chain ends in a self-signed certificate that is not trusted",
+    20: "its issuer is not among the trusted ones",
+    21: "its issuer is not among the trusted ones",
+    23: "it has been revoked",
+    26: "it is not meant for a server",
+    28: "it is rejected by the trust settings",
+    66: "its key is too weak",
+    67: "a CA key in its chain is too weak",
+    68: "a signature in its chain is too weak",
+}
+
+
+class Trust:
+    """The rules for one run. ``prepare`` a context, ``check`` a finished handshake."""
+
+    def __init__(self, settings: TlsSettings) -> None:
+        self._settings = settings
+        self._pins = {pin.partition(":")[2].replace(":", "").lower() for pin in settings.pins}
+
+    @property
+    def asks_chain(self) -> bool:
+        """False where a pin or ``--insecure`` takes the place of CA and host name."""
+        return not self._pins and not self._settings.insecure
+
+    def prepare(self, context: SSL.Context) -> None:
+        """Load what the chain is verified against. Raises UsageError for a CA file that cannot be read."""
+        if not self.asks_chain:
+            return
+        cafile = self._settings.cafile
+        if cafile is None:
+            context.set_default_verify_paths()
+            return
+        try:
+            if os.path.isdir(cafile):
+                context.load_verify_locations(None, cafile)
+            else:
+                with open(cafile, "rb"):  # OpenSSL's own words for a missing file help nobody
+                    pass
+                context.load_verify_locations(cafile)
+        except OSError as error:
+            raise UsageError(f"cannot read the CA file {cafile}: {(error.strerror or str(error)).lower()}") from error
+        except SSL.Error as error:
+            raise UsageError(f"{cafile} holds no CA certificate in PEM form") from error
+
+    def chain_rejected(self, host: str, code: int) -> CertificateRejected:
+        reason = _REASONS.get(code, f"OpenSSL verification error {code}")
+        return CertificateRejected(
+            f"the certificate of {host} is not trusted: {reason}; "
+            "--cafile names a CA of your own, --pin the one certificate to accept"
+        )
+
+    def check(self, connection: SSL.Connection, host: str) -> None:
+        """Judge a finished full handshake. Raises CertificateRejected."""
+        certificate = connection.get_peer_certificate()
+        if certificate is None:
+            raise CertificateRejected(f"{host} showed no certificate")
+        if self._pins:
+            found = certificate.to_cryptography()
+            der = found.public_bytes(Encoding.DER)
+            key = found.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+            digests = [hashlib.sha256(der).hexdigest(), hashlib.sha256(key).hexdigest()]
+            if self._pins.isdisjoint(digests):
+                raise CertificateRejected(
+                    f"the certificate of {host} is not the pinned one: it has sha256:{digests[0]}"
+                    f" (its public key sha256:{digests[1]})"
+                )
+            return
+        if not self.asks_chain:
+            return
+        try:
+            if _is_address(host):
+                verify_ip_address(connection, host)
+            else:
+                verify_hostname(connection, host)
+        except (VerificationError, CertificateError) as error:
+            names = _names(certificate.to_cryptography())
+            raise CertificateRejected(f"the certificate is not for {host}, but for {names}") from error
+        except ValueError as error:  # a host name that IDNA cannot encode
+            raise CertificateRejected(f"{host!r} cannot be compared with the certificate's names") from error
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _names(certificate: object) -> str:
+    from cryptography import x509
+
+    assert isinstance(certificate, x509.Certificate)
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        return "no host at all (it has no subjectAltName)"
+    found = [str(value) for kind in (x509.DNSName, x509.IPAddress) for value in names.get_values_for_type(kind)]
+    return ", ".join(ascii(name)[1:-1] for name in found[:5]) or "no host at all"

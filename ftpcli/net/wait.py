@@ -1,0 +1,55 @@
+"""Waiting for sockets: the one place where this program blocks on the network."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Iterable
+from typing import Protocol
+
+from ftpcli.errors import Stopped
+
+
+class StopSignal(Protocol):
+    """What a wait needs of the stop token: a descriptor that turns readable, and the fact itself."""
+
+    @property
+    def requested(self) -> bool: ...
+    @property
+    def exit_code(self) -> int: ...
+    def fileno(self) -> int: ...
+
+
+class Stoppable(Stopped):
+    """Raised by a wait that the stop signal ended."""
+
+    def __init__(self, signal: StopSignal) -> None:
+        super().__init__("stopped")
+        self.exit_code = signal.exit_code  # type: ignore[misc]
+
+
+def check(stop: StopSignal | None) -> None:
+    """Raise Stopped when a stop was asked for."""
+    if stop is not None and stop.requested:
+        raise Stoppable(stop)
+
+
+def ready(
+    readable: Iterable[int], writable: Iterable[int], timeout: float, stop: StopSignal | None = None
+) -> frozenset[int]:
+    """The descriptors that are ready, empty after ``timeout`` seconds.
+
+    A descriptor with an error or a hang-up counts as ready: the next operation on it tells which.
+    Raises Stopped when the stop signal fires first.
+    """
+    poll = select.poll()
+    for fd in readable:
+        poll.register(fd, select.POLLIN)
+    for fd in writable:
+        # A descriptor may be watched for both.
+        poll.register(fd, select.POLLOUT | (select.POLLIN if fd in readable else 0))
+    if stop is not None:
+        poll.register(stop.fileno(), select.POLLIN)
+    found = frozenset(fd for fd, _ in poll.poll(max(0, timeout) * 1000))
+    if stop is not None and stop.fileno() in found:
+        raise Stoppable(stop)
+    return found

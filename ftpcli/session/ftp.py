@@ -1,0 +1,233 @@
+"""A login on an FTP server: which commands, in which order, and what their answers mean."""
+
+from __future__ import annotations
+
+import contextlib
+import posixpath
+import re
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ftpcli.errors import FtpcliError, PeerProtocolError, Refused, Unsupported
+from ftpcli.model import Capabilities, Entry, Kind, Listing, TlsFacts
+from ftpcli.session.control import ControlConnection
+from ftpcli.session.protocol import HostMemory
+from ftpcli.session.refusals import refusal, unexpected
+from ftpcli.session.transfer import Line, Transfer
+from ftpcli.wire.answers import parse_size, parse_time, write_time
+from ftpcli.wire.command import Command
+from ftpcli.wire.listing import ListingParser, parse_facts_line
+
+if TYPE_CHECKING:
+    from ftpcli.net.tls import TlsIdentity
+
+_SHOWS_ITSELF = re.compile(rb"(?:^|[ \t])\.\r?\n")
+_NO_TIMES = "none"
+
+
+class FtpSession:
+    """See ``session.protocol.Session``. Made by ``session.login``, which leaves it logged in and set up."""
+
+    def __init__(
+        self,
+        control: ControlConnection,
+        line: Line,
+        identity: TlsIdentity | None,
+        memory: HostMemory,
+        capabilities: Capabilities,
+        home: str | None,
+        encoding: str,
+    ) -> None:
+        self.capabilities = capabilities
+        self._control = control
+        self._line = line
+        self._identity = identity
+        self._memory = memory
+        self._home = home
+        self._encoding = encoding
+        self._directory = home
+        self._transfer: Transfer | None = None
+
+    @property
+    def healthy(self) -> bool:
+        return self._control.healthy
+
+    def tls_facts(self) -> TlsFacts | None:
+        return self._identity.facts() if self._identity is not None else None
+
+    def _path(self, path: str) -> str:
+        """Absolute paths only: they mean the same after a reconnect, and whatever the current directory is."""
+        if path.startswith("/") or self._home is None:
+            return path
+        return posixpath.join(self._home, path) if path else self._home
+
+    # Listings
+
+    def list(self, path: str) -> Listing:
+        """One directory. Raises NotFound, Refused, and what a transfer raises."""
+        target = self._path(path)
+        if self.capabilities.lists_facts:
+            return self._read_listing("MLSD", target or None, facts=True)[0]
+        argument = self._enter(target)
+        if self._memory.list_all is not False:
+            listing, shows_itself = self._read_listing("LIST", "-a", facts=False) if argument is None else (None, False)
+            if listing is not None and shows_itself:
+                self._memory.list_all = True
+                return listing
+            # Where -a is taken for a file name the answer is an empty listing: never believe that one.
+            self._memory.list_all = False
+        return self._read_listing("LIST", argument, facts=False)[0]
+
+    def _enter(self, target: str) -> str | None:
+        """Change to a directory, so that LIST needs no argument: servers take arguments for options or patterns."""
+        if self._home is None:
+            return target or None
+        if self._directory != target:
+            reply = self._control.ask("CWD", target)
+            if not reply.completed:
+                raise refusal(reply, f"list {target}")
+            self._directory = target
+        return None
+
+    def _read_listing(self, verb: str, argument: str | None, *, facts: bool) -> tuple[Listing, bool]:
+        sink = _ListingSink(ListingParser(facts=facts, now=time.time(), encoding=self._encoding))
+        try:
+            with self._start(
+                verb, argument, 0, sending=False, doing=f"list {argument or self._directory or ''}"
+            ) as transfer:
+                transfer.pump_to(sink, lambda _: None)
+                transfer.finish()
+        except (Unsupported, Refused):
+            if argument != "-a":
+                raise
+            return Listing((), ()), False
+        return sink.parser.finish(), sink.shows_itself
+
+    def stat(self, path: str) -> Entry:
+        """One path. Raises NotFound where it is not there, or the server does not tell."""
+        target = self._path(path)
+        name = posixpath.basename(target.rstrip("/"))
+        if "MLST" in self.capabilities.features:
+            reply = self._control.ask("MLST", target or None)
+            if not reply.completed:
+                raise refusal(reply, f"look at {target or '.'}")
+            return self._facts_of(reply.lines, name)
+        return self._probe(target, name)
+
+    def _facts_of(self, lines: tuple[str, ...], name: str) -> Entry:
+        for line in lines[1:-1]:
+            entry, _ = parse_facts_line(line.encode(self._encoding, "surrogateescape"), self._encoding, keep_path=True)
+            if entry is not None:
+                return replace(entry, name=name)
+        raise PeerProtocolError("the server's answer to MLST cannot be read", reply=" / ".join(lines))
+
+    def _probe(self, target: str, name: str) -> Entry:
+        """Without MLST: what has a SIZE is a file, what can be entered is a directory (vsftpd)."""
+        reply = self._control.ask("SIZE", target)
+        if reply.completed:
+            return Entry(name, Kind.FILE, size=parse_size(reply), mtime=self._mdtm(target))
+        directory = self._control.ask("CWD", target or "/")
+        if not directory.completed:
+            raise refusal(reply if reply.code == 550 else directory, f"look at {target}")
+        self._directory = target
+        return Entry(name, Kind.DIR)
+
+    def _mdtm(self, target: str) -> float | None:
+        if not self.capabilities.mdtm:
+            return None
+        reply = self._control.ask("MDTM", target)
+        return parse_time(reply.lines[-1]) if reply.code == 213 else None
+
+    # Transfers
+
+    def open_read(self, path: str, offset: int) -> Transfer:
+        return self._start("RETR", self._path(path), offset, sending=False, doing=f"download {path}")
+
+    def open_write(self, path: str, offset: int) -> Transfer:
+        return self._start("STOR", self._path(path), offset, sending=True, doing=f"upload {path}")
+
+    def _start(self, verb: str, argument: str | None, offset: int, *, sending: bool, doing: str) -> Transfer:
+        self._transfer = Transfer(self._line, Command(verb, argument), offset, sending=sending, doing=doing)
+        return self._transfer
+
+    # Small verbs
+
+    def _do(self, verb: str, path: str, doing: str) -> None:
+        reply = self._control.ask(verb, self._path(path))
+        if not reply.completed:
+            raise unexpected(reply, f"{doing} {path}")
+
+    def mkdir(self, path: str) -> None:
+        self._do("MKD", path, "make directory")
+
+    def remove(self, path: str) -> None:
+        self._do("DELE", path, "delete")
+
+    def rmdir(self, path: str) -> None:
+        self._do("RMD", path, "remove directory")
+
+    def rename(self, path: str, target: str) -> None:
+        """Give ``path`` the name ``target``; most servers replace what has that name."""
+        doing = f"rename {path} to {target}"
+        reply = self._control.ask("RNFR", self._path(path))
+        if not reply.intermediate:
+            raise unexpected(reply, doing)
+        reply = self._control.ask("RNTO", self._path(target))
+        if not reply.completed:
+            raise unexpected(reply, doing)
+
+    def set_mtime(self, path: str, seconds: float) -> bool:
+        """Try MFMT, then MDTM with two arguments (vsftpd), then SITE UTIME; remember which one works."""
+        for command in self._time_commands():
+            verb, _, site = command.partition(" ")
+            stamp = f"{site} {write_time(seconds)}".strip()
+            reply = self._control.ask(verb, f"{stamp} {self._path(path)}")
+            if reply.completed:
+                self._memory.time_command = command
+                return True
+        self._memory.time_command = self._memory.time_command or _NO_TIMES
+        return False
+
+    def _time_commands(self) -> tuple[str, ...]:
+        known = self._memory.time_command
+        if known is not None:
+            return () if known == _NO_TIMES else (known,)
+        return ("MFMT", "MDTM", "SITE UTIME") if self.capabilities.mfmt else ("MDTM", "SITE UTIME")
+
+    # Life and end
+
+    def ping(self) -> None:
+        """NOOP. A 500 is an answer too."""
+        self._control.ask("NOOP")
+
+    def idle_seconds(self) -> float:
+        """Since the last command. Infinite when something unasked came: the server's farewell, most likely."""
+        if self._control.outstanding == 0 and self._control.pending():
+            return float("inf")
+        return time.monotonic() - self._control.last_used
+
+    def close(self) -> None:
+        if self._control.healthy:
+            with contextlib.suppress(FtpcliError):
+                self._control.ask("QUIT", timeout=2.0)
+        self._control.close()
+
+    def cut(self) -> None:
+        if self._transfer is not None:
+            self._transfer.cut()
+        self._control.stream.cut()
+
+
+class _ListingSink:
+    """Takes a listing's bytes, and notices whether ``.`` is among the names: only then was ``-a`` understood."""
+
+    def __init__(self, parser: ListingParser) -> None:
+        self.parser = parser
+        self.shows_itself = False
+
+    def write(self, data: memoryview, /) -> int:
+        if not self.shows_itself:
+            self.shows_itself = _SHOWS_ITSELF.search(data) is not None
+        self.parser.feed(data)
+        return len(data)

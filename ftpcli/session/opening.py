@@ -1,0 +1,18 @@
+"""From an endpoint to a fresh session: the only switch on the scheme."""
+
+from __future__ import annotations
+
+from ftpcli.errors import UsageError
+from ftpcli.model import Endpoint
+from ftpcli.net.wait import StopSignal
+from ftpcli.session.login import open_ftp
+from ftpcli.session.protocol import HostMemory, Notify, Session
+
+FTP_SCHEMES = ("ftp", "ftpes", "ftps")
+
+
+def open_session(endpoint: Endpoint, memory: HostMemory, notify: Notify, stop: StopSignal | None) -> Session:
+    """A session that is logged in and ready. Raises FtpcliError; nothing stays open then."""
+    if endpoint.scheme in FTP_SCHEMES:
+        return open_ftp(endpoint, memory, notify, stop)
+    raise UsageError(f"the scheme {endpoint.scheme}:// is not one of {', '.join(FTP_SCHEMES)}")

@@ -1,0 +1,110 @@
+"""What the engine needs of a session, whatever the protocol underneath."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol
+
+from ftpcli.model import Capabilities, Entry, Listing, TlsFacts
+from ftpcli.net.pump import Reader, Writer
+from ftpcli.net.wait import StopSignal
+
+OnMoved = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a finished transfer knows of itself. ``confirmed`` is False where the other side never said "I am done"
+    on the data connection: then only a look at the result decides."""
+
+    bytes: int
+    confirmed: bool
+
+
+class Source(Protocol):
+    """One file being read from the server. Leaving the context normally closes in order and checks the final reply;
+    leaving it by an exception aborts and marks the session unhealthy."""
+
+    def pump_to(self, file: Writer, on_moved: OnMoved) -> None: ...
+    def finish(self) -> Moved:
+        """Close in order, wait for the final reply. Raises FtpcliError unless all is well."""
+        ...
+
+    def __enter__(self) -> Source: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Sink(Protocol):
+    """One file being written to the server; contract as for Source."""
+
+    def pump_from(self, file: Reader, on_moved: OnMoved) -> None: ...
+    def finish(self) -> Moved: ...
+    def __enter__(self) -> Sink: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Session(Protocol):
+    """A login. Paths are relative to the login directory, or absolute with a leading slash.
+
+    Every method raises FtpcliError. After ConnectionLost, PeerProtocolError, a timeout or an abort ``healthy`` is
+    False and the session is only good for ``close``.
+    """
+
+    capabilities: Capabilities
+
+    @property
+    def healthy(self) -> bool: ...
+    def tls_facts(self) -> TlsFacts | None: ...
+    def list(self, path: str) -> Listing: ...
+    def stat(self, path: str) -> Entry:
+        """Raises NotFound."""
+        ...
+
+    def open_read(self, path: str, offset: int) -> Source: ...
+    def open_write(self, path: str, offset: int) -> Sink: ...
+    def mkdir(self, path: str) -> None: ...
+    def remove(self, path: str) -> None: ...
+    def rmdir(self, path: str) -> None: ...
+    def rename(self, path: str, target: str) -> None: ...
+    def set_mtime(self, path: str, seconds: float) -> bool:
+        """False where the server has no way to set times."""
+        ...
+
+    def ping(self) -> None:
+        """Ask for a sign of life. Raises ConnectionLost."""
+        ...
+
+    def idle_seconds(self) -> float:
+        """How long nothing was asked of the server."""
+        ...
+
+    def close(self) -> None:
+        """Say goodbye if possible, close in any case. Never raises."""
+        ...
+
+    def cut(self) -> None:
+        """End every wait of this session at once; may be called from another thread."""
+        ...
+
+
+@dataclass
+class HostMemory:
+    """What sessions of one run have learnt about one server, so that each lesson is paid for once.
+
+    Shared by all workers: every field goes from unknown to one value, and learning it twice does no harm.
+    """
+
+    logged_in: bool = False
+    data_mode: str | None = None
+    list_all: bool | None = None
+    time_command: str | None = None
+
+
+Notify = Callable[[str], None]
+Opener = Callable[[StopSignal | None], Session]

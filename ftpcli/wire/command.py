@@ -1,0 +1,42 @@
+"""Commands as values, with one printer for the wire and one for people (RFC 959 §5.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ftpcli.errors import UsageError
+
+_FORBIDDEN = ("\r", "\n", "\0")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command line. ``secret`` hides the argument from everything but the wire."""
+
+    verb: str
+    argument: str | None = None
+    secret: bool = False
+
+    def encode(self, encoding: str = "utf-8") -> bytes:
+        """The bytes to send.
+
+        Raises UsageError where the argument holds CR, LF or NUL, which would start another command on the server,
+        or a character that the encoding does not have.
+        """
+        if self.argument is None:
+            return self.verb.encode("ascii") + b"\r\n"
+        if any(char in self.argument for char in _FORBIDDEN):
+            raise UsageError(f"the name {self._shown()} holds a line break or NUL, which FTP cannot carry")
+        try:
+            argument = self.argument.encode(encoding, "surrogateescape")
+        except UnicodeEncodeError as error:
+            raise UsageError(f"the name {self._shown()} cannot be written in {encoding}") from error
+        return self.verb.encode("ascii") + b" " + argument + b"\r\n"
+
+    def _shown(self) -> str:
+        return "***" if self.secret else ascii(self.argument)
+
+    def __str__(self) -> str:
+        if self.argument is None:
+            return self.verb
+        return f"{self.verb} {'***' if self.secret else self.argument}"
