@@ -24,7 +24,7 @@ class FtpcliError(Exception):
     """Base of everything this program raises on purpose."""
 
     retry: ClassVar[Retry] = Retry.GIVE_UP
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
 
     def __init__(self, message: str, *, reply: str | None = None) -> None:
         super().__init__(message)
@@ -55,6 +55,10 @@ class HostUnknown(ConnectFailed):
     """The host name does not resolve."""
 
     retry = Retry.STOP_RUN
+
+
+class PortClosed(ConnectFailed):
+    """Somebody is there and says that nothing listens on the port."""
 
 
 class ConnectionLost(FtpcliError):
@@ -136,6 +140,13 @@ class LoginRejected(FtpcliError):
     exit_code = 5
 
 
+class Incomplete(FtpcliError):
+    """Fewer or more bytes came than the source has, although the server called the transfer complete."""
+
+    retry = Retry.FRESH_SESSION
+    exit_code = 12
+
+
 class Refused(FtpcliError):
     """The server refused one operation; the session goes on."""
 
@@ -187,7 +198,11 @@ class GuardRefused(FtpcliError):
 
 
 class Stopped(FtpcliError):
-    """The user asked to stop. The exit code is 128 + the signal's number."""
+    """The user asked to stop; by a signal the exit code is 128 + its number."""
 
     retry = Retry.STOP_RUN
     exit_code = 130
+
+    def __init__(self, exit_code: int = 130) -> None:
+        super().__init__("stopped")
+        self.exit_code = exit_code

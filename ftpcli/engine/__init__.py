@@ -1,0 +1,6 @@
+"""What to do and in which order. Knows no protocol and draws nothing.
+
+``run`` is the coordinator: it lists, asks ``plan`` what to do, and hands tasks to the ``crew``; its workers each hold
+one ``slot`` with at most one live session. ``transfer`` moves one file, ``retry`` is the only retry loop, ``solo``
+does without a crew what needs one session only. Events are defined in ``events``.
+"""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Callable
+
+from ftpcli.errors import Stopped
 
 
 class StopToken:
@@ -32,6 +35,18 @@ class StopToken:
             self.requested = True
             self.exit_code = exit_code
             self._write.send(b"x")
+
+    def check(self) -> None:
+        """Raise Stopped when a stop was asked for."""
+        if self.requested:
+            raise Stopped(self.exit_code)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but no longer than until a stop is asked for; raises Stopped then."""
+        poll = select.poll()
+        poll.register(self._read, select.POLLIN)
+        poll.poll(seconds * 1000)
+        self.check()
 
     def cut(self) -> None:
         """Shut every live socket down, so that nothing waits any longer."""

@@ -9,14 +9,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from ftpcli.errors import ConnectFailed, ConnectionLost, HostUnknown
+from ftpcli.errors import ConnectFailed, ConnectionLost, HostUnknown, PortClosed
 from ftpcli.net.wait import StopSignal, ready
 
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6, None: socket.AF_UNSPEC}
-
-
-class PortClosed(ConnectFailed):
-    """Somebody is there and says that nothing listens on the port."""
 
 
 def connect(

@@ -19,18 +19,10 @@ class StopSignal(Protocol):
     def fileno(self) -> int: ...
 
 
-class Stoppable(Stopped):
-    """Raised by a wait that the stop signal ended."""
-
-    def __init__(self, signal: StopSignal) -> None:
-        super().__init__("stopped")
-        self.exit_code = signal.exit_code  # type: ignore[misc]
-
-
 def check(stop: StopSignal | None) -> None:
     """Raise Stopped when a stop was asked for."""
     if stop is not None and stop.requested:
-        raise Stoppable(stop)
+        raise Stopped(stop.exit_code)
 
 
 def ready(
@@ -51,5 +43,5 @@ def ready(
         poll.register(stop.fileno(), select.POLLIN)
     found = frozenset(fd for fd, _ in poll.poll(max(0, timeout) * 1000))
     if stop is not None and stop.fileno() in found:
-        raise Stoppable(stop)
+        raise Stopped(stop.exit_code)
     return found

@@ -1,0 +1,208 @@
+"""N workers, each a thread with one slot. Tasks go in by one queue, results and events come out by another.
+
+The first worker goes alone until its session is open: a wrong password is tried once and not N times. Others join
+while tasks wait. When the server admits no more, the newcomer hands its task back and leaves; those that are in do
+the work.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol
+
+from ftpcli.engine import retry
+from ftpcli.engine.events import Event, Warned
+from ftpcli.engine.meter import Meter
+from ftpcli.engine.slot import NotAdmitted, Slot
+from ftpcli.engine.stop import StopToken
+from ftpcli.engine.tasks import Bench
+from ftpcli.session.protocol import Session
+
+
+class Task(Protocol):
+    def run(self, bench: Bench) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A task that did not work out. ``error`` may be a defect of ours, which the coordinator raises again."""
+
+    task: Any
+    error: BaseException
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event on its way to the coordinator, who alone passes events on."""
+
+    event: Event
+
+
+class Crew:
+    """See the module. All methods are for the coordinator's thread, but for ``cut``."""
+
+    def __init__(
+        self,
+        limit: int,
+        opener: Callable[[], Session],
+        policy: retry.Policy,
+        meter: Meter,
+        stop: StopToken,
+        keepalive: float,
+        place: str,
+    ) -> None:
+        self._limit = limit
+        self._opener = opener
+        self._policy = policy
+        self._meter = meter
+        self._stop = stop
+        self._keepalive = keepalive or None
+        self._place = place
+        self._tasks: SimpleQueue[Task | None] = SimpleQueue()
+        self._results: SimpleQueue[Any] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._slots: list[Slot] = []
+        self._idle = 0
+        self._working = 0
+        self._opening = 0
+        self._refusal: NotAdmitted | None = None
+        self.in_flight = 0
+        stop.on_cut(self.cut)
+
+    @property
+    def size(self) -> int:
+        """Workers that may hold a session now."""
+        return max(1, self._limit)
+
+    def submit(self, task: Task) -> None:
+        self.in_flight += 1
+        self._tasks.put(task)
+        self._grow()
+
+    def next_result(self) -> Any:
+        """The next result of a task, a Failure, or a Told event; waits for it."""
+        result = self._results.get()
+        if not isinstance(result, Told):
+            self.in_flight -= 1
+        self._grow()
+        return result
+
+    def _grow(self) -> None:
+        with self._lock:
+            proven = any(slot.opened for slot in self._slots)
+            wanted = self._tasks.qsize() - self._idle
+            room = self._limit - self._working
+            if self._stop.requested or wanted <= 0 or room <= 0 or (self._working and not proven):
+                return
+            number = len(self._slots)
+            slot = Slot(self._open, self._others_live)
+            self._slots.append(slot)
+            self._working += 1
+            thread = threading.Thread(target=self._work, args=(number, slot), name=f"worker-{number + 1}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _open(self) -> Session:
+        with self._lock:
+            self._opening += 1
+        try:
+            return self._opener()
+        finally:
+            with self._lock:
+                self._opening -= 1
+
+    def _others_live(self) -> bool:
+        return any(slot.live for slot in self._slots)
+
+    def _work(self, number: int, slot: Slot) -> None:
+        bench = Bench(number, slot, self._meter.lanes[number], self._policy, self._stop, self._tell)
+        try:
+            while (task := self._take(slot)) is not None:
+                try:
+                    result = task.run(bench)
+                except NotAdmitted as error:
+                    self._leave(task, error)
+                    return
+                except BaseException as error:
+                    result = Failure(task, error)
+                self._settle()
+                self._results.put(result)
+        finally:
+            slot.retire()
+            with self._lock:
+                self._working -= 1
+
+    def _take(self, slot: Slot) -> Task | None:
+        """The next task; None to go home. An idle session is kept alive meanwhile."""
+        with self._lock:
+            self._idle += 1
+        try:
+            while True:
+                try:
+                    return self._tasks.get(timeout=self._keepalive)
+                except Empty:
+                    slot.keep_alive()
+        finally:
+            with self._lock:
+                self._idle -= 1
+
+    def _leave(self, task: Task, error: NotAdmitted) -> None:
+        with self._lock:
+            self._limit = max(1, min(self._limit, self._working - 1))
+            self._refusal = self._refusal or error
+        self._tasks.put(task)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Tell how many connections the server admits, once, when nobody is at its door any more."""
+        with self._lock:
+            if self._refusal is None or self._opening or self._refusal is _TOLD:
+                return
+            error, self._refusal = self._refusal, _TOLD
+            count = sum(slot.live for slot in self._slots)
+        connections = "1 connection" if count == 1 else f"{count} connections"
+        self._tell(Warned(f"{self._place} admits {connections} and no more; going on with that ({error.reply})"))
+
+    def _tell(self, event: Event) -> None:
+        self._results.put(Told(event))
+
+    def warn(self, message: str) -> None:
+        """For sessions: something the user should know. May be called from any worker."""
+        self._tell(Warned(message))
+
+    def cut(self) -> None:
+        for slot in list(self._slots):
+            slot.cut()
+
+    def dismiss(self) -> None:
+        """Send everybody home and wait for it."""
+        for _ in self._threads:
+            self._tasks.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def leftover_events(self) -> list[Event]:
+        """Events that came in after the last result."""
+        events: list[Event] = []
+        while True:
+            try:
+                result = self._results.get_nowait()
+            except Empty:
+                return events
+            if isinstance(result, Told):
+                events.append(result.event)
+
+    def connections(self) -> tuple[int, int]:
+        """Sessions opened, and how many of them replaced a lost one."""
+        opened = sum(slot.opened for slot in self._slots)
+        return opened, opened - sum(1 for slot in self._slots if slot.opened)
+
+    def slots(self) -> list[Slot]:
+        return self._slots
+
+
+_TOLD = NotAdmitted("told")

@@ -1,0 +1,91 @@
+"""Pairs two listings and decides. Pure: no files, no network, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from ftpcli.local import is_part
+from ftpcli.model import Entry, Kind, Listing, Rules
+
+
+class What(Enum):
+    COPY = "copy"
+    DESCEND = "descend"
+    SKIP = "skip"
+    DELETE = "delete"
+    CONFLICT = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to be done about one name, and why, for people. ``target`` is what is there already."""
+
+    what: What
+    name: str
+    source: Entry | None
+    target: Entry | None
+    why: str = ""
+
+
+def pair(source: Listing, target: Listing) -> Iterator[tuple[Entry | None, Entry | None]]:
+    """Entries of the same name, side by side; part files are nobody's business here."""
+    there = {entry.name: entry for entry in target.entries if not is_part(entry.name)}
+    seen: set[str] = set()
+    for entry in source.entries:
+        # Some servers list a name twice while it is being replaced.
+        if not is_part(entry.name) and entry.name not in seen:
+            seen.add(entry.name)
+            yield entry, there.pop(entry.name, None)
+    for entry in there.values():
+        yield None, entry
+
+
+def decide(source: Entry | None, target: Entry | None, rules: Rules) -> Decision:
+    """What to do about one pair; at least one of the two is there."""
+    if source is None:
+        assert target is not None
+        what = What.DELETE if rules.delete else What.SKIP
+        return Decision(what, target.name, None, target, "not in the source")
+    if source.kind is Kind.LINK:
+        return Decision(What.SKIP, source.name, source, target, "symbolic link")
+    if source.kind is Kind.OTHER:
+        return Decision(What.SKIP, source.name, source, target, "neither a file nor a directory")
+    if target is not None and target.kind is not source.kind:
+        why = f"{_kind(source)} in the source, but {_kind(target)} is in its place; remove that first"
+        return Decision(What.CONFLICT, source.name, source, target, why)
+    if source.kind is Kind.DIR:
+        return Decision(What.DESCEND, source.name, source, target)
+    why = difference(source, target, rules.compare)
+    return Decision(What.COPY if why else What.SKIP, source.name, source, target, why or "up to date")
+
+
+def _kind(entry: Entry) -> str:
+    return {
+        Kind.FILE: "a file",
+        Kind.DIR: "a directory",
+        Kind.LINK: "a symbolic link",
+        Kind.OTHER: "something that is neither file nor directory",
+    }[entry.kind]
+
+
+def difference(source: Entry, target: Entry | None, compare: str) -> str:
+    """Why a file must be copied; empty where it need not."""
+    if target is None:
+        return "missing"
+    if compare == "always":
+        return "asked for"
+    if compare in ("auto", "size") and source.size != target.size and None not in (source.size, target.size):
+        return f"size differs: {source.size} here, {target.size} there"
+    if compare in ("auto", "time") and not same_time(source, target):
+        return "time differs"
+    return ""
+
+
+def same_time(one: Entry, other: Entry) -> bool:
+    """True unless the two are certainly different: each ``mtime`` begins an interval of its ``precision``."""
+    if one.mtime is None or other.mtime is None:
+        return True
+    # Servers cut fractions off, file systems keep them: a second is the finest that means anything.
+    return one.mtime < other.mtime + max(other.precision, 1.0) and other.mtime < one.mtime + max(one.precision, 1.0)

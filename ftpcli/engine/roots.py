@@ -1,0 +1,159 @@
+"""What the command line named → what there is to do: patterns expanded, files told from directories."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import posixpath
+from dataclasses import dataclass, replace
+
+from ftpcli import local
+from ftpcli.engine.tasks import Bench, make_directories
+from ftpcli.errors import LocalFileError, NotFound, Refused
+from ftpcli.model import Direction, Entry, Kind, Root, Rules
+from ftpcli.session.protocol import Session
+
+_MAGIC = frozenset("*?[")
+
+
+@dataclass(frozen=True)
+class Found:
+    """One source that exists, and the final name of its target. ``target_exists`` is None where nobody knows."""
+
+    source: str
+    target: str
+    entry: Entry
+    target_exists: bool | None = None
+
+
+@dataclass(frozen=True)
+class Resolve:
+    """Look one root up."""
+
+    root: Root
+    direction: Direction
+    rules: Rules
+
+    @property
+    def shown(self) -> str:
+        return self.root.source or "."
+
+    def run(self, bench: Bench) -> Resolved:
+        if self.direction is Direction.DOWNLOAD:
+            found = bench.insist(self.shown, lambda session: self._remote_sources(session))
+            return Resolved(self, tuple(self._onto_local(item) for item in found))
+        entry = self._local_source()
+        return Resolved(self, (bench.insist(self.shown, lambda session: self._onto_remote(session, entry)),))
+
+    def _remote_sources(self, session: Session) -> list[Found]:
+        root = self.root
+        if root.glob:
+            matches = expand(session, root.source)
+            if not matches:
+                raise NotFound(f"nothing matches {root.source}")
+            return [Found(path, root.target, entry) for path, entry in matches]
+        if root.tree:
+            return [Found(root.source, root.target, Entry(posixpath.basename(root.source), Kind.DIR))]
+        entry = session.stat(root.source)
+        if entry.kind is Kind.LINK:
+            # A link that was named is followed, as by every other tool; what it leads to is for RETR to find out.
+            entry = replace(entry, kind=Kind.FILE, size=None)
+        return [Found(root.source, root.target, entry)]
+
+    def _onto_local(self, found: Found) -> Found:
+        into = self.root.into
+        if into is None:
+            into = local.is_directory(self.root.target)
+        if self.root.glob or into:
+            name = posixpath.basename(found.source.rstrip("/")) or "download"
+            return replace(found, target=os.path.join(self.root.target, name))
+        return found
+
+    def _local_source(self) -> Entry:
+        path = self.root.source
+        entry = local.look(path)
+        if entry is not None and entry.kind is Kind.LINK:
+            entry = local.look(os.path.realpath(path))  # a link that was named is followed
+        if entry is None:
+            raise LocalFileError(f"cannot read {path}: no such file or directory")
+        if self.root.tree and entry.kind is not Kind.DIR:
+            raise LocalFileError(f"{path} is not a directory")
+        return entry
+
+    def _onto_remote(self, session: Session, entry: Entry) -> Found:
+        root = self.root
+        into = root.into
+        if into is None:
+            into = _is_remote_directory(session, root.target)
+        target = root.target
+        if into:
+            name = os.path.basename(os.path.abspath(root.source))
+            target = posixpath.join(root.target, name) if root.target else name
+        folder = posixpath.dirname(target)
+        if self.rules.make_parents and folder and not self.rules.dry_run:
+            make_directories(session, folder)
+        return Found(root.source, target, entry)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    task: Resolve
+    found: tuple[Found, ...]
+
+
+def _is_remote_directory(session: Session, path: str) -> bool:
+    if not path.strip("/"):
+        return True
+    try:
+        return session.stat(path).kind is Kind.DIR
+    except Refused:
+        return False
+
+
+def has_magic(path: str) -> bool:
+    return not _MAGIC.isdisjoint(path)
+
+
+def expand(session: Session, pattern: str) -> list[tuple[str, Entry]]:
+    """Every path that matches, sorted. A pattern's part never matches a slash, nor a leading dot it does not name."""
+    absolute = pattern.startswith("/")
+    parts = [part for part in pattern.split("/") if part]
+    found: list[tuple[str, Entry]] = [("/" if absolute else "", Entry("", Kind.DIR))]
+    for position, part in enumerate(parts):
+        last = position == len(parts) - 1
+        if not has_magic(part):
+            found = [(_join(base, part), Entry(part, Kind.DIR)) for base, _ in found]
+            if last:
+                found = _existing(session, found)
+        else:
+            found = [match for base, _ in found for match in _matches(session, base, part, last=last)]
+    return sorted(found, key=lambda match: match[0])
+
+
+def _join(base: str, name: str) -> str:
+    return posixpath.join(base, name) if base else name
+
+
+def _existing(session: Session, candidates: list[tuple[str, Entry]]) -> list[tuple[str, Entry]]:
+    there = []
+    for path, _ in candidates:
+        try:
+            there.append((path, session.stat(path)))
+        except NotFound:
+            continue
+    return there
+
+
+def _matches(session: Session, base: str, part: str, *, last: bool) -> list[tuple[str, Entry]]:
+    try:
+        listing = session.list(base)
+    except NotFound:
+        return []
+    return [
+        (_join(base, entry.name), entry)
+        for entry in listing.entries
+        if fnmatch.fnmatchcase(entry.name, part)
+        and (part.startswith(".") or not entry.name.startswith("."))
+        and (last or entry.kind in (Kind.DIR, Kind.LINK))
+        and not local.is_part(entry.name)
+    ]

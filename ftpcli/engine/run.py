@@ -1,0 +1,313 @@
+"""The coordinator: Job → Report. It alone decides; workers do, and tell it what came of it.
+
+Directories are listed depth first and only while few files wait, so what is in memory is a handful of listings
+whatever the tree's size. Deletes come last, and only after a run in which every listing was whole and nothing failed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import posixpath
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from ftpcli.engine import retry
+from ftpcli.engine.crew import Crew, Failure, Told
+from ftpcli.engine.events import (
+    Deleted,
+    Event,
+    Failed,
+    Finished,
+    OnEvent,
+    Planned,
+    Retrying,
+    Skipped,
+    Summary,
+    Warned,
+)
+from ftpcli.engine.meter import Meter
+from ftpcli.engine.plan import Decision, What, decide, pair
+from ftpcli.engine.roots import Found, Resolve, Resolved
+from ftpcli.engine.spool import Spool
+from ftpcli.engine.stop import StopToken
+from ftpcli.engine.tasks import Copied, CopyFile, Listed, ListPair, Pair, Remove, Removed
+from ftpcli.errors import FtpcliError, LocalFileError, Refused, Retry
+from ftpcli.model import Direction, Entry, Job, Kind, Report
+from ftpcli.session.opening import open_session
+from ftpcli.session.protocol import HostMemory, Session
+
+log = logging.getLogger("ftpcli.run")
+
+# How many tasks a worker may have waiting, so that it never idles while the coordinator is busy.
+_AHEAD = 2
+
+
+def run(job: Job, on_event: OnEvent, stop: StopToken, meter: Meter) -> Report:
+    """Carry the job out. Failures of single files are in the report, whose exit code is the run's."""
+    return _Coordinator(job, on_event, stop, meter).run()
+
+
+class _Coordinator:
+    def __init__(self, job: Job, on_event: OnEvent, stop: StopToken, meter: Meter) -> None:
+        self._job = job
+        self._rules = job.rules
+        self._remote_target = job.direction is Direction.UPLOAD
+        self._on_event = on_event
+        self._stop = stop
+        self._meter = meter
+        self._report = Report()
+        memory = HostMemory()
+
+        def opener() -> Session:
+            return open_session(job.endpoint, memory, self._crew.warn, stop)
+
+        workers = min(len(meter.lanes), job.max_connections or job.parallel, job.parallel)
+        self._crew = Crew(
+            workers,
+            opener,
+            retry.Policy(job.retries, job.retry_wait),
+            meter,
+            stop,
+            job.endpoint.timing.keepalive,
+            job.endpoint.place,
+        )
+        self._pairs: list[Pair] = []
+        self._copies: deque[Iterator[CopyFile]] = deque()
+        self._deletes = Spool()
+        self._in_doubt = ""
+        self._fatal: FtpcliError | None = None
+
+    def run(self) -> Report:
+        began = time.monotonic()
+        try:
+            for root in self._job.roots:
+                self._crew.submit(Resolve(root, self._job.direction, self._rules))
+            self._loop()
+            self._meter.listing = False
+            self._delete()
+        finally:
+            self._crew.dismiss()
+            self._deletes.close()
+        for event in self._crew.leftover_events():
+            self._pass_on(event)
+        self._conclude(time.monotonic() - began)
+        return self._report
+
+    # Work
+
+    def _loop(self) -> None:
+        while True:
+            self._dispatch()
+            if not self._crew.in_flight:
+                return
+            self._take(self._crew.next_result())
+
+    def _dispatch(self) -> None:
+        while not self._halted and self._crew.in_flight < self._crew.size * _AHEAD:
+            task = self._next_task()
+            if task is None:
+                return
+            self._crew.submit(task)
+
+    @property
+    def _halted(self) -> bool:
+        return self._fatal is not None or self._stop.requested
+
+    def _next_task(self) -> CopyFile | ListPair | None:
+        while self._copies:
+            copy = next(self._copies[0], None)
+            if copy is not None:
+                return copy
+            self._copies.popleft()
+        if self._pairs:
+            return ListPair(self._pairs.pop(), self._job.direction, self._rules.dry_run)
+        return None
+
+    def _take(self, result: Any) -> None:
+        if isinstance(result, Told):
+            self._pass_on(result.event)
+        elif isinstance(result, Failure):
+            self._failed(result.task, result.error)
+        elif isinstance(result, Resolved):
+            for found in result.found:
+                self._begin(result.task, found)
+        elif isinstance(result, Listed):
+            self._compare(result)
+        elif isinstance(result, Copied):
+            self._copied(result)
+        elif isinstance(result, Removed):
+            for path in result.paths:
+                self._report.deleted += 1
+                self._on_event(Deleted(path))
+
+    def _begin(self, task: Resolve, found: Found) -> None:
+        if found.entry.kind is Kind.DIR:
+            if not self._rules.recursive:
+                self._fail(found.source, Refused(f"{found.source} is a directory; -r takes directories as well"))
+                return
+            self._pairs.append(Pair(found.source, found.target, "" if task.root.tree else found.entry.name))
+            return
+        copy = self._copy(found.source, found.target, found.source, found.entry, "asked for")
+        if copy is not None:
+            self._copies.append(iter((copy,)))
+
+    def _compare(self, listed: Listed) -> None:
+        where = listed.pair
+        if listed.made:
+            self._report.made_directories += 1
+            if self._rules.dry_run:
+                self._on_event(Planned(where.shown or ".", "mkdir"))
+            else:
+                self._on_event(Finished(where.shown or ".", "mkdir", 0))
+        for problem in (*listed.source.problems, *listed.target.problems):
+            self._in_doubt = self._in_doubt or f"the listing of {where.shown or '.'} could not be read whole"
+            self._fail(where.shown or ".", Refused(f"{where.shown or '.'}: {problem}"))
+        descents: list[Pair] = []
+        copies: list[CopyFile] = []
+        for source, target in pair(listed.source, listed.target):
+            self._carry_out(decide(source, target, self._rules), where, listed, descents, copies)
+        # Depth first, in the order of the listing.
+        self._pairs.extend(reversed(descents))
+        if copies:
+            self._copies.append(iter(copies))
+
+    def _carry_out(
+        self, decision: Decision, where: Pair, listed: Listed, descents: list[Pair], copies: list[CopyFile]
+    ) -> None:
+        name = decision.name
+        shown = f"{where.shown}/{name}" if where.shown else name
+        source, target = self._join_source(where.source, name), self._join_target(where.target, name)
+        if decision.what is What.COPY:
+            assert decision.source is not None
+            copy = self._copy(source, target, shown, decision.source, decision.why)
+            if copy is not None:
+                copies.append(copy)
+        elif decision.what is What.DESCEND:
+            descents.append(Pair(source, target, shown, target_exists=decision.target is not None))
+        elif decision.what is What.DELETE:
+            assert decision.target is not None
+            if listed.source.whole:
+                self._deletes.append(target, shown, decision.target.kind.value)
+        elif decision.what is What.CONFLICT:
+            self._fail(shown, self._conflict(f"{shown} is {decision.why}"))
+        elif decision.source is not None:
+            self._report.skipped += 1
+            self._on_event(Skipped(shown, decision.why))
+
+    def _conflict(self, message: str) -> FtpcliError:
+        return Refused(message) if self._remote_target else LocalFileError(message)
+
+    def _join_source(self, folder: str, name: str) -> str:
+        return self._join(folder, name, remote=not self._remote_target)
+
+    def _join_target(self, folder: str, name: str) -> str:
+        return self._join(folder, name, remote=self._remote_target)
+
+    @staticmethod
+    def _join(folder: str, name: str, *, remote: bool) -> str:
+        if remote:
+            return posixpath.join(folder, name) if folder else name
+        return os.path.join(folder, name)
+
+    def _copy(self, source: str, target: str, shown: str, entry: Entry, why: str) -> CopyFile | None:
+        """The task for one file; counted, and told where nothing is to be done really."""
+        self._meter.planned_files += 1
+        self._meter.planned_bytes += entry.size or 0
+        self._on_event(Planned(shown, self._job.direction.value, entry.size, why))
+        if self._rules.dry_run:
+            self._report.transferred += 1
+            self._report.bytes += entry.size or 0
+            return None
+        return CopyFile(source, target, shown, entry, self._job.direction, self._rules, self._job.endpoint.place)
+
+    def _copied(self, result: Copied) -> None:
+        done = result.done
+        self._report.transferred += 1
+        self._report.bytes += done.bytes
+        self._meter.finished_files += 1
+        self._meter.finished_bytes += done.bytes
+        self._on_event(
+            Finished(
+                result.task.shown,
+                result.task.direction.value,
+                result.worker,
+                bytes=done.bytes,
+                seconds=result.seconds,
+                tries=result.tries,
+                resumed_from=done.resumed_from,
+                verified=done.verified,
+                tls=result.tls,
+            )
+        )
+
+    # Deletes
+
+    def _delete(self) -> None:
+        if not self._deletes.count or self._halted:
+            return
+        doubt = self._in_doubt or ("something failed" if self._report.failed else "")
+        if doubt:
+            self._pass_on(Warned(f"nothing is deleted, because {doubt}"))
+            return
+        for path, shown, kind in self._deletes:
+            if self._rules.dry_run:
+                self._report.deleted += 1
+                self._on_event(Planned(shown + "/" if kind == "dir" else shown, "delete"))
+                continue
+            while self._crew.in_flight >= self._crew.size * _AHEAD:
+                self._take(self._crew.next_result())
+            if self._halted:
+                break
+            self._crew.submit(Remove(path, shown, Kind(kind), self._remote_target))
+        while self._crew.in_flight:
+            self._take(self._crew.next_result())
+
+    # What went wrong, and the end
+
+    def _failed(self, task: Any, error: BaseException) -> None:
+        if not isinstance(error, FtpcliError):
+            self._stop.request(70)
+            raise error
+        shown = task.shown if isinstance(task, (Resolve, CopyFile, Remove)) else task.pair.shown or "."
+        if error.retry is Retry.STOP_RUN:
+            self._fatal = self._fatal or error
+            return
+        self._fail(shown, error)
+
+    def _fail(self, shown: str, error: FtpcliError) -> None:
+        self._report.failed += 1
+        self._report.failure_codes.add(error.exit_code)
+        self._on_event(Failed(shown, type(error).__name__, error.message, error.reply, error.exit_code))
+
+    def _pass_on(self, event: Event) -> None:
+        if isinstance(event, Retrying):
+            log.info("%s: try %d failed: %s", event.path, event.tries, event.message)
+        self._on_event(event)
+
+    def _conclude(self, seconds: float) -> None:
+        report = self._report
+        report.seconds = seconds
+        report.connections, report.reconnects = self._crew.connections()
+        for slot in self._crew.slots():
+            connections, resumed = slot.data_connections()
+            report.tls_data_connections += connections
+            report.tls_data_resumed += resumed
+            report.tls = report.tls or slot.facts
+        report.exit_code = self._exit_code()
+        self._on_event(Summary(report))
+
+    def _exit_code(self) -> int:
+        if self._stop.requested:
+            return self._stop.exit_code
+        if self._fatal is not None:
+            self._on_event(
+                Failed("", type(self._fatal).__name__, self._fatal.message, self._fatal.reply, self._fatal.exit_code)
+            )
+            return self._fatal.exit_code
+        codes = self._report.failure_codes
+        if not codes:
+            return 0
+        return next(iter(codes)) if len(codes) == 1 and not self._report.transferred else 1

@@ -1,0 +1,143 @@
+"""One file between the server and a stream of ours that cannot be rewound: stdout, stdin."""
+
+from __future__ import annotations
+
+import posixpath
+import time
+from typing import BinaryIO, Protocol
+
+from ftpcli.engine.events import OnEvent
+from ftpcli.engine.meter import Meter
+from ftpcli.engine.retry import Policy
+from ftpcli.engine.solo import Solo
+from ftpcli.engine.stop import StopToken
+from ftpcli.engine.tasks import make_directories
+from ftpcli.engine.transfer import replace
+from ftpcli.errors import FtpcliError, Incomplete, Refused, Unsupported
+from ftpcli.local import part_name
+from ftpcli.model import Endpoint, Kind, Report
+from ftpcli.session.protocol import Session
+
+
+class Input(Protocol):
+    """What ``send`` reads: an unbuffered binary file."""
+
+    def readinto(self, buffer: memoryview, /) -> int | None: ...
+    def fileno(self) -> int: ...
+
+
+def fetch(
+    endpoint: Endpoint,
+    path: str,
+    out: BinaryIO,
+    *,
+    retries: int,
+    retry_wait: float,
+    on_event: OnEvent,
+    stop: StopToken,
+    meter: Meter,
+) -> Report:
+    """Download ``path`` into ``out``. A retry goes on behind the last byte that was written, never repeats one."""
+    began = time.monotonic()
+    written = 0
+    lane = meter.lanes[0]
+
+    def on_moved(count: int) -> None:
+        nonlocal written
+        written += count
+        lane.add(count)
+
+    def attempt(session: Session) -> None:
+        size = _size(session, path)
+        if written and written == size:
+            return
+        lane.start(path, size, written)
+        with session.open_read(path, written) as source:
+            source.pump_to(out, on_moved)
+            source.finish()
+        if size is not None and written != size:
+            raise Incomplete(f"{path}: the server called the transfer complete after {written} of {size} bytes")
+
+    with Solo(endpoint, Policy(retries, retry_wait), on_event, stop) as solo:
+        solo.do(path, attempt, lambda: written)
+        return _report(solo, written, time.monotonic() - began)
+
+
+def _size(session: Session, path: str) -> int | None:
+    try:
+        entry = session.stat(path)
+    except Unsupported:
+        return None
+    if entry.kind is Kind.DIR:
+        raise Refused(f"{path} is a directory")
+    return entry.size
+
+
+def send(
+    endpoint: Endpoint,
+    source: Input,
+    path: str,
+    *,
+    make_parents: bool,
+    in_place: bool,
+    retries: int,
+    retry_wait: float,
+    on_event: OnEvent,
+    stop: StopToken,
+    meter: Meter,
+) -> Report:
+    """Upload everything ``source`` gives. Once its first byte is read there is no second try: it cannot be rewound."""
+    began = time.monotonic()
+    folder, name = posixpath.split(path)
+    part = path if in_place else posixpath.join(folder, part_name(name, "stdin", time.time_ns()))
+    sent = 0
+    done = False
+    lane = meter.lanes[0]
+
+    def on_moved(count: int) -> None:
+        nonlocal sent
+        sent += count
+        lane.add(count)
+
+    def attempt(session: Session) -> None:
+        nonlocal done
+        if not done:
+            if sent:
+                raise FtpcliError(f"the connection was lost after {sent} bytes of standard input were sent")
+            if make_parents and folder:
+                make_directories(session, folder)
+            _send_once(session)
+            done = True
+        if part != path:
+            replace(session, part, path)
+
+    def _send_once(session: Session) -> None:
+        lane.start(path, None, 0)
+        try:
+            with session.open_write(part, 0) as sink:
+                sink.pump_from(source, on_moved)
+                moved = sink.finish()
+            if not moved.confirmed and session.stat(part).size != sent:
+                raise Incomplete(f"{path}: the server called the upload complete, but its file has another size")
+        except FtpcliError as error:
+            if not sent:
+                raise
+            raise type(error)(f"{error.message}; standard input cannot be sent again", reply=error.reply) from error
+
+    with Solo(endpoint, Policy(retries, retry_wait), on_event, stop) as solo:
+        solo.do(path, attempt)
+        return _report(solo, sent, time.monotonic() - began)
+
+
+def _report(solo: Solo, count: int, seconds: float) -> Report:
+    connections, resumed = solo.slot.data_connections()
+    return Report(
+        transferred=1,
+        bytes=count,
+        seconds=seconds,
+        connections=solo.slot.opened,
+        reconnects=solo.slot.opened - 1,
+        tls_data_connections=connections,
+        tls_data_resumed=resumed,
+        tls=solo.slot.tls_facts(),
+    )

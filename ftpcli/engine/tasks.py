@@ -1,0 +1,215 @@
+"""What workers do: small values that the coordinator makes, and that come back as results."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from ftpcli import local
+from ftpcli.engine import retry
+from ftpcli.engine.events import Event, Retrying, Started
+from ftpcli.engine.meter import Lane
+from ftpcli.engine.slot import Slot
+from ftpcli.engine.stop import StopToken
+from ftpcli.engine.transfer import Done, Download, Upload
+from ftpcli.errors import FtpcliError, NotFound, Refused
+from ftpcli.model import Direction, Entry, Kind, Listing, Rules, TlsFacts
+from ftpcli.session.protocol import Session
+
+Result = TypeVar("Result")
+NOTHING = Listing(())
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a worker lends to the task at hand."""
+
+    number: int
+    slot: Slot
+    lane: Lane
+    policy: retry.Policy
+    stop: StopToken
+    tell: Callable[[Event], None]
+
+    def insist(
+        self,
+        shown: str,
+        attempt: Callable[[Session], Result],
+        progress: Callable[[], int] = retry.no_progress,
+    ) -> Result:
+        """The retry loop, with every further try told."""
+
+        def on_retry(error: FtpcliError, tries: int, wait: float) -> None:
+            self.tell(Retrying(shown, type(error).__name__, str(error), tries, wait))
+
+        return retry.run(self.policy, self.slot, self.stop, attempt, progress=progress, on_retry=on_retry)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A directory and its counterpart. ``target_exists`` is None where nobody knows yet."""
+
+    source: str
+    target: str
+    shown: str
+    target_exists: bool | None = None
+
+
+@dataclass(frozen=True)
+class ListPair:
+    """List both sides of a directory; the target is made where it is missing (not in a dry run)."""
+
+    pair: Pair
+    direction: Direction
+    dry_run: bool
+
+    def run(self, bench: Bench) -> Listed:
+        if self.direction is Direction.DOWNLOAD:
+            source = bench.insist(self.pair.shown, lambda session: session.list(self.pair.source))
+            target, made = self._local_target()
+        else:
+            source = local.scan(self.pair.source)
+            target, made = bench.insist(self.pair.shown, lambda session: self._remote_target(session))
+        return Listed(self.pair, source, target, made)
+
+    def _local_target(self) -> tuple[Listing, bool]:
+        path = self.pair.target
+        if self.pair.target_exists is not False and local.is_directory(path):
+            return local.scan(path), False
+        if not self.dry_run:
+            local.make_directory(path)
+        return NOTHING, True
+
+    def _remote_target(self, session: Session) -> tuple[Listing, bool]:
+        path = self.pair.target
+        if self.pair.target_exists is not False:
+            try:
+                return session.list(path), False
+            except NotFound:
+                if self.pair.target_exists:
+                    raise
+        if not self.dry_run:
+            make_directories(session, path)
+        return NOTHING, True
+
+
+def make_directories(session: Session, path: str) -> None:
+    """Make a directory, and its parents where they are missing. One that is there already is fine."""
+    try:
+        session.mkdir(path)
+        return
+    except Refused as error:
+        try:
+            there = session.stat(path)
+        except Refused:
+            there = None
+        if there is not None:
+            if there.kind is Kind.DIR:
+                return
+            raise Refused(f"cannot make directory {path}: a file is in its place", reply=error.reply) from error
+        parent = path.rstrip("/").rpartition("/")[0]
+        if not parent or parent == path:
+            raise
+        make_directories(session, parent)
+    session.mkdir(path)
+
+
+@dataclass(frozen=True)
+class Listed:
+    pair: Pair
+    source: Listing
+    target: Listing
+    made: bool
+
+
+@dataclass(frozen=True)
+class CopyFile:
+    """One file, in the run's direction. ``entry`` is the source's."""
+
+    source: str
+    target: str
+    shown: str
+    entry: Entry
+    direction: Direction
+    rules: Rules
+    place: str
+
+    def run(self, bench: Bench) -> Copied:
+        transfer: Download | Upload
+        if self.direction is Direction.DOWNLOAD:
+            transfer = Download(self.source, self.target, self.entry, self.rules, bench.lane, self.place, self.shown)
+        else:
+            transfer = Upload(self.source, self.target, self.rules, bench.lane, self.shown)
+        began = time.monotonic()
+        bench.tell(Started(self.shown, self.direction.value, bench.number, self.entry.size))
+        tries = 0
+
+        def attempt(session: Session) -> Done:
+            nonlocal tries
+            tries += 1
+            return transfer.attempt(session)
+
+        try:
+            done = bench.insist(self.shown, attempt, transfer.progress)
+        finally:
+            bench.lane.clear()
+        return Copied(self, done, tries, time.monotonic() - began, bench.number, bench.slot.tls_facts())
+
+
+@dataclass(frozen=True)
+class Copied:
+    task: CopyFile
+    done: Done
+    tries: int
+    seconds: float
+    worker: int
+    tls: TlsFacts | None
+
+
+@dataclass(frozen=True)
+class Remove:
+    """Delete one target entry, a directory with everything in it."""
+
+    path: str
+    shown: str
+    kind: Kind
+    remote: bool
+
+    def run(self, bench: Bench) -> Removed:
+        gone: list[str] = []
+        if self.remote:
+            bench.insist(self.shown, lambda session: remove_tree(session, self.path, self.shown, self.kind, gone))
+        else:
+            _remove_local(self.path, self.shown, self.kind, gone)
+        return Removed(tuple(gone))
+
+
+@dataclass(frozen=True)
+class Removed:
+    paths: tuple[str, ...] = field(default=())
+
+
+def remove_tree(session: Session, path: str, shown: str, kind: Kind, gone: list[str]) -> None:
+    """Delete ``path``, contents first; each name that is gone joins ``gone``. Raises Refused where one stays."""
+    if kind is Kind.DIR:
+        listing = session.list(path)
+        if not listing.whole:
+            raise Refused(f"cannot delete {path}: its listing cannot be read whole: {listing.problems[0]}")
+        for entry in listing.entries:
+            remove_tree(session, f"{path}/{entry.name}", f"{shown}/{entry.name}", entry.kind, gone)
+        session.rmdir(path)
+    else:
+        session.remove(path)
+    gone.append(shown)
+
+
+def _remove_local(path: str, shown: str, kind: Kind, gone: list[str]) -> None:
+    if kind is Kind.DIR:
+        for entry in local.scan(path).entries:
+            _remove_local(f"{path}/{entry.name}", f"{shown}/{entry.name}", entry.kind, gone)
+        local.remove_directory(path)
+    else:
+        local.remove(path)
+    gone.append(shown)

@@ -1,0 +1,79 @@
+"""The small verbs that a deploy script needs: remove, make a directory, rename."""
+
+from __future__ import annotations
+
+from ftpcli.engine.events import Deleted, OnEvent
+from ftpcli.engine.retry import Policy
+from ftpcli.engine.roots import expand
+from ftpcli.engine.solo import Solo
+from ftpcli.engine.stop import StopToken
+from ftpcli.engine.tasks import make_directories, remove_tree
+from ftpcli.errors import NotFound, Refused
+from ftpcli.model import Endpoint, Kind
+from ftpcli.session.protocol import Session
+
+
+def remove(
+    endpoint: Endpoint,
+    path: str,
+    *,
+    recursive: bool,
+    glob: bool,
+    retries: int,
+    retry_wait: float,
+    on_event: OnEvent,
+    stop: StopToken,
+) -> None:
+    """Delete files, and with ``recursive`` directories. Raises NotFound, Refused and other FtpcliErrors."""
+    with Solo(endpoint, Policy(retries, retry_wait), on_event, stop) as solo:
+        if glob:
+            targets = solo.do(path, lambda session: expand(session, path))
+            if not targets:
+                raise NotFound(f"nothing matches {path}")
+        else:
+            targets = [(path, solo.do(path, lambda session: session.stat(path)))]
+        for target, entry in targets:
+            if entry.kind is Kind.DIR and not recursive:
+                raise Refused(f"{target} is a directory; -r deletes directories as well")
+        for target, entry in targets:
+            gone: list[str] = []
+
+            def attempt(session: Session, target: str = target, kind: Kind = entry.kind) -> None:
+                remove_tree(session, target, target, kind, gone)  # noqa: B023  (called within this turn only)
+
+            solo.do(target, attempt)
+            for name in gone:
+                on_event(Deleted(name))
+
+
+def make_directory(
+    endpoint: Endpoint,
+    path: str,
+    *,
+    parents: bool,
+    retries: int,
+    retry_wait: float,
+    on_event: OnEvent,
+    stop: StopToken,
+) -> None:
+    """Make a directory; with ``parents`` the missing ones above it too, and one that is there is fine."""
+    with Solo(endpoint, Policy(retries, retry_wait), on_event, stop) as solo:
+        if parents:
+            solo.do(path, lambda session: make_directories(session, path))
+        else:
+            solo.do(path, lambda session: session.mkdir(path))
+
+
+def rename(
+    endpoint: Endpoint,
+    source: str,
+    target: str,
+    *,
+    retries: int,
+    retry_wait: float,
+    on_event: OnEvent,
+    stop: StopToken,
+) -> None:
+    """Give ``source`` the name ``target``."""
+    with Solo(endpoint, Policy(retries, retry_wait), on_event, stop) as solo:
+        solo.do(source, lambda session: session.rename(source, target))

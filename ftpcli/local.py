@@ -1,0 +1,224 @@
+"""The local tree: listing it, and part files that become the real thing in one step.
+
+``OSError`` ends here and leaves as LocalFileError, with the path in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+
+from ftpcli.errors import LocalFileError
+from ftpcli.model import Entry, Kind, Listing
+
+PART_SUFFIX = ".ftpcli-part"
+_LONGEST_NAME = 255
+
+
+@contextlib.contextmanager
+def translated(doing: str, path: str) -> Iterator[None]:
+    """Turn OSError into one clear LocalFileError about ``path``."""
+    try:
+        yield
+    except OSError as error:
+        raise LocalFileError(f"cannot {doing} {path}: {(error.strerror or str(error)).lower()}") from error
+
+
+def part_name(name: str, *identity: object) -> str:
+    """The hidden name a file has until it is whole: ``.NAME.HHHHHHHH.ftpcli-part``.
+
+    ``identity`` says which source it belongs to (where, size, time); another source gives another name, so that a
+    part file is never resumed with bytes of something else.
+    """
+    digest = hashlib.sha256("\0".join(map(str, identity)).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    tail = f".{digest}{PART_SUFFIX}"
+    room = _LONGEST_NAME - len(tail) - 1
+    encoded = name.encode("utf-8", "surrogateescape")
+    if len(encoded) > room:
+        name = encoded[:room].decode("utf-8", "ignore")
+    return f".{name}{tail}"
+
+
+def is_part(name: str) -> bool:
+    return name.startswith(".") and name.endswith(PART_SUFFIX)
+
+
+def look(path: str, name: str | None = None) -> Entry | None:
+    """What is at ``path``, symbolic links not followed; None where nothing is."""
+    try:
+        found = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise LocalFileError(f"cannot look at {path}: {(error.strerror or str(error)).lower()}") from error
+    except ValueError as error:  # a NUL in the name
+        raise LocalFileError(f"cannot look at {path!a}: {error}") from error
+    return _entry(os.path.basename(path) if name is None else name, found)
+
+
+def _entry(name: str, found: os.stat_result) -> Entry:
+    mode = found.st_mode
+    if stat.S_ISREG(mode):
+        kind = Kind.FILE
+    elif stat.S_ISDIR(mode):
+        kind = Kind.DIR
+    else:
+        kind = Kind.LINK if stat.S_ISLNK(mode) else Kind.OTHER
+    return Entry(
+        name,
+        kind,
+        size=found.st_size if kind is Kind.FILE else None,
+        mtime=found.st_mtime_ns / 1e9,
+        precision=0.001,
+        mode=stat.S_IMODE(mode),
+    )
+
+
+def scan(path: str) -> Listing:
+    """One directory's entries, symbolic links not followed. Raises LocalFileError."""
+    entries: list[Entry] = []
+    with translated("list", path), os.scandir(path) as found:
+        for item in found:
+            with contextlib.suppress(FileNotFoundError):  # gone since the directory was read
+                entries.append(_entry(item.name, item.stat(follow_symlinks=False)))
+    return Listing(tuple(entries))
+
+
+def is_directory(path: str) -> bool:
+    return os.path.isdir(path)
+
+
+def make_directory(path: str) -> None:
+    """Make ``path`` and its parents. Raises LocalFileError, also where a file is in the way."""
+    with translated("make directory", path):
+        os.makedirs(path, exist_ok=True)
+
+
+def remove(path: str) -> None:
+    with translated("delete", path):
+        os.unlink(path)
+
+
+def remove_directory(path: str) -> None:
+    with translated("delete", path):
+        os.rmdir(path)
+
+
+def open_source(path: str) -> OpenSource:
+    """Open a file for reading. Raises LocalFileError."""
+    with translated("read", path):
+        return OpenSource(path, os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+
+
+class OpenSource:
+    """A local file that is being sent, and the state it was in when that began."""
+
+    def __init__(self, path: str, descriptor: int) -> None:
+        self.path = path
+        self.file = os.fdopen(descriptor, "rb", buffering=0)
+        found = os.fstat(descriptor)
+        if stat.S_ISDIR(found.st_mode):
+            self.file.close()
+            raise LocalFileError(f"{path} is a directory")
+        self.size = found.st_size
+        self.mtime_ns = found.st_mtime_ns
+
+    def unchanged(self) -> bool:
+        found = os.fstat(self.file.fileno())
+        return (found.st_size, found.st_mtime_ns) == (self.size, self.mtime_ns)
+
+    def __enter__(self) -> OpenSource:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+
+class PartFile:
+    """A file on its way: written beside ``target`` under a part name, renamed over it when everything agrees.
+
+    What is there already and is no regular file (``/dev/null``, a named pipe) is written to as it is. Raises
+    LocalFileError, also when another process is writing the same part file.
+    """
+
+    def __init__(self, target: str, *identity: object, resume: bool) -> None:
+        self.target = target
+        self._in_place = False
+        with translated("write", target):
+            existing = self._existing()
+            if existing is not None and stat.S_ISDIR(existing.st_mode):
+                raise IsADirectoryError(errno.EISDIR, "a directory is in the way")
+            self._mode = stat.S_IMODE(existing.st_mode) if existing is not None else None
+            if existing is not None and not stat.S_ISREG(existing.st_mode):
+                self._in_place = True
+                self.path = target
+                descriptor = os.open(target, os.O_WRONLY | os.O_CLOEXEC)
+            else:
+                folder, name = os.path.split(target)
+                self.path = os.path.join(folder, part_name(name, *identity))
+                descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        self.file = os.fdopen(descriptor, "wb", buffering=0)
+        self.size = 0
+        if not self._in_place:
+            self._claim(resume)
+
+    def _existing(self) -> os.stat_result | None:
+        try:
+            return os.stat(self.target)
+        except FileNotFoundError:
+            return None
+
+    def _claim(self, resume: bool) -> None:
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.file.close()
+            raise LocalFileError(f"cannot write {self.target}: another process is writing it now") from None
+        except OSError:
+            pass  # a file system without locks
+        if not resume:
+            self.file.truncate(0)
+        self.size = self.file.seek(0, os.SEEK_END)
+
+    def restart(self) -> None:
+        """Throw away what is there."""
+        if not self._in_place:
+            self.file.seek(0)
+            self.file.truncate(0)
+        self.size = 0
+
+    def commit(self, mtime: float | None) -> None:
+        """Make it the real file: on disk, with its time, under its name."""
+        if self._in_place:
+            self.close()
+            return
+        with translated("write", self.target):
+            os.fsync(self.file.fileno())
+            if self._mode is not None:
+                os.fchmod(self.file.fileno(), self._mode)
+            if mtime is not None:
+                os.utime(self.file.fileno(), ns=(int(mtime * 1e9), int(mtime * 1e9)))
+            os.replace(self.path, self.target)
+        self.file.close()
+
+    def close(self) -> None:
+        """Leave what is there for another try; an empty part file is of no use to anybody."""
+        if self.file.closed:
+            return
+        if not self._in_place:
+            with contextlib.suppress(OSError):
+                if os.fstat(self.file.fileno()).st_size == 0:
+                    os.unlink(self.path)
+        with contextlib.suppress(OSError):
+            self.file.close()
+
+    def discard(self) -> None:
+        if not self._in_place:
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)
+        self.file.close()
