@@ -22,7 +22,7 @@ DAY = datetime.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Certificates:
-    """Paths of PEM files. Each holds a private key and its certificate, except the two `ca` files (certificate only)."""
+    """Paths of PEM files. Each holds a private key and its certificate; the two `ca` files the certificate only."""
 
     ca: Path
     server: Path  # localhost, 127.0.0.1 and ::1; valid
@@ -88,7 +88,9 @@ def _issue(
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_key_usage(authority=False), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-    builder = builder.add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
+    builder = builder.add_extension(
+        x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False
+    )
     issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
     builder = builder.add_extension(issuer_key, critical=False)
     certificate = builder.sign(authority.key, hashes.SHA256())

@@ -4,7 +4,7 @@ The FTP servers conflict with each other as Debian packages, and a test run has 
 packages are downloaded with `apt-get download` and unpacked with `dpkg -x` into a cache folder, as an ordinary user if
 need be. Machines without apt use what is on the PATH. Nothing happens at import time.
 
-    python -m servers.packages      (in tests/) fetches all of them and says what it found
+    python -m tests.servers.packages      fetches all of them and says what it found
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -91,7 +92,7 @@ def require(program: str) -> ServerBinary:
     return found
 
 
-def unavailable(reason: str) -> None:
+def unavailable(reason: str) -> NoReturn:
     """Ends the calling test as skipped, or as failed under FTPCLI_REQUIRE_SERVERS=1 (set in CI)."""
     if os.environ.get("FTPCLI_REQUIRE_SERVERS") == "1":
         pytest.fail(reason, pytrace=False)
@@ -159,7 +160,9 @@ def _missing_libraries(tree: Path) -> set[str]:
 
 
 def _library_path(tree: Path) -> dict[str, str]:
-    folders = sorted({str(file.parent) for part in ("lib", "usr/lib") for file in (tree / part).glob("*-linux-*/*.so*")})
+    folders = sorted(
+        {str(file.parent) for part in ("lib", "usr/lib") for file in (tree / part).glob("*-linux-*/*.so*")}
+    )
     return {"LD_LIBRARY_PATH": ":".join(folders)} if folders else {}
 
 
@@ -195,7 +198,15 @@ def _run(*command: str, cwd: Path | None = None) -> None:
     env = os.environ | {"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     pipe = subprocess.PIPE
     subprocess.run(
-        command, cwd=cwd, env=env, check=True, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, timeout=300
+        command,
+        cwd=cwd,
+        env=env,
+        check=True,
+        stdin=subprocess.DEVNULL,
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+        timeout=300,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from . import keys
-from .recipe import PASSWORD_HASH, USER, Place, Recipe, Setup, refuse
+from .recipe import PASSWORD_HASH, USER, Place, Recipe, Setup
 
 MODULES = "usr/lib/proftpd"
 

@@ -1,4 +1,5 @@
-"""Pure-FTPd with a user database of its own. Debian's build wants root: it changes root and user at every login."""
+"""Pure-FTPd with a user database of its own. Debian's build wants root (it changes root and user at every login) and
+knows no implicit TLS, which is an option of its compilation: `-Y 3` only makes encrypted data connections a must."""
 
 from __future__ import annotations
 
@@ -9,7 +10,13 @@ from .recipe import PASSWORD_HASH, USER, Place, Recipe, Setup, refuse
 
 
 def recipe(setup: Setup, place: Place) -> Recipe:
-    refuse(setup, ssh=setup.tls == "ssh", mlsd=not setup.mlsd, client_certificate=setup.client_certificate)
+    refuse(
+        setup,
+        ssh=setup.tls == "ssh",
+        implicit=setup.tls == "implicit",
+        mlsd=not setup.mlsd,
+        client_certificate=setup.client_certificate,
+    )
     host = setup.host
     argv = [
         str(place.binary.path),
@@ -33,14 +40,16 @@ def recipe(setup: Setup, place: Place) -> Recipe:
     if setup.idle_timeout:
         argv += ["-I", str(-(-setup.idle_timeout // 60))]
     if setup.tls != "none":
-        argv += ["-Y", "2" if setup.tls == "explicit" else "3", "-2", str(place.pem())]
+        argv += ["-Y", "2", "-2", str(place.pem())]
     return Recipe([*argv, *setup.extra], needs_root=True)
 
 
 def _database(place: Place) -> str:
     """Writes the one user into Pure-FTPd's own format; its tool pure-pw makes the binary file from the text one."""
     account = place.account
-    users = place.file("pureftpd.passwd", f"{USER}:{PASSWORD_HASH}:{account.uid}:{account.gid}::{place.root}/./{':' * 12}\n")
+    users = place.file(
+        "pureftpd.passwd", f"{USER}:{PASSWORD_HASH}:{account.uid}:{account.gid}::{place.root}/./{':' * 12}\n"
+    )
     database = place.folder / "pureftpd.pdb"
     pure_pw = place.binary.beside("usr/bin/pure-pw") or "pure-pw"
     command = [str(pure_pw), "mkdb", str(database), "-f", str(users)]

@@ -5,7 +5,7 @@
         run_client(server.url, ca=server.cafile, password=server.password)
         assert (server.root / "b.txt").exists()
 
-The servers run as an ordinary user, `nobody` where the tests run as root: what a client does is then subject to the
+The servers run as an ordinary user, `daemon` where the tests run as root: what a client does is then subject to the
 permissions that it would meet elsewhere, and a mistake cannot touch the machine.
 """
 
@@ -17,15 +17,16 @@ import functools
 import os
 import shutil
 import socket
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+import pytest
+
 from . import certificates, processes, proftpd, pureftpd, sshd, vsftpd
-from .packages import ServerBinary, require, unavailable
+from .packages import ServerBinary, require
 from .recipe import Account, Place, Recipe, Setup, unprivileged
 
 __all__ = ["Running", "Setup", "StartFailed", "started"]
@@ -34,7 +35,7 @@ RECIPES = {"vsftpd": vsftpd.recipe, "proftpd": proftpd.recipe, "pureftpd": puref
 SCHEMES = {"none": "ftp", "explicit": "ftpes", "implicit": "ftps", "ssh": "sftp"}
 START_SECONDS = 15.0
 PORT_TRIES = 4  # between choosing a free port and the server's bind another process may take it
-_SHARED_TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108
+_SHARED_TEMPORARY = ("/tmp", "/var/tmp")
 
 
 class StartFailed(AssertionError):
@@ -102,7 +103,7 @@ def started(setup: Setup, base: Path | None = None) -> Iterator[Running]:
     binary = require(setup.program)
     account = unprivileged()
     if os.geteuid() == 0:
-        binary = _reachable_binary(setup.program, binary)
+        binary = _reachable_binary(setup.program)
     folder = Path(tempfile.mkdtemp(prefix=f"{setup.program}-", dir=base or _shared_temporary()))
     try:
         folder.chmod(0o755)
@@ -127,7 +128,7 @@ def _start(setup: Setup, folder: Path, account: Account, binary: ServerBinary) -
         account.own(place.root, 0o755)
         recipe = RECIPES[setup.program](setup, place)
         if recipe.needs_root and os.geteuid() != 0:
-            unavailable(f"{setup.program} needs root, and the tests run as an ordinary user")
+            pytest.skip(f"{setup.program} needs root, and the tests run as an ordinary user")
         process = _launch(recipe, place)
         if process.listens_on(place.port, START_SECONDS):
             return Running(
@@ -163,7 +164,9 @@ def _free_port(setup: Setup) -> int:
 
 def _logs(folder: Path) -> str:
     return "\n".join(
-        f"--- {path.name}\n{path.read_text(errors='replace')}" for path in sorted(folder.glob("*.log")) if path.is_file()
+        f"--- {path.name}\n{path.read_text(errors='replace')}"
+        for path in sorted(folder.glob("*.log"))
+        if path.is_file()
     )
 
 
@@ -181,8 +184,9 @@ def _shared_temporary() -> Path:
 
 
 @functools.cache
-def _reachable_binary(program: str, binary: ServerBinary) -> ServerBinary:
-    """The server where `nobody` can execute it: root's cache is usually in a home that is closed to others."""
+def _reachable_binary(program: str) -> ServerBinary:
+    """The server where that user can execute it: root's cache is usually in a home that is closed to others."""
+    binary = require(program)
     if binary.tree == Path("/") or _reachable(binary.tree):
         return binary
     folder = Path(tempfile.mkdtemp(prefix="ftpcli-servers-", dir=_shared_temporary()))

@@ -1,4 +1,4 @@
-"""vsftpd as an ordinary user: local logins need root, so the login is `anonymous`, with every right that it can have."""
+"""vsftpd as an ordinary user: local logins need root, so the login is `anonymous`, with every right there is for it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,6 @@ def _lines(setup: Setup, place: Place) -> list[str]:
         "ls_recurse_enable=YES",
         "use_localtime=NO",
         "delay_failed_login=0",
-        "reverse_lookup_enable=NO",
         # 0: as many as come. The defaults of older versions are 2000 and 50.
         f"max_clients={setup.max_clients or 0}",
         f"max_per_ip={setup.max_per_ip or 0}",

@@ -1,0 +1,185 @@
+"""One contract for every session: each real server × {plain, explicit, implicit} × {TLS 1.2, 1.3} × data mode."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ftpcli.errors import NotFound, Refused
+from ftpcli.model import DataSettings, Endpoint, Kind, Secret, Timing, TlsMode, TlsSettings
+from ftpcli.session.opening import open_session
+from ftpcli.session.protocol import HostMemory, Session
+from tests.servers.embedded import Embedded, embedded
+from tests.servers.real import Running, Setup, started
+
+# Where TLS 1.3 trouble has been seen: around the record size and around multiples of it.
+AWKWARD_SIZES = (0, 1, *range(16383, 16386), *range(32725, 32747, 3), *range(65471, 65493, 3), 5 * 1024 * 1024)
+PROGRAMS = ("vsftpd", "proftpd", "pureftpd", "pyftpdlib")
+VERSIONS = {"none": ("",), "explicit": ("1.2", "1.3"), "implicit": ("1.2", "1.3")}
+MODES = ("epsv", "pasv", "eprt", "port")
+
+Server = Running | Embedded
+
+
+@pytest.fixture(scope="module", params=[f"{p}-{t}" for p in PROGRAMS for t in VERSIONS])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    program, tls = request.param.split("-")
+    if program == "pyftpdlib":
+        with embedded(tls=tls) as running:
+            yield running
+    else:
+        with started(Setup(program, tls=tls)) as running:
+            yield running
+
+
+def endpoint(server: Server, version: str = "", mode: str = "auto", **timing: float) -> Endpoint:
+    tls = TlsMode(server.tls)
+    return Endpoint(
+        {TlsMode.NONE: "ftp", TlsMode.EXPLICIT: "ftpes", TlsMode.IMPLICIT: "ftps"}[tls],
+        server.host,
+        server.port,
+        server.user,
+        Secret(server.password),
+        tls=tls,
+        tls_settings=TlsSettings(
+            cafile=str(server.cafile), **({"minimum": version, "maximum": version} if version else {})
+        ),
+        data=DataSettings(active=mode in ("eprt", "port"), mode=mode),
+        timing=Timing(idle=20, final_reply=20, **timing),
+    )
+
+
+@dataclass
+class Case:
+    server: Server
+    session: Session
+    version: str
+
+    @property
+    def root(self) -> Path:
+        return self.server.root
+
+
+@pytest.fixture(params=[f"{v}/{m}" for v in ("1.2", "1.3") for m in MODES])
+def case(request: pytest.FixtureRequest, server: Server) -> Iterator[Case]:
+    version, mode = request.param.split("/")
+    if server.tls == "none":
+        if version == "1.2":
+            pytest.skip("plain FTP has no TLS version")
+        version = ""
+    session = open_session(endpoint(server, version, mode), HostMemory(), lambda text: None, None)
+    yield Case(server, session, version)
+    facts = session.tls_facts()
+    if facts is not None:
+        assert facts.version == f"TLSv{version}"
+        assert facts.data_resumed == facts.data_connections
+    assert session.healthy
+    session.close()
+
+
+class Memory:
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def write(self, data: memoryview, /) -> int:
+        self.data += data
+        return len(data)
+
+
+def read(session: Session, path: str, offset: int = 0) -> bytes:
+    memory = Memory()
+    with session.open_read(path, offset) as source:
+        source.pump_to(memory, lambda _: None)
+        moved = source.finish()
+    assert moved.bytes == len(memory.data)
+    return bytes(memory.data)
+
+
+def write(session: Session, path: str, data: bytes, scratch: Path, offset: int = 0) -> None:
+    scratch.write_bytes(data)
+    with open(scratch, "rb", buffering=0) as file:
+        file.seek(offset)
+        with session.open_write(path, offset) as sink:
+            sink.pump_from(file, lambda _: None)
+            assert sink.finish().bytes == len(data) - offset
+
+
+def test_awkward_sizes_both_ways(case: Case, tmp_path: Path) -> None:
+    for size in AWKWARD_SIZES:
+        data = os.urandom(size)
+        name = f"size-{size}"
+        write(case.session, name, data, tmp_path / "scratch")
+        assert (case.root / name).read_bytes() == data
+        assert read(case.session, name) == data
+        case.session.remove(name)
+
+
+def test_resume_both_ways(case: Case, tmp_path: Path) -> None:
+    data = os.urandom(300_000)
+    case.server.write("whole.bin", data)
+    assert read(case.session, "whole.bin", 299_999) == data[299_999:]
+    assert read(case.session, "whole.bin", 100_000) == data[100_000:]
+    write(case.session, "grown.bin", data[:100_000], tmp_path / "scratch")
+    write(case.session, "grown.bin", data, tmp_path / "scratch", offset=100_000)
+    assert (case.root / "grown.bin").read_bytes() == data
+    for name in ("whole.bin", "grown.bin"):
+        case.session.remove(name)
+
+
+def test_listing_and_stat(case: Case, tmp_path: Path) -> None:
+    session = case.session
+    session.mkdir("listed")
+    session.mkdir("listed/inner")
+    names = ["plain", "with space", "[brackets]", "-leading", "percent%41", "star*", "umlaut-ä", ".hidden"]
+    for name in names:
+        write(session, f"listed/{name}", name.encode(), tmp_path / "scratch")
+    listing = session.list("listed")
+    assert listing.whole
+    found = {entry.name: entry for entry in listing.entries}
+    assert set(found) == {*names, "inner"}
+    assert found["inner"].kind is Kind.DIR
+    assert all(found[name].size == len(name.encode()) for name in names)
+    assert session.stat("listed/plain").size == 5
+    assert session.stat("listed/inner").kind is Kind.DIR
+    assert session.list("listed/inner").entries == ()
+    with pytest.raises(NotFound):
+        session.stat("listed/absent")
+    with pytest.raises(NotFound):
+        session.list("absent")
+    for name in names:
+        session.remove(f"listed/{name}")
+    session.rmdir("listed/inner")
+    session.rmdir("listed")
+    with pytest.raises(NotFound):
+        session.list("listed")
+
+
+def test_small_verbs_and_times(case: Case, tmp_path: Path) -> None:
+    session = case.session
+    write(session, "old name", b"content", tmp_path / "scratch")
+    assert session.set_mtime("old name", 1_000_000_000)
+    assert int((case.root / "old name").stat().st_mtime) == 1_000_000_000
+    write(session, "new name", b"in the way", tmp_path / "scratch")
+    session.rename("old name", "new name")
+    assert (case.root / "new name").read_bytes() == b"content"
+    assert session.stat("new name").mtime == 1_000_000_000
+    session.remove("new name")
+    with pytest.raises(Refused):
+        session.remove("new name")
+    session.ping()
+
+
+def test_a_refusal_leaves_the_session_usable(case: Case) -> None:
+    with pytest.raises(NotFound):
+        read(case.session, "absent")
+    with pytest.raises(Refused):
+        with case.session.open_write("no-such-directory/file", 0) as sink:
+            sink.finish()
+    assert case.session.healthy
+    case.server.write("present", b"here")
+    assert read(case.session, "present") == b"here"
+    case.session.remove("present")
