@@ -19,6 +19,7 @@ from ftpcli.errors import (
     ConnectionLost,
     DataConnectionFailed,
     FtpcliError,
+    NotFound,
     ResumptionRefused,
     TimedOut,
     Truncated,
@@ -36,7 +37,7 @@ from ftpcli.wire.closing import Action, Closing, Event, State, Verdict
 from ftpcli.wire.command import Command
 from ftpcli.wire.reply import Reply
 
-# Some servers answer 150 only after the TLS handshake, so its absence does not hold the handshake up for long.
+# Some servers answer 150 only after the TLS handshake, or never: its absence does not hold us up for long.
 _PRELIMINARY_PATIENCE = 1.0
 # How long the data connection may still take to end once the final reply is there, or after a refusal.
 _GRACE = 2.0
@@ -106,22 +107,25 @@ class Transfer:
 
     def _open(self, meeting: Meeting) -> None:
         self._stream = self._line.wrap(self._meet(meeting))
-        patience = Deadline(_PRELIMINARY_PATIENCE) if self._data.tls else self._deadline
+        patience = Deadline(_PRELIMINARY_PATIENCE)
         while not self._started and self._final is None and not patience.passed:
-            # Without TLS there is nothing to do before 150 but to notice that data comes without one.
-            found = self._wait((self._control.fileno(), *self._data_if_plain_download()), (), patience)
+            self._wait((self._control.fileno(),), (), patience)
             self._hear_opening()
-            if self._stream.fileno() in found:
-                break
+        try:
+            self._shake_hands()
+        except ConnectionLost:
+            # ProFTPD hangs up before it says 550, or 425 where the session was not resumed.
+            self._await_final(_REASON_PATIENCE)
+            if self._final is not None and self._final.refused:
+                raise self._refused(self._final) from None
+            raise
+        self._line.dialer.worked(meeting)
+
+    def _shake_hands(self) -> None:
         while not self._data.handshake():
             if not self._wait((self._data.fileno(), *self._watched_control()), (), self._deadline):
                 raise TimedOut(f"cannot {self._doing}: the TLS handshake of the data connection took too long")
             self._hear_opening()
-        self._line.dialer.worked(meeting)
-
-    def _data_if_plain_download(self) -> tuple[int, ...]:
-        plain_download = not self._data.tls and self._closing.state is State.RECEIVING
-        return (self._data.fileno(),) if plain_download else ()
 
     def _meet(self, meeting: Meeting) -> socket.socket:
         """Wait for the data connection's socket while listening for a refusal on the control connection."""
@@ -299,7 +303,8 @@ class Transfer:
         verdict = self._closing.verdict
         self._await_final(_REASON_PATIENCE if verdict is Verdict.BROKEN else self._line.timing.final_reply)
         reply = self._final
-        if verdict not in (Verdict.CLEAN, Verdict.UNCONFIRMED) and not (verdict is Verdict.REFUSED and reply):
+        refused_at_once = reply is not None and reply.refused and not self._started
+        if verdict not in (Verdict.CLEAN, Verdict.UNCONFIRMED, Verdict.REFUSED) and not refused_at_once:
             self._control.healthy = False
         if reply is not None and reply.refused:
             raise self._refused(reply)
@@ -347,6 +352,9 @@ class Transfer:
                 "and the server insists on that",
                 reply=reply.text,
             )
+        if reply.code == 501 and self._command.verb == "MLSD":
+            # RFC 3659 §7.2.1: the argument is no directory. It is a parameter error in name only.
+            return NotFound(f"cannot {self._doing}: no such directory", reply=reply.text)
         return refusal(reply, self._doing)
 
     def _abandon(self) -> None:
