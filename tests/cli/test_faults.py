@@ -206,6 +206,63 @@ def test_upload_goes_to_a_part_name_and_is_renamed(scripted: Start, run_ftpcli: 
     assert server.files == {"/f.bin": SMALL}
 
 
+@WITH_AND_WITHOUT_TLS
+@pytest.mark.parametrize("reply", ["451 Local error in processing.", "426 Failure reading network stream."])
+def test_upload_that_the_server_calls_a_failure_is_one(
+    scripted: Start, run_ftpcli: Program, tmp_path: Path, tls: str, reply: str
+) -> None:
+    """All bytes came, and the size is right."""
+    server = scripted(tls=tls)
+    server.on("STOR", Course(reply=reply))
+    local = tmp_path / "f.bin"
+    local.write_bytes(SMALL)
+    result = run_ftpcli("put", local, server.url("f.bin"), *options())
+    assert result.code not in (0, 1, 130)
+    assert reply in result.stderr
+    assert "/f.bin" not in server.files
+
+
+def test_full_size_on_the_server_after_a_426_proves_nothing(
+    scripted: Start, run_ftpcli: Program, tmp_path: Path
+) -> None:
+    """The server kept a part of the right size whose tail never reached its disk, and said so."""
+    server = scripted(tls="explicit")
+
+    def spoil(c: Connection, argument: str) -> None:
+        c.course = Course(reply=None)
+        c.default("STOR", argument)
+        path = c.path(argument)
+        server.tree.write(path, server.files[path][:-5000] + bytes(5000))
+        c.reply("426 Failure writing to the disk.")
+
+    server.on("STOR", spoil, times=1)
+    local = tmp_path / "f.bin"
+    local.write_bytes(SMALL)
+    result = run_ftpcli("put", local, server.url("f.bin"), *options())
+    assert result.code != 0 or server.files == {"/f.bin": SMALL}, "a false success: the tail is zeros"
+
+
+@WITH_AND_WITHOUT_TLS
+@pytest.mark.parametrize("drop", ["fin", "rst", None])
+@pytest.mark.parametrize("direction", ["get", "put"])
+def test_final_reply_that_never_comes(
+    scripted: Start, run_ftpcli: Program, tmp_path: Path, tls: str, drop: str | None, direction: str
+) -> None:
+    """What a NAT box does to the idle control connection: all data arrived, the 226 did not."""
+    server = scripted(tls=tls, files={"/f.bin": SMALL} if direction == "get" else {})
+    server.on("RETR" if direction == "get" else "STOR", Course(reply=None, drop=drop), times=1)
+    local = tmp_path / "f.bin"
+    if direction == "get":
+        result = run_ftpcli("get", server.url("f.bin"), "-o", local, *options("--final-reply-timeout", "1"))
+    else:
+        local.write_bytes(SMALL)
+        result = run_ftpcli("put", local, server.url("f.bin"), *options("--final-reply-timeout", "1"))
+    assert result.code == 0, result.stderr
+    assert local.read_bytes() == SMALL
+    assert server.files == {"/f.bin": SMALL}
+    assert result.seconds < 8
+
+
 # Replies ------------------------------------------------------------------------------------------------------------
 
 

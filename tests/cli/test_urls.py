@@ -1,0 +1,176 @@
+"""What people type for a place on a server."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, quote_from_bytes
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ftpcli.cli.urls import Location, ProfilePath, is_remote, join, parse, parse_url, remote_path
+from ftpcli.errors import UsageError
+
+SAFE = st.characters(blacklist_categories=("Cc", "Cs"))
+
+
+@pytest.mark.parametrize(
+    ("url", "path", "trailing_slash"),
+    [
+        ("ftp://host", "", True),
+        ("ftp://host/", "", True),
+        ("ftp://host/a/b", "a/b", False),
+        ("ftp://host/a/b/", "a/b", True),
+        ("ftp://host//a", "/a", False),
+        ("ftp://host/%2Fa", "/a", False),
+        ("ftp://host/%2fa/", "/a", True),
+        ("ftp://host//", "/", True),
+        ("ftp://host/%2F", "/", True),
+        ("ftp://host///a//b", "/a/b", False),
+        ("ftp://host/~/a", "a", False),
+        ("ftp://host/~", "", True),
+        ("ftp://host/~//a", "a", False),
+        ("ftp://host/%7E/a", "a", False),
+        ("ftp://host/./~/a", "./~/a", False),
+        ("ftp://host/~user/a", "~user/a", False),
+        ("ftp://host/a;type=i", "a", False),
+        ("ftp://host/a;TYPE=A", "a", False),
+        ("ftp://host/a%3Btype=i", "a;type=i", False),
+        ("ftp://host/file?.txt", "file?.txt", False),
+        ("ftp://host/a#1", "a#1", False),
+        ("ftp://host/100%", "100%", False),
+        ("ftp://host/100%25", "100%", False),
+        ("ftp://host/[a-z]*", "[a-z]*", False),
+        ("ftp://host/%E9", "\udce9", False),
+        ("ftp://host/%C3%A9", "é", False),
+        ("ftp://host/\udcc3%A9", "é", False),
+        ("ftp://host/a@b:c", "a@b:c", False),
+    ],
+)
+def test_paths(url: str, path: str, trailing_slash: bool) -> None:
+    found = parse_url(url)
+    assert (found.path, found.trailing_slash) == (path, trailing_slash)
+
+
+@pytest.mark.parametrize(
+    ("url", "scheme", "user", "password", "host", "port"),
+    [
+        ("ftp://h", "ftp", None, None, "h", None),
+        ("FTPES://h:2121/x", "ftpes", None, None, "h", 2121),
+        ("ftps://bob@h/", "ftps", "bob", None, "h", None),
+        ("ftp://bob:p%40ss@h", "ftp", "bob", "p@ss", "h", None),
+        ("ftp://bob:@h", "ftp", "bob", "", "h", None),
+        ("ftp://bob@corp:x@h", "ftp", "bob@corp", "x", "h", None),
+        ("ftp://:pw@h", "ftp", None, "pw", "h", None),
+        ("ftp://@h", "ftp", None, None, "h", None),
+        ("ftp://h:", "ftp", None, None, "h", None),
+        ("ftp://[::1]", "ftp", None, None, "::1", None),
+        ("ftp://bob@[2001:db8::7]:21/x", "ftp", "bob", None, "2001:db8::7", 21),
+        ("ftp://[fe80::1%25eth0]/", "ftp", None, None, "fe80::1%eth0", None),
+        ("ftp://[fe80::1%eth0]/", "ftp", None, None, "fe80::1%eth0", None),
+    ],
+)
+def test_login_host_and_port(
+    url: str, scheme: str, user: str | None, password: str | None, host: str, port: int | None
+) -> None:
+    found = parse_url(url)
+    word = None if found.password is None else found.password.reveal()
+    assert (found.scheme, found.user, word, found.host, found.port) == (scheme, user, password, host, port)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://host/x",
+        "sftp://host/x",
+        "ftp://",
+        "ftp:///x",
+        "ftp://bob@/x",
+        "ftp://h:0/",
+        "ftp://h:65536/",
+        "ftp://h:x/",
+        "ftp://h:²/",
+        "ftp://::1/",
+        "ftp://[::1",
+        "ftp://[::1]x/",
+        "ftp://[hello]/",
+        "ftp://ho st/",
+        "ftp://h/a%00b",
+        "ftp://h/a%0d%0aDELE%20x",
+        "ftp://h/a\nb",
+        "ftp://h/%7f",
+        "ftp://bo%0ab@h/",
+    ],
+)
+def test_refused(url: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_url(url)
+    assert caught.value.exit_code == 2
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["ftp://bob:s3/cret@host/x", "ftp://bob:s3cret@ho st/x", "ftp://bob:s3cret@h:x/"])
+def test_no_password_in_complaints(url: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_url(url)
+    assert "s3" not in str(caught.value)
+
+
+def test_sftp_is_named_as_not_spoken_yet() -> None:
+    with pytest.raises(UsageError, match="this version speaks ftp, ftpes and ftps only"):
+        parse("sftp://host/x")
+
+
+@pytest.mark.parametrize("text", ["NAME:path", "x:path", "C:/x", "a.b-c_d:", "ftp:/x", "ftp://h"])
+def test_remote(text: str) -> None:
+    assert is_remote(text)
+
+
+@pytest.mark.parametrize("text", ["./NAME:x", "/a:b", "dir/a:b", "plain", "", "-", ":x", "a b:c", "../x:y"])
+def test_local(text: str) -> None:
+    assert not is_remote(text)
+    assert parse(text) is None
+
+
+def test_profile_paths_are_not_decoded() -> None:
+    assert parse("work:100%41 #x") == ProfilePath("work", "100%41 #x")
+
+
+@pytest.mark.parametrize(
+    ("base", "path", "whole"),
+    [("", "a", "a"), ("/b", "a", "/b/a"), ("b", "/a", "/a"), ("/", "a", "/a"), ("b", "", "b"), ("", "", "")],
+)
+def test_join(base: str, path: str, whole: str) -> None:
+    assert join(base, path) == whole
+
+
+@given(st.text(SAFE.filter(lambda c: c != "/"), min_size=1).filter(lambda name: name not in ("~",)))
+def test_quoted_names_come_back(name: str) -> None:
+    assert parse_url(f"ftp://host/dir/{quote(name, safe='')}").path == f"dir/{name}"
+
+
+@given(st.binary(min_size=1).filter(lambda raw: all(byte >= 32 and byte not in (0x7F, 0x2F) for byte in raw)))
+def test_quoted_bytes_come_back(raw: bytes) -> None:
+    path = parse_url(f"ftp://host/d/{quote_from_bytes(raw, safe='')}").path
+    assert path.encode("utf-8", "surrogateescape") == b"d/" + raw
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_parsed_or_refused(text: str) -> None:
+    for candidate in (text, f"ftp://{text}", f"ftp://host/{text}"):
+        try:
+            found = parse(candidate)
+        except UsageError:
+            continue
+        if isinstance(found, Location):
+            assert found.host
+            assert not any(ord(character) < 32 for character in found.path)
+            assert found.path in ("", "/") or not found.path.endswith("/")
+
+
+@given(st.text(SAFE, max_size=30))
+def test_remote_paths_are_settled(path: str) -> None:
+    once, _ = remote_path(path)
+    if not once.startswith("~"):
+        assert remote_path(once)[0] == once
+    assert "//" not in once
