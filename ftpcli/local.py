@@ -192,6 +192,12 @@ class PartFile:
             self.file.truncate(0)
         self.size = 0
 
+    def step_back(self, count: int) -> None:
+        """Drop the last ``count`` bytes."""
+        self.size = max(0, self.size - count)
+        self.file.truncate(self.size)
+        self.file.seek(self.size)
+
     def commit(self, mtime: float | None) -> None:
         """Make it the real file: on disk, with its time, under its name."""
         if self._in_place:

@@ -126,15 +126,13 @@ class Crew:
                     result = task.run(bench)
                 except NotAdmitted as error:
                     self._leave(task, error)
-                    return
+                    break
                 except BaseException as error:
                     result = Failure(task, error)
                 self._settle()
                 self._results.put(result)
         finally:
             slot.retire()
-            with self._lock:
-                self._working -= 1
 
     def _take(self, slot: Slot) -> Task | None:
         """The next task; None to go home. An idle session is kept alive meanwhile."""
@@ -152,7 +150,9 @@ class Crew:
 
     def _leave(self, task: Task, error: NotAdmitted) -> None:
         with self._lock:
-            self._limit = max(1, min(self._limit, self._working - 1))
+            # Both at once, or a place that just became free would be filled again, at a door that is shut.
+            self._working -= 1
+            self._limit = max(1, min(self._limit, self._working))
             self._refusal = self._refusal or error
         self._tasks.put(task)
         self._settle()

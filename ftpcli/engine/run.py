@@ -23,7 +23,6 @@ from ftpcli.engine.events import (
     Finished,
     OnEvent,
     Planned,
-    Retrying,
     Skipped,
     Summary,
     Warned,
@@ -164,7 +163,7 @@ class _Coordinator:
                 self._on_event(Finished(where.shown or ".", "mkdir", 0))
         for problem in (*listed.source.problems, *listed.target.problems):
             self._in_doubt = self._in_doubt or f"the listing of {where.shown or '.'} could not be read whole"
-            self._fail(where.shown or ".", Refused(f"{where.shown or '.'}: {problem}"))
+            self._fail(where.shown or ".", Refused(problem))
         descents: list[Pair] = []
         copies: list[CopyFile] = []
         for source, target in pair(listed.source, listed.target):
@@ -283,8 +282,6 @@ class _Coordinator:
         self._on_event(Failed(shown, type(error).__name__, error.message, error.reply, error.exit_code))
 
     def _pass_on(self, event: Event) -> None:
-        if isinstance(event, Retrying):
-            log.info("%s: try %d failed: %s", event.path, event.tries, event.message)
         self._on_event(event)
 
     def _conclude(self, seconds: float) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 import time
+from collections.abc import Iterator
 from typing import BinaryIO, Protocol
 
 from ftpcli.engine.events import OnEvent
@@ -13,7 +15,16 @@ from ftpcli.engine.solo import Solo
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.tasks import make_directories
 from ftpcli.engine.transfer import replace
-from ftpcli.errors import FtpcliError, Incomplete, Refused, Unsupported
+from ftpcli.errors import (
+    ConnectFailed,
+    FtpcliError,
+    Incomplete,
+    LoginRejected,
+    Refused,
+    Stopped,
+    Unsupported,
+    UsageError,
+)
 from ftpcli.local import part_name
 from ftpcli.model import Endpoint, Kind, Report
 from ftpcli.session.protocol import Session
@@ -58,7 +69,7 @@ def fetch(
         if size is not None and written != size:
             raise Incomplete(f"{path}: the server called the transfer complete after {written} of {size} bytes")
 
-    with Solo(endpoint, Policy(retries, retry_wait), on_event, stop) as solo:
+    with Solo(endpoint, Policy(retries, retry_wait), on_event, stop) as solo, named(path):
         solo.do(path, attempt, lambda: written)
         return _report(solo, written, time.monotonic() - began)
 
@@ -122,11 +133,25 @@ def send(
         except FtpcliError as error:
             if not sent:
                 raise
-            raise type(error)(f"{error.message}; standard input cannot be sent again", reply=error.reply) from error
+            error.message += "; standard input cannot be sent again"
+            raise
 
-    with Solo(endpoint, Policy(retries, retry_wait), on_event, stop) as solo:
+    with Solo(endpoint, Policy(retries, retry_wait), on_event, stop) as solo, named(path):
         solo.do(path, attempt)
         return _report(solo, sent, time.monotonic() - began)
+
+
+@contextlib.contextmanager
+def named(path: str) -> Iterator[None]:
+    """Errors of one file, said with its name."""
+    try:
+        yield
+    except (ConnectFailed, UsageError, LoginRejected, Stopped):
+        raise
+    except FtpcliError as error:
+        if path not in error.message:
+            error.message = f"{path}: {error.message}"
+        raise
 
 
 def _report(solo: Solo, count: int, seconds: float) -> Report:

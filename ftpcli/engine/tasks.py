@@ -67,11 +67,11 @@ class ListPair:
 
     def run(self, bench: Bench) -> Listed:
         if self.direction is Direction.DOWNLOAD:
-            source = bench.insist(self.pair.shown, lambda session: session.list(self.pair.source))
+            source = bench.insist(self.pair.shown or ".", lambda session: session.list(self.pair.source))
             target, made = self._local_target()
         else:
             source = local.scan(self.pair.source)
-            target, made = bench.insist(self.pair.shown, lambda session: self._remote_target(session))
+            target, made = bench.insist(self.pair.shown or ".", lambda session: self._remote_target(session))
         return Listed(self.pair, source, target, made)
 
     def _local_target(self) -> tuple[Listing, bool]:

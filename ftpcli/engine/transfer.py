@@ -13,12 +13,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ftpcli.engine.meter import Lane
-from ftpcli.errors import Incomplete, NotFound, Refused, SourceChanged, TransientRefusal, Unsupported
+from ftpcli.errors import FtpcliError, Incomplete, NotFound, Refused, SourceChanged, TransientRefusal, Unsupported
 from ftpcli.local import OpenSource, PartFile, open_source, part_name
 from ftpcli.model import Entry, Kind, Rules
 from ftpcli.session.protocol import Session
 
 log = logging.getLogger("ftpcli.transfer")
+
+# What is sent again before the place where an upload was cut, or where a download only lacks its confirmation: the last
+# blocks that a server counts may not be on its disk.
+_OVERLAP = 64 * 1024
 
 # Below this asking for a part file left by an earlier run costs more than sending the file again.
 _WORTH_RESUMING = 1024 * 1024
@@ -76,8 +80,10 @@ class Download:
         try:
             if entry.size is None or part.size > entry.size:
                 part.restart()  # not provably the same file
-            if part.size == 0 or part.size != entry.size:
-                self._receive(session, part)
+            elif part.size and part.size == entry.size:
+                # All bytes are there, but no server has called them all: ask for the last ones once more.
+                part.step_back(_OVERLAP)
+            self._receive(session, part)
             self._check(part)
             part.commit(entry.mtime if self._rules.times else None)
         finally:
@@ -138,6 +144,7 @@ class Upload:
         self._reached = 0
         self._started_at: int | None = None
         self._sent: str | None = None
+        self._doubted = False
 
     def progress(self) -> int:
         return self._reached
@@ -172,6 +179,10 @@ class Upload:
             if offset == 0:
                 raise
             self._send_from(session, source, part, 0)  # no REST before STOR on this server
+        except FtpcliError as error:
+            # FileZilla Server answers 425 to an upload that broke, and its SIZE may be the whole file's all the same.
+            self._doubted = error.reply is not None
+            raise
 
     def _offset(self, session: Session, part: str, size: int) -> int:
         """Where to go on: what the part file on the server holds, if it is worth asking."""
@@ -183,7 +194,9 @@ class Upload:
             there = session.stat(part).size or 0
         except (Refused, Unsupported):
             return 0
-        return there if there <= size else 0
+        if there > size or (there == size and self._doubted):
+            return 0
+        return max(0, there - _OVERLAP)
 
     def _send_from(self, session: Session, source: OpenSource, part: str, offset: int) -> None:
         source.file.seek(offset)

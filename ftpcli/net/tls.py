@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from OpenSSL import SSL, crypto
 
@@ -60,6 +60,7 @@ class TlsIdentity:
         self._control: TlsStream | None = None
         # Bytes on their way into OpenSSL; one thread uses all streams of an identity, so one buffer serves them.
         self.incoming = memoryview(bytearray(_CHUNK))
+        self._facts: TlsFacts | None = None
         self.data_connections = 0
         self.data_resumed = 0
         self.data_resumed_last: bool | None = None
@@ -125,7 +126,16 @@ class TlsIdentity:
 
     def facts(self) -> TlsFacts | None:
         """What TLS settled on, at any time; None before the first handshake."""
-        return self._control.facts() if self._control is not None else None
+        if self._facts is None:
+            self._facts = self._control.facts() if self._control is not None else None
+        if self._facts is None:
+            return None
+        return replace(
+            self._facts,
+            data_connections=self.data_connections,
+            data_resumed=self.data_resumed,
+            data_resumed_last=self.data_resumed_last,
+        )
 
 
 class TlsStream(SocketStream):
@@ -138,6 +148,7 @@ class TlsStream(SocketStream):
         self._connection = connection
         self._identity = identity
         self._outgoing = memoryview(b"")
+        self._drained = True
         self.established = False
         self._broken = False
         self.resumed = False
@@ -155,13 +166,11 @@ class TlsStream(SocketStream):
             cipher=self._connection.get_cipher_name() or "",
             certificate_sha256=certificate.digest("sha256").decode("ascii").replace(":", "").lower(),
             subject=certificate.to_cryptography().subject.rfc4514_string(),
-            data_connections=self._identity.data_connections,
-            data_resumed=self._identity.data_resumed,
-            data_resumed_last=self._identity.data_resumed_last,
         )
 
     def handshake(self) -> bool:
         while not self.established:
+            self._drained = False
             try:
                 self._connection.do_handshake()
             except SSL.WantReadError:
@@ -202,12 +211,12 @@ class TlsStream(SocketStream):
                     filled += self._connection.recv_into(buffer[filled : filled + _RECORD])
                 return filled
             except SSL.WantReadError:
-                self.flush()  # a key update is answered
                 if filled:
                     return filled
                 count = self._fill()
                 if count < 0:
                     return count
+                self._drained = False  # a key update is answered with the next flush
             except SSL.ZeroReturnError:
                 return filled or ORDERLY_END
             except SSL.Error as error:
@@ -221,24 +230,32 @@ class TlsStream(SocketStream):
         return count
 
     def send(self, data: memoryview) -> int:
-        if not self.flush():
+        if self._outgoing and not self.flush():
             return BLOCKED
+        self._drained = False
         try:
             count = self._connection.send(data[:_CHUNK])
         except SSL.Error as error:
             self._broken = True
             raise ConnectionLost(f"TLS with {self.peer} broke: {_reason(error)}") from error
-        self.flush()
+        self._flush(count + _RECORD)
         return count
 
     def flush(self) -> bool:
+        return self._flush(_RECORD)
+
+    def _flush(self, room: int) -> bool:
+        """``room`` is what OpenSSL may hold at most: pyOpenSSL allocates that much for every read."""
         while True:
             if not self._outgoing:
-                try:
-                    # Some room above a chunk, for the records' headers and tags.
-                    self._outgoing = memoryview(self._connection.bio_read(_CHUNK + _RECORD))
-                except SSL.WantReadError:
+                if self._drained:
                     return True
+                try:
+                    self._outgoing = memoryview(self._connection.bio_read(room))
+                except SSL.WantReadError:
+                    self._drained = True
+                    return True
+                self._drained = len(self._outgoing) < room
             count = self._send(self._outgoing)
             if count == BLOCKED:
                 return False
@@ -246,6 +263,7 @@ class TlsStream(SocketStream):
 
     def close_notify(self) -> None:
         if self.established and not self._broken:
+            self._drained = False
             with contextlib.suppress(SSL.Error):
                 self._connection.shutdown()
 

@@ -118,6 +118,7 @@ class Dialer:
         *,
         local: str,
         peer: str,
+        patience: float,
     ) -> None:
         self._control = control
         self._settings = settings
@@ -125,6 +126,7 @@ class Dialer:
         self._notify = notify
         self._local = local
         self._peer = peer
+        self._epsv_patience = min(patience, _EPSV_PATIENCE)
 
     def prepare(self) -> Meeting:
         """Agree on where to meet; REST and the transfer command come next. Raises DataConnectionFailed."""
@@ -176,7 +178,7 @@ class Dialer:
     def _epsv(self) -> Meeting:
         hopeful = self._memory.data_mode is None and self._can_fall_back("epsv")
         try:
-            reply = self._ask("EPSV", timeout=_EPSV_PATIENCE if hopeful else None)
+            reply = self._ask("EPSV", timeout=self._epsv_patience if hopeful else None)
         except TimedOut:
             if hopeful:
                 self._fall_back("epsv", "no answer; perhaps a firewall swallows it")

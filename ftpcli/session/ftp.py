@@ -142,10 +142,10 @@ class FtpSession:
     # Transfers
 
     def open_read(self, path: str, offset: int) -> Transfer:
-        return self._start("RETR", self._path(path), offset, sending=False, doing=f"download {path}")
+        return self._start("RETR", self._path(path), offset, sending=False, doing="download")
 
     def open_write(self, path: str, offset: int) -> Transfer:
-        return self._start("STOR", self._path(path), offset, sending=True, doing=f"upload {path}")
+        return self._start("STOR", self._path(path), offset, sending=True, doing="upload")
 
     def _start(self, verb: str, argument: str | None, offset: int, *, sending: bool, doing: str) -> Transfer:
         self._transfer = Transfer(self._line, Command(verb, argument), offset, sending=sending, doing=doing)

@@ -176,6 +176,7 @@ class _Login:
             self._notify,
             local=self._local,
             peer=self._peer,
+            patience=self._endpoint.timing.idle,
         )
         return Line(
             control=self._control,

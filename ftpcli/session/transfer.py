@@ -103,7 +103,7 @@ class Transfer:
     def _restart(self, offset: int) -> None:
         reply = self._control.ask("REST", str(offset))
         if not (reply.intermediate or reply.completed):
-            raise refusal(reply, f"restart at byte {offset} of {self._command.argument}")
+            raise refusal(reply, f"{self._doing} from byte {offset} on")
 
     def _open(self, meeting: Meeting) -> None:
         self._stream = self._line.wrap(self._meet(meeting))
@@ -138,7 +138,7 @@ class Transfer:
             if not found:
                 raise self._no_data_connection(meeting, "no answer in time")
             if self._control.fileno() in found:
-                self._hear_opening()
+                self._hear_before_meeting(meeting)
             if side[0] in found:
                 try:
                     sock = meeting.take()
@@ -151,6 +151,14 @@ class Transfer:
     def _no_data_connection(self, meeting: Meeting, why: str) -> DataConnectionFailed:
         self._line.dialer.failed(meeting, why)
         return DataConnectionFailed(f"cannot {self._doing}: no data connection ({meeting.mode.upper()}): {why}")
+
+    def _hear_before_meeting(self, meeting: Meeting) -> None:
+        try:
+            self._hear_opening()
+        except DataConnectionFailed as error:
+            # 425 while our connect is still under way (vsftpd's accept_timeout): a firewall stands between us.
+            self._line.dialer.failed(meeting, error.reply or error.message)
+            raise
 
     def _hear_opening(self) -> None:
         """Before anything moved a refusal is simply the answer to the command."""
