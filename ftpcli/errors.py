@@ -110,6 +110,14 @@ class TlsFailed(FtpcliError):
     exit_code = 4
 
 
+class NotTls(TlsFailed):
+    """The other side answered the handshake with something that is not TLS. ``heard`` is how that began."""
+
+    def __init__(self, message: str, *, heard: bytes, reply: str | None = None) -> None:
+        super().__init__(message, reply=reply)
+        self.heard = heard
+
+
 class CertificateRejected(TlsFailed):
     """The server's certificate does not prove who it is."""
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 
 from OpenSSL import SSL, crypto
 
-from ftpcli.errors import CertificateRejected, ConnectionLost, TlsFailed, UsageError
+from ftpcli.errors import CertificateRejected, ConnectionLost, NotTls, TlsFailed, UsageError
 from ftpcli.model import TlsFacts, TlsSettings
 from ftpcli.net.stream import BLOCKED, ORDERLY_END, RAW_END, SocketStream
 from ftpcli.net.trust import Trust
@@ -29,6 +29,8 @@ from ftpcli.net.trust import Trust
 _RECORD = 16 * 1024
 _CHUNK = 256 * 1024
 _PARTIAL_WRITE = 0x1  # SSL_MODE_ENABLE_PARTIAL_WRITE: into memory, a write is always whole
+_HEARD = 512
+_HANDSHAKE_OR_ALERT = (21, 22)  # record types that a server's first bytes may begin with, RFC 8446 §5.1
 _VERSIONS = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
 _SENT_AND_RECEIVED = SSL.SENT_SHUTDOWN | SSL.RECEIVED_SHUTDOWN
 
@@ -149,6 +151,7 @@ class TlsStream(SocketStream):
         self._identity = identity
         self._outgoing = memoryview(b"")
         self._drained = True
+        self._heard = b""
         self.established = False
         self._broken = False
         self.resumed = False
@@ -201,6 +204,8 @@ class TlsStream(SocketStream):
         rejected = self._connection.get_app_data().error
         if rejected:
             return self._identity.rejected(rejected)
+        if self._heard and self._heard[0] not in _HANDSHAKE_OR_ALERT:
+            return NotTls(f"{self.peer} does not speak TLS here", heard=self._heard)
         return TlsFailed(f"the TLS handshake with {self.peer} failed: {_reason(error)}")
 
     def receive_into(self, buffer: memoryview) -> int:
@@ -226,6 +231,8 @@ class TlsStream(SocketStream):
     def _fill(self) -> int:
         count = self._receive(self._identity.incoming)
         if count > 0:
+            if not self.established and not self._heard:
+                self._heard = bytes(self._identity.incoming[: min(count, _HEARD)])
             self._connection.bio_write(self._identity.incoming[:count])
         return count
 

@@ -7,13 +7,21 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from ftpcli.errors import ConnectionLost, FtpcliError, PeerProtocolError, ServiceClosing, TimedOut, TlsFailed
+from ftpcli.errors import (
+    ConnectionLost,
+    FtpcliError,
+    NotTls,
+    PeerProtocolError,
+    ServiceClosing,
+    TimedOut,
+    TlsFailed,
+)
 from ftpcli.net.dial import Deadline
 from ftpcli.net.stream import BLOCKED, PlainStream, Stream
 from ftpcli.net.wait import StopSignal, ready
 from ftpcli.wire.command import Command
 from ftpcli.wire.control import ControlMachine, State
-from ftpcli.wire.reply import Reply
+from ftpcli.wire.reply import Reply, ReplyParser
 
 if TYPE_CHECKING:
     from ftpcli.net.tls import TlsIdentity
@@ -52,10 +60,30 @@ class ControlConnection:
         assert isinstance(self.stream, PlainStream)
         self.stream = identity.wrap_control(self.stream.socket, self._place)
         deadline = Deadline(self._timeout)
-        while not self.stream.handshake():
-            if not ready((self.fileno(),), (), deadline.left, stop):
-                self.healthy = False
-                raise TimedOut(f"{self._place} did not finish the TLS handshake within {self._timeout:g} seconds")
+        try:
+            while not self.stream.handshake():
+                if not ready((self.fileno(),), (), deadline.left, stop):
+                    self.healthy = False
+                    raise TimedOut(f"{self._place} did not finish the TLS handshake within {self._timeout:g} seconds")
+        except NotTls as error:
+            self.healthy = False
+            raise self._answered_in_clear(error) from error
+
+    def _answered_in_clear(self, error: NotTls) -> FtpcliError:
+        """What came instead of TLS. vsftpd refuses a connection too many with 421 in clear, implicit TLS or not."""
+        parser = ReplyParser(self._machine.encoding)
+        parser.feed(error.heard)
+        try:
+            reply = parser.next()
+        except PeerProtocolError:
+            reply = None
+        if reply is None:
+            return error
+        if reply.code == 421:
+            return ServiceClosing(f"{self._place} closes the connection", reply=reply.text)
+        return TlsFailed(
+            f"{self._place} does not begin with TLS; use ftpes:// where TLS starts on demand", reply=reply.text
+        )
 
     def greeting(self) -> Reply:
         """The first reply that is not 1yz, whatever its code."""

@@ -10,7 +10,7 @@ import logging
 import socket
 from typing import TYPE_CHECKING
 
-from ftpcli.errors import Busy, LoginRejected, PeerProtocolError, ServiceClosing, TlsFailed
+from ftpcli.errors import Busy, LoginRejected, PeerProtocolError, ServiceClosing, TimedOut, TlsFailed
 from ftpcli.model import Capabilities, Endpoint, TlsMode
 from ftpcli.net import dial
 from ftpcli.net.pump import CHUNK
@@ -102,7 +102,12 @@ class _Login:
         self._control.start_tls(self._identity, self._stop)
 
     def _greet(self) -> Reply:
-        reply = self._control.greeting()
+        try:
+            reply = self._control.greeting()
+        except TimedOut as error:
+            if self._identity is None:
+                error.message += "; a port for implicit TLS (ftps://) waits like that"
+            raise
         if reply.code == 421 or reply.code == 530:
             raise Busy(f"{self._endpoint.place} admits no further connection now", reply=reply.text)
         if not reply.completed:

@@ -91,6 +91,8 @@ class ReplyParser:
     def _first_line(self, line: bytes) -> Reply | None:
         code = line[:3]
         if not (len(code) == 3 and code.isdigit() and b"100" <= code < b"660") or line[3:4] not in (b"", b" ", b"-"):
+            if line.startswith(b"SSH-"):
+                raise PeerProtocolError("this is an SSH server and not an FTP server; sftp:// is for that")
             shown = line[:60].decode("ascii", "backslashreplace")
             raise PeerProtocolError(f"this is not an FTP reply: {shown!r}")
         if line[3:4] == b"-":
