@@ -170,14 +170,18 @@ def test_two_profiles_for_one_place(file: Path) -> None:
 
 
 def test_an_unknown_profile_says_how_to_name_a_local_file(file: Path) -> None:
-    with pytest.raises(UsageError, match=r"no profile 'wrok'.*'work'.*\./wrok:"):
+    with pytest.raises(UsageError, match=r"no profile 'wrok'.*nearest: work .*\./wrok:"):
         resolve(file, "[profiles.work]\nhost = 'h'", "wrok:x")
 
 
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("[profiles.w]\nurl = 'ftp://h'\nretires = 3\n", 3, "unknown key 'retires'; the nearest known key is 'retries'"),
+        (
+            "[profiles.w]\nurl = 'ftp://h'\nretires = 3\n",
+            3,
+            "unknown key 'retires'; the nearest known key is 'retries'",
+        ),
         ("# c\n\n[profiles.w]\n# d\n\npasswrd = 'x'\n", 6, "'password'"),
         ("[defaults]\npassword = 'x'\n", 2, "unknown key 'password'"),
         ("[defaults]\nurl = 'ftp://h'\n", 2, "unknown key 'url'"),
@@ -237,8 +241,8 @@ def test_home_folder_in_file_names(file: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_profile_commands(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     read(
         file,
-        "[defaults]\nretries = 9\n[profiles.work]\nurl = 'ftpes://ann:hush@h:2121/base'\npassword_command = 'pass hush'\n"
-        "[profiles.x]\nhost = 'i'\npassword = 'hush'\n",
+        "[defaults]\nretries = 9\n[profiles.work]\nurl = 'ftpes://ann:hush@h:2121/base'\n"
+        "password_command = 'pass hush'\n[profiles.x]\nhost = 'i'\npassword = 'hush'\n",
     )
     assert app.main(["profile", "list", "--config", str(file)]) == 0
     assert capsys.readouterr().out.splitlines() == ["work  ftpes://ann:***@h:2121/base", "x     ftpes://i/"]

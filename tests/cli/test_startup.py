@@ -14,7 +14,17 @@ from ftpcli.cli import app
 from ftpcli.cli.commands import ls as ls_module
 
 HERE = Path(__file__).parents[2]
-SLOW = ("OpenSSL", "cryptography", "rich", "paramiko", "asyncio", "ssl", "platformdirs", "service_identity", "pyftpdlib")
+SLOW = (
+    "OpenSSL",
+    "cryptography",
+    "rich",
+    "paramiko",
+    "asyncio",
+    "ssl",
+    "platformdirs",
+    "service_identity",
+    "pyftpdlib",
+)
 PROBE = f"""
 import sys
 from ftpcli.__main__ import main

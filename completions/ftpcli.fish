@@ -1,0 +1,18 @@
+# Completion of ftpcli for fish. Put it into ~/.config/fish/completions/
+function _ftpcli_completion
+    set -l response (env _FTPCLI_COMPLETE=fish_complete COMP_WORDS=(commandline -cp) COMP_CWORD=(commandline -t) ftpcli)
+
+    for completion in $response
+        set -l metadata (string split "," $completion)
+
+        if test $metadata[1] = "dir"
+            __fish_complete_directories $metadata[2]
+        else if test $metadata[1] = "file"
+            __fish_complete_path $metadata[2]
+        else if test $metadata[1] = "plain"
+            echo $metadata[2]
+        end
+    end
+end
+
+complete --no-files --command ftpcli --arguments "(_ftpcli_completion)"

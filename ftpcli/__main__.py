@@ -1,0 +1,16 @@
+"""``ftpcli`` and ``python -m ftpcli``."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """The console script's entry point."""
+    from ftpcli.cli.app import main as run
+
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

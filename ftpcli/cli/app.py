@@ -1,0 +1,111 @@
+"""The program: subcommands loaded when they are needed, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from ftpcli import __version__
+from ftpcli.cli.options import CONTEXT, help_when_alone
+from ftpcli.cli.screen import BROKEN_PIPE, Screen
+from ftpcli.errors import FtpcliError, LocalFileError, Stopped
+
+COMMANDS = {
+    "ls": "List a directory on a server.",
+    "get": "Download files, or trees with -r.",
+    "put": "Upload files, or trees with -r.",
+    "mirror": "Make one tree like another, either direction.",
+    "rm": "Delete files, or trees with -r.",
+    "mkdir": "Make directories.",
+    "mv": "Rename or move on one server.",
+    "cat": "Write files to standard output.",
+    "profile": "Show what the config file says.",
+    "demo": "Show it at work, against a server of its own.",
+}
+INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when it is asked for; the list with its one-line helps needs none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"ftpcli.cli.commands.{cmd_name}")
+        found: click.Command = getattr(module, cmd_name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings=CONTEXT, invoke_without_command=True)
+@click.version_option(__version__, prog_name="ftpcli", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, /) -> None:
+    """Transfer files by FTP and FTPS: parallel, resumable, and never a false success.
+
+    A place on a server is ftp://, ftpes:// (explicit TLS) or ftps:// (implicit TLS) with [user@]host[:port]/path,
+    or PROFILE:path with a profile of the config file.
+    """
+    help_when_alone(ctx)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the result is the process's exit code."""
+    try:
+        code = _run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        _forget_stdout()
+        return BROKEN_PIPE
+    except OSError as error:
+        _forget_stdout()
+        Screen().fail(f"standard output: {error.strerror}")
+        return LocalFileError.exit_code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        result = cli.main(arguments, prog_name="ftpcli", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        _usage_error(error)
+        return error.exit_code
+    except FtpcliError as error:
+        Screen().fail(str(error))
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return Stopped.exit_code
+    except Exception as error:
+        Screen().fail(f"internal error: {type(error).__name__}: {error} (please report it; -vv shows where)")
+        return INTERNAL_ERROR
+
+
+def _usage_error(error: click.ClickException) -> None:
+    Screen().fail(error.format_message())
+    context = getattr(error, "ctx", None)
+    if context is not None:
+        Screen().line(f"Try '{context.command_path} --help'.")
+
+
+def _forget_stdout() -> None:
+    """Let the interpreter's last flush at exit go where it cannot fail."""
+    try:
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, sys.stdout.fileno())
+        os.close(devnull)
+    except (OSError, ValueError):
+        sys.stdout = None

@@ -1,0 +1,99 @@
+"""``ftpcli demo``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ftpcli.cli.options import command, option, output_options
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ftpcli.cli.work import Surroundings
+    from ftpcli.demo.server import DemoServer
+    from ftpcli.model import Job
+
+
+@command("demo")
+@option("--files", type=click.IntRange(min=1, max=100_000), default=200, metavar="N", in_profile=False,
+        help="Size of the sample tree [200].")  # fmt: skip
+@option("--parallel", type=click.IntRange(min=1, max=256), default=4, metavar="N", in_profile=False,
+        help="Transfer N files at a time [4].")  # fmt: skip
+@option("--keep", is_flag=True, in_profile=False, help="Leave the two trees for a look at them.")
+@output_options()
+@click.pass_context
+def demo(ctx: click.Context, /, files: int, parallel: int, keep: bool, **_options: Any) -> int:
+    """Start an FTPS server on loopback that insists on TLS session resumption, mirror a sample tree from it over
+    several connections at once, and compare the copy byte by byte. Nothing leaves this computer."""
+    import shutil
+    import tempfile
+    from pathlib import Path
+
+    from ftpcli.cli.choices import choose
+    from ftpcli.cli.config import Config
+    from ftpcli.cli.screen import emit
+    from ftpcli.cli.work import surroundings
+
+    folder = Path(tempfile.mkdtemp(prefix="ftpcli-demo-"))
+    try:
+        with surroundings(choose(ctx, Config(Path()), None)) as around:
+            return _show(around, folder, files, parallel)
+    finally:
+        if keep:
+            emit(f"the trees are in {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _show(around: Surroundings, folder: Path, files: int, parallel: int) -> int:
+    from ftpcli.cli.render import connections_line, summary_line
+    from ftpcli.cli.screen import emit
+    from ftpcli.cli.work import run_job
+    from ftpcli.demo.sample import differences, make_sample
+    from ftpcli.errors import VerifyMismatch
+
+    source, copy = folder / "server", folder / "copy"
+    with _server(source) as server:
+        make_sample(source, files)
+        emit(f"FTPS server on 127.0.0.1:{server.port}; it refuses data connections that do not resume their session")
+        report = run_job(around, _job(server, copy, parallel))
+        emit(summary_line(report))
+        emit(connections_line(report))
+    if report.exit_code:
+        return report.exit_code
+    differing = differences(source, copy)
+    for difference in differing:
+        around.screen.fail(difference)
+    emit(f"the copy is {'NOT ' if differing else ''}equal, byte for byte")
+    return VerifyMismatch.exit_code if differing else 0
+
+
+def _server(root: Path) -> DemoServer:
+    from ftpcli.errors import UsageError
+
+    try:
+        import pyftpdlib  # noqa: F401 - only to see whether it is there
+    except ImportError:
+        raise UsageError("the demo needs pyftpdlib: pip install 'ftpcli[demo]'") from None
+    from ftpcli.demo.server import DemoServer
+
+    root.mkdir()
+    return DemoServer(root)
+
+
+def _job(server: DemoServer, copy: Path, parallel: int) -> Job:
+    from ftpcli.model import Direction, Endpoint, Job, Root, Rules, Secret, TlsMode, TlsSettings
+
+    endpoint = Endpoint(
+        "ftpes",
+        "127.0.0.1",
+        server.port,
+        server.user,
+        Secret(server.password),
+        TlsMode.EXPLICIT,
+        TlsSettings(cafile=server.cafile),
+    )
+    root = Root("", str(copy), into=False, tree=True)
+    return Job(Direction.DOWNLOAD, endpoint, (root,), Rules(make_parents=True), parallel=parallel)

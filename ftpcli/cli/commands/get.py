@@ -1,0 +1,120 @@
+"""``ftpcli get``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ftpcli.cli.arguments import RemoteArgument
+from ftpcli.cli.options import (
+    command,
+    connecting_options,
+    no_glob_option,
+    option,
+    resume_option,
+    work_options,
+)
+
+if TYPE_CHECKING:
+    from ftpcli.cli.targets import Target, Targets
+    from ftpcli.cli.work import Surroundings
+    from ftpcli.model import Job
+
+
+@command("get")
+@click.argument("urls", nargs=-1, required=True, type=RemoteArgument(), metavar="URL...")
+@option("-o", "--output", type=click.Path(path_type=str), metavar="FILE",
+        help="Write to FILE; - is standard output. With one URL only.")  # fmt: skip
+@option("-d", "--directory", type=click.Path(path_type=str), metavar="DIR",
+        help="Write into DIR, which is made if it is missing [.].")  # fmt: skip
+@option("-r", "--recursive", is_flag=True, help="Directories too, with all that is in them.")
+@resume_option()
+@no_glob_option()
+@work_options()
+@connecting_options()
+@click.pass_context
+def get(ctx: click.Context, /, urls: tuple[str, ...], **_options: Any) -> int:
+    """Download each URL. The client expands * ? [...] in the path; quote them for the shell."""
+    from ftpcli.cli.targets import Targets
+    from ftpcli.cli.work import surroundings
+
+    targets = Targets(ctx)
+    places = [targets.remote(url) for url in urls]
+    output: str | None = places[0].choices["output"]
+    if output is not None:
+        _check_output(places)
+    with surroundings(places[0].choices, targets.config.warnings) as around:
+        if output == "-":
+            return _to_stdout(around, targets, places[0])
+        return _to_files(around, targets, places, output)
+
+
+def _check_output(places: list[Target]) -> None:
+    from ftpcli.errors import UsageError
+
+    if places[0].choices["directory"] is not None:
+        raise UsageError("-o and -d contradict each other")
+    if len(places) > 1 or places[0].has_glob:
+        raise UsageError("-o FILE goes with one URL without a glob; use -d DIR for several files")
+
+
+def _to_stdout(around: Surroundings, targets: Targets, place: Target) -> int:
+    import sys
+
+    from ftpcli.cli.streams import fetch_to_stdout
+
+    progress = around.progress if sys.stdout is not None and not sys.stdout.isatty() else "none"
+    return fetch_to_stdout(around, targets.endpoint(place, around.screen.warn), place, progress)
+
+
+def _to_files(around: Surroundings, targets: Targets, places: list[Target], output: str | None) -> int:
+    """One run a server, one after the other."""
+    from ftpcli.cli.work import combined, transfer
+
+    if places[0].choices["directory"] is not None:
+        _make_directory(places[0].choices["directory"])
+    servers: dict[tuple[object, ...], list[Target]] = {}
+    for place in places:
+        servers.setdefault(place.server, []).append(place)
+    codes = []
+    for group in servers.values():
+        if around.stop.requested:
+            break
+        codes.append(transfer(around, _job(around, targets, group, output)).exit_code)
+    return around.stop.exit_code or combined(codes)
+
+
+def _make_directory(path: str) -> None:
+    import os
+
+    from ftpcli.errors import LocalFileError
+
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise LocalFileError(f"cannot make {path}: {error.strerror}") from None
+
+
+def _job(around: Surroundings, targets: Targets, group: list[Target], output: str | None) -> Job:
+    from ftpcli.model import Direction, Job, Root, Rules
+
+    choices = group[0].choices
+    directory: str | None = choices["directory"]
+    roots = tuple(
+        Root(place.path, output, into=False)
+        if output is not None
+        else Root(place.path, directory or ".", into=place.has_name, glob=place.has_glob)
+        for place in group
+    )
+    rules = Rules(compare="always", recursive=choices["recursive"], resume=choices["resume"])
+    return Job(
+        Direction.DOWNLOAD,
+        targets.endpoint(group[0], around.screen.warn),
+        roots,
+        rules,
+        parallel=choices["parallel"],
+        max_connections=choices["max_connections"],
+        retries=choices["retries"],
+        retry_wait=choices["retry_wait"],
+    )

@@ -1,0 +1,86 @@
+"""``ftpcli ls``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ftpcli.cli.arguments import RemoteArgument
+from ftpcli.cli.options import command, connecting_options, no_glob_option, option
+
+if TYPE_CHECKING:
+    from ftpcli.cli.targets import Target
+    from ftpcli.cli.work import Surroundings
+    from ftpcli.model import Endpoint, Entry
+
+
+@command("ls")
+@click.argument("url", type=RemoteArgument())
+@option("-l", "--long", is_flag=True, help="Mode, owner, group, size and time too.")
+@option("-R", "--recursive", is_flag=True, help="Also what is below, as paths from URL.")
+@option("-a", "--all", is_flag=True, help="Also names that begin with a dot.")
+@option("--sort", type=click.Choice(["name", "size", "time"]), default="name", help="Order within a directory [name].")
+@option("--json", is_flag=True, help="One JSON object a line.")
+@no_glob_option()
+@connecting_options()
+@click.pass_context
+def ls(ctx: click.Context, /, url: str, **_options: Any) -> int:
+    """List the names in the directory URL, one a line; or the file URL; or what matches its glob."""
+    from ftpcli.cli.targets import Targets
+    from ftpcli.cli.work import surroundings
+
+    targets = Targets(ctx)
+    target = targets.remote(url)
+    with surroundings(target.choices, targets.config.warnings) as around:
+        return _list(around, targets.endpoint(target, around.screen.warn), target)
+
+
+def _list(around: Surroundings, endpoint: Endpoint, target: Target) -> int:
+    from ftpcli.engine.browse import browse
+
+    choices, unreadable = target.choices, 0
+    with around.watched():
+        directories = browse(
+            endpoint,
+            target.path,
+            recursive=choices["recursive"],
+            glob=target.has_glob,
+            **around.verb(choices),
+        )
+        for directory, listing in directories:
+            _print(target, directory, listing.entries)
+            for problem in listing.problems:
+                around.screen.fail(f"{directory or '.'}: this line of the listing cannot be read: {problem}")
+            unreadable += len(listing.problems)
+    return 1 if unreadable else 0
+
+
+def _print(target: Target, directory: str, entries: Iterable[Entry]) -> None:
+    """What -a decides about is what is below the path that was named; what was named itself is always shown."""
+    from ftpcli.cli.listing import json_line, long_lines, ordered
+    from ftpcli.cli.screen import emit
+
+    choices = target.choices
+    below = below_top(target.path, directory)
+    if not choices["all"] and any(part.startswith(".") for part in (below or "").split("/")):
+        return
+    prefix = directory if target.has_glob else below or ""
+    prefix = f"{prefix.rstrip('/')}/" if prefix else ""
+    hidden = choices["all"] or below is None
+    named = [(prefix + entry.name, entry) for entry in ordered(entries, choices["sort"], hidden=hidden)]
+    if choices["json"]:
+        lines = [json_line(path, entry) for path, entry in named]
+    else:
+        lines = long_lines(named) if choices["long"] else [path for path, _ in named]
+    for line in lines:
+        emit(line)
+
+
+def below_top(top: str, directory: str) -> str | None:
+    """``directory`` as a path from ``top``; None when it is not below it, as the parent of a file that was named."""
+    if directory == top:
+        return ""
+    prefix = top if not top or top.endswith("/") else f"{top}/"
+    return directory.removeprefix(prefix) if directory.startswith(prefix) else None

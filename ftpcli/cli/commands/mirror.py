@@ -1,0 +1,75 @@
+"""``ftpcli mirror``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ftpcli.cli.arguments import EitherArgument
+from ftpcli.cli.options import command, connecting_options, in_place_option, option, resume_option, work_options
+
+if TYPE_CHECKING:
+    from ftpcli.cli.targets import Target
+    from ftpcli.model import Direction, Endpoint, Job
+
+
+@command("mirror")
+@click.argument("source", type=EitherArgument())
+@click.argument("target", type=EitherArgument())
+@option("--delete", is_flag=True, help="Delete from TARGET what is not in SOURCE.")
+@option("-n", "--dry-run", is_flag=True, help="Only print what would be done.")
+@in_place_option()
+@resume_option()
+@option("--times/--no-times", default=True, help="Give copies the modification times of their sources [times].")
+@option("--compare", type=click.Choice(["auto", "size", "time"]), default="auto",
+        help="What tells that a file is up to date [auto: size and time].")  # fmt: skip
+@work_options()
+@connecting_options()
+@click.pass_context
+def mirror(ctx: click.Context, /, source: str, target: str, **_options: Any) -> int:
+    """Make the tree TARGET like the tree SOURCE. The one that is a URL or PROFILE:path is on the server."""
+    from ftpcli.cli.targets import Targets
+    from ftpcli.cli.urls import is_remote
+    from ftpcli.cli.work import surroundings, transfer
+    from ftpcli.errors import UsageError
+    from ftpcli.model import Direction
+
+    down, up = is_remote(source), is_remote(target)
+    if down == up:
+        raise UsageError(
+            f"{'both' if down else 'neither'} of SOURCE and TARGET is a URL or PROFILE:path; mirror works between "
+            "this computer and a server"
+        )
+    targets = Targets(ctx)
+    place = targets.remote(source if down else target)
+    with surroundings(place.choices, targets.config.warnings) as around:
+        endpoint = targets.endpoint(place, around.screen.warn)
+        direction, local = (Direction.DOWNLOAD, target) if down else (Direction.UPLOAD, source)
+        return transfer(around, _job(endpoint, direction, place, local)).exit_code
+
+
+def _job(endpoint: Endpoint, direction: Direction, place: Target, local: str) -> Job:
+    from ftpcli.model import Direction, Job, Root, Rules
+
+    choices = place.choices
+    source, target = (place.path, local) if direction is Direction.DOWNLOAD else (local, place.path)
+    rules = Rules(
+        compare=choices["compare"],
+        delete=choices["delete"],
+        dry_run=choices["dry_run"],
+        in_place=choices["in_place"],
+        resume=choices["resume"],
+        times=choices["times"],
+        make_parents=True,
+    )
+    return Job(
+        direction,
+        endpoint,
+        (Root(source, target, into=False, tree=True),),
+        rules,
+        parallel=choices["parallel"],
+        max_connections=choices["max_connections"],
+        retries=choices["retries"],
+        retry_wait=choices["retry_wait"],
+    )

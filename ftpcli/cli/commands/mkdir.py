@@ -1,0 +1,35 @@
+"""``ftpcli mkdir``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ftpcli.cli.arguments import RemoteArgument
+from ftpcli.cli.options import command, connecting_options, option
+
+
+@command("mkdir")
+@click.argument("urls", nargs=-1, required=True, type=RemoteArgument(), metavar="URL...")
+@option("-p", "--parents", is_flag=True, help="Also those above it; no error if it is there already.")
+@connecting_options()
+@click.pass_context
+def mkdir(ctx: click.Context, /, urls: tuple[str, ...], **_options: Any) -> int:
+    """Make each directory URL on its server."""
+    from ftpcli.cli.targets import Target, Targets
+    from ftpcli.cli.work import each, surroundings
+
+    targets = Targets(ctx)
+    places = [targets.remote(url) for url in urls]
+    with surroundings(places[0].choices, targets.config.warnings) as around:
+
+        def make(place: Target) -> int:
+            from ftpcli.engine.verbs import make_directory
+
+            endpoint = targets.endpoint(place, around.screen.warn)
+            with around.watched():
+                make_directory(endpoint, place.path, parents=place.choices["parents"], **around.verb(place.choices))
+            return 0
+
+        return each(around, places, make)

@@ -1,0 +1,39 @@
+"""``ftpcli mv``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ftpcli.cli.arguments import RemoteArgument
+from ftpcli.cli.options import command, connecting_options
+
+
+@command("mv")
+@click.argument("source", type=RemoteArgument())
+@click.argument("target", type=RemoteArgument())
+@connecting_options()
+@click.pass_context
+def mv(ctx: click.Context, /, source: str, target: str, **_options: Any) -> int:
+    """Rename SOURCE to TARGET, both on one server. A TARGET that ends in / is a directory to move into."""
+    from ftpcli.cli.targets import Targets
+    from ftpcli.cli.urls import join
+    from ftpcli.cli.work import surroundings
+    from ftpcli.errors import UsageError
+
+    targets = Targets(ctx)
+    old, new = targets.remote(source), targets.remote(target)
+    if not old.same_server(new):
+        raise UsageError("mv works on one server; SOURCE and TARGET name two (or two logins)")
+    if not old.has_name:
+        raise UsageError("mv cannot move the login directory or the root")
+    name = old.path.rpartition("/")[2]
+    path = join(new.path, name) if new.location.trailing_slash else new.path
+    with surroundings(old.choices, targets.config.warnings) as around:
+        from ftpcli.engine.verbs import rename
+
+        endpoint = targets.endpoint(old, around.screen.warn)
+        with around.watched():
+            rename(endpoint, old.path, path, **around.verb(old.choices))
+        return 0

@@ -1,0 +1,39 @@
+"""``ftpcli rm``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ftpcli.cli.arguments import RemoteArgument
+from ftpcli.cli.options import command, connecting_options, no_glob_option, option
+
+
+@command("rm")
+@click.argument("urls", nargs=-1, required=True, type=RemoteArgument(), metavar="URL...")
+@option("-r", "--recursive", is_flag=True, in_profile=False, help="Directories too, with all that is in them.")
+@no_glob_option()
+@connecting_options()
+@click.pass_context
+def rm(ctx: click.Context, /, urls: tuple[str, ...], recursive: bool, **_options: Any) -> int:
+    """Delete each URL on its server. The client expands * ? [...] in the path; quote them for the shell."""
+    from ftpcli.cli.targets import Target, Targets
+    from ftpcli.cli.work import each, surroundings
+    from ftpcli.errors import UsageError
+
+    targets = Targets(ctx)
+    places = [targets.remote(url) for url in urls]
+    if not all(place.has_name for place in places):
+        raise UsageError("rm does not delete the login directory, the root, . or ..")
+    with surroundings(places[0].choices, targets.config.warnings) as around:
+
+        def delete(place: Target) -> int:
+            from ftpcli.engine.verbs import remove
+
+            endpoint = targets.endpoint(place, around.screen.warn)
+            with around.watched():
+                remove(endpoint, place.path, recursive=recursive, glob=place.has_glob, **around.verb(place.choices))
+            return 0
+
+        return each(around, places, delete)

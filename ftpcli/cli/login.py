@@ -1,0 +1,189 @@
+"""Who logs in, and with which password. Secrets never get into a message.
+
+The order is: option, URL, environment, profile, netrc, prompt. A password counts only together with the user it was
+given for: ``--user bob`` never sends the password that the URL holds for alice.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ftpcli.cli.choices import Choices, Origin
+from ftpcli.cli.urls import Location
+from ftpcli.errors import UsageError
+from ftpcli.model import Secret
+
+ANONYMOUS = ("anonymous", "ftp")
+
+
+@dataclass(frozen=True)
+class Login:
+    user: str
+    password: Secret | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """One place that may name a user, and may hold a password for that user (or for anyone, if it names none)."""
+
+    user: str | None = None
+    password: Callable[[], Secret] | None = None
+
+
+def find_login(location: Location, choices: Choices) -> Login:
+    """Ask each source in its turn. No file is read, no command run and no prompt shown before it comes to that."""
+    sources = _stated_sources(location, choices)
+    user = next((source.user for source in sources if source.user), None)
+    password = _first_password(sources, user)
+    if choices["netrc"] and (user is None or (password is None and user not in ANONYMOUS)):
+        found = _from_netrc(location.host, user)
+        if found is not None:
+            user, password = found.user, password or found.password
+    user = user or "anonymous"
+    if password is None:
+        password = Secret("anonymous@") if user in ANONYMOUS else _prompt(user, location.host)
+    _refuse_control_characters(user, password)
+    return Login(user, password)
+
+
+def _stated_sources(location: Location, choices: Choices) -> list[Source]:
+    """What is stated outright, the strongest first."""
+    return [
+        _from_options(choices.layers[Origin.COMMAND_LINE]),
+        Source(location.user, _known(location.password)),
+        _from_environment(),
+        _from_options(choices.layers[Origin.PROFILE]),
+        _from_options(choices.layers[Origin.DEFAULTS]),
+    ]
+
+
+def _from_environment() -> Source:
+    word = os.environ.get("FTPCLI_PASSWORD")
+    return Source(os.environ.get("FTPCLI_USER") or None, _known(None if word is None else Secret(word)))
+
+
+def _from_options(layer: Mapping[str, Any]) -> Source:
+    """The login options of one origin."""
+    ways = [
+        _known(layer.get("password")),
+        partial(password_from_file, layer["password_file"]) if layer.get("password_file") else None,
+        partial(password_from_command, layer["password_command"]) if layer.get("password_command") else None,
+    ]
+    stated = [way for way in ways if way is not None]
+    if len(stated) > 1:
+        raise UsageError("more than one of password, password file and password command is given: one is enough")
+    return Source(layer.get("user"), stated[0] if stated else None)
+
+
+def _known(password: Secret | None) -> Callable[[], Secret] | None:
+    return None if password is None else lambda: password
+
+
+def _first_password(sources: list[Source], user: str | None) -> Secret | None:
+    for source in sources:
+        if source.password is not None and source.user in (None, user):
+            return source.password()
+    return None
+
+
+def password_from_file(path: str) -> Secret:
+    """The first line of the file, or of standard input for ``-``."""
+    try:
+        if path == "-":
+            line = _line_of_stdin()
+        else:
+            with Path(path).open("rb") as file:
+                line = file.readline()
+    except OSError as error:
+        raise UsageError(f"the password file {path} cannot be read: {error.strerror}") from None
+    return _first_line(line)
+
+
+def _line_of_stdin() -> bytes:
+    """One line and not a byte more: what follows may be data for ``put -``."""
+    if sys.stdin is None:
+        raise UsageError("--password-file -: standard input is closed")
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(sys.stdin.fileno(), 1)):
+        line += byte
+    return line
+
+
+def password_from_command(command: str) -> Secret:
+    """The first line that the command prints. It runs without a shell; its errors go to the terminal."""
+    import shlex
+    import subprocess
+
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise UsageError(f"--password-command cannot be split into words: {error}") from None
+    if not words:
+        raise UsageError("--password-command is empty")
+    try:
+        done = subprocess.run(words, stdout=subprocess.PIPE, check=False)
+    except OSError as error:
+        raise UsageError(f"the password command {words[0]} cannot be run: {error.strerror}") from None
+    if done.returncode:
+        raise UsageError(f"the password command {words[0]} failed with exit status {done.returncode}")
+    return _first_line(done.stdout)
+
+
+def _first_line(text: bytes) -> Secret:
+    line = text.split(b"\n", 1)[0].removesuffix(b"\r")
+    return Secret(line.decode("utf-8", "surrogateescape"))
+
+
+def _from_netrc(host: str, user: str | None) -> Login | None:
+    """The netrc entry for this host (and user, if one is settled). ``NETRC`` names another file, as for curl."""
+    import netrc
+
+    path = os.environ.get("NETRC") or str(Path.home() / ".netrc")
+    try:
+        # Without a file name, netrc refuses a ~/.netrc with passwords that others can read.
+        entries = netrc.netrc(os.environ.get("NETRC") or None)
+    except FileNotFoundError:
+        return None
+    except netrc.NetrcParseError as error:
+        where = f"{path}:{error.lineno}" if error.lineno else path
+        raise UsageError(f"{where}: {_netrc_complaint(error.msg)} (--no-netrc ignores the file)") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise UsageError(f"{path} cannot be read: {reason} (--no-netrc ignores the file)") from None
+    found = entries.authenticators(host)
+    if found is None or user not in (None, found[0]):
+        return None
+    login, _, password = found
+    return Login(login or "anonymous", Secret(password) if password else None)
+
+
+def _netrc_complaint(message: str) -> str:
+    """The parser quotes the word it stumbled over, which may be a part of a password."""
+    import re
+
+    return re.sub(r"'[^']*'", "(a word)", message)
+
+
+def _prompt(user: str, host: str) -> Secret:
+    if not (sys.stdin.isatty() or sys.stderr.isatty()):
+        raise UsageError(
+            f"there is no password for {user} on {host}: use --password-file, --password-command, "
+            "FTPCLI_PASSWORD or ~/.netrc (there is no terminal to ask on)"
+        )
+    import getpass
+
+    try:
+        return Secret(getpass.getpass(f"Password for {user} on {host}: "))
+    except EOFError:
+        raise UsageError(f"no password for {user} on {host} was entered") from None
+
+
+def _refuse_control_characters(user: str, password: Secret) -> None:
+    if any(character in user + password.reveal() for character in "\r\n\0"):
+        raise UsageError("the user name and the password must not hold line ends or NUL")

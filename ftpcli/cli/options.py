@@ -1,0 +1,195 @@
+"""The options that several commands share, each declared once. Config keys and the man pages follow from these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from ftpcli.cli.parameters import Charset, Duration, IpAddress, Pin, PortRange, PositiveDuration
+from ftpcli.model import Job, Timing
+
+F = TypeVar("F", bound=Callable[..., Any])
+OWN = "Options"
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class Option(click.Option):
+    """An option with the heading it stands under in ``--help``, and whether a profile may set it."""
+
+    def __init__(self, *declarations: Any, section: str = OWN, in_profile: bool = True, **attributes: Any) -> None:
+        super().__init__(*declarations, **attributes)
+        self.section = section
+        self.in_profile = in_profile
+
+
+class Command(click.Command):
+    """A command whose ``--help`` shows its own options first and the shared ones under headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {OWN: []}
+        for parameter in self.get_params(ctx):
+            record = None if isinstance(parameter, click.Argument) else parameter.get_help_record(ctx)
+            if record is not None:
+                sections.setdefault(getattr(parameter, "section", OWN), []).append(record)
+        for heading, records in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+def help_when_alone(ctx: click.Context) -> None:
+    """A group without a subcommand shows its help, as an error."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(2)
+
+
+def option(*declarations: str, **attributes: Any) -> Callable[[F], F]:
+    return click.option(*declarations, cls=Option, **attributes)
+
+
+def command(name: str, **attributes: Any) -> Callable[[Callable[..., Any]], Command]:
+    """Declare a subcommand that takes its arguments, and its options through ``ctx.params``."""
+    return click.command(name, cls=Command, context_settings=CONTEXT, **attributes)
+
+
+def _together(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    def apply(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return apply
+
+
+def _choice(*values: str) -> click.Choice[str]:
+    return click.Choice(values)
+
+
+_FILE = click.Path(path_type=str)
+_TIMING = Timing()
+
+
+def _login_options() -> Callable[[F], F]:
+    section = "Login"
+    return _together(
+        option("--user", metavar="NAME", section=section, help="Log in as NAME."),
+        option("--password-file", type=_FILE, metavar="F", section=section,
+               help="Take the password from the first line of F; - is standard input."),
+        option("--password-command", metavar="CMD", section=section,
+               help="Run CMD (no shell) and take the first line it prints as the password."),
+        option("--netrc/--no-netrc", default=True, section=section, help="Look in ~/.netrc (default: yes)."),
+    )  # fmt: skip
+
+
+def _tls_options() -> Callable[[F], F]:
+    section = "TLS"
+    return _together(
+        option("--tls", type=_choice("explicit", "implicit", "none"), section=section,
+               help="When TLS starts; for profiles and odd ports (default: as the URL says)."),
+        option("--cafile", type=_FILE, metavar="F", section=section, help="Trust the CA certificates in F (PEM)."),
+        option("--pin", type=Pin(), multiple=True, metavar="sha256:HEX", section=section,
+               help="Trust just the server whose certificate, or its public key, has this SHA-256. May be repeated."),
+        option("--cert", type=_FILE, metavar="F", section=section, help="Client certificate (PEM)."),
+        option("--key", type=_FILE, metavar="F", section=section, help="Private key of --cert, if not in it."),
+        option("--tls-min", type=_choice("1.2", "1.3"), default="1.2", section=section, help="Lowest version [1.2]."),
+        option("--tls-max", type=_choice("1.2", "1.3"), default="1.3", section=section, help="Highest version [1.3]."),
+        option("--insecure", is_flag=True, section=section, help="Do not verify the server's certificate."),
+    )  # fmt: skip
+
+
+def _data_options() -> Callable[[F], F]:
+    section = "Data connections"
+    return _together(
+        option("--active/--passive", default=False, section=section, help="Who opens data connections [passive]."),
+        option("--data-mode", type=_choice("auto", "epsv", "pasv", "eprt", "port"), default="auto", section=section,
+               help="The command to set data connections up with [auto]."),
+        option("--active-ports", type=PortRange(), metavar="LO-HI", section=section,
+               help="Listen on these ports in active mode."),
+        option("--active-address", type=IpAddress(), metavar="IP", section=section,
+               help="Announce this address in active mode."),
+        option("--pasv-address", type=_choice("auto", "reply", "peer"), default="auto", section=section,
+               help="Where to connect after PASV: the address it names, or the server's own [auto]."),
+        option("-4", "--ipv4", is_flag=True, section=section, help="Use IPv4 only."),
+        option("-6", "--ipv6", is_flag=True, section=section, help="Use IPv6 only."),
+    )  # fmt: skip
+
+
+def _staying_options() -> Callable[[F], F]:
+    section = "Staying connected"
+    return _together(
+        option("--timeout", type=PositiveDuration(), default=_TIMING.idle, metavar="S", section=section,
+               help="Seconds to connect, and to wait while no byte moves [60]."),
+        option("--final-reply-timeout", type=PositiveDuration(), default=_TIMING.final_reply, metavar="S",
+               section=section, help="Seconds to wait for the server's word after the data [60]."),
+        option("--keepalive", type=Duration(), default=_TIMING.keepalive, metavar="S", section=section,
+               help="Send NOOP on a control connection idle for S seconds; 0 is off [30]."),
+        option("--keepalive-in-transfer", type=_choice("auto", "on", "off"), default=_TIMING.keepalive_in_transfer,
+               section=section, help="Do so also while a transfer runs [auto]."),
+        option("--retries", type=click.IntRange(min=0), default=Job.retries, metavar="N", section=section,
+               help="Try again up to N times without progress [3]."),
+        option("--retry-wait", type=Duration(), default=Job.retry_wait, metavar="S", section=section,
+               help="Seconds before the first new try; grows with each [1]."),
+        option("--encoding", type=Charset(), default="utf-8", metavar="NAME", section=section,
+               help="How the server writes names [utf-8]."),
+    )  # fmt: skip
+
+
+def output_options() -> Callable[[F], F]:
+    section = "Output"
+    return _together(
+        option("-q", "--quiet", is_flag=True, section=section, help="Only warnings and errors."),
+        option("-v", "--verbose", count=True, section=section, help="Say more; -vv also shows the protocol."),
+        option("--progress", type=_choice("auto", "bar", "plain", "none"), default="auto", section=section,
+               help="How to show progress [auto: bars on a terminal]."),
+        option("--color", type=_choice("auto", "always", "never"), default="auto", section=section,
+               help="When to use colour [auto; NO_COLOR is honoured]."),
+        option("--log-file", type=_FILE, metavar="F", section=section, help="Append a log of the run to F."),
+    )  # fmt: skip
+
+
+def config_option() -> Callable[[F], F]:
+    return option("--config", type=_FILE, metavar="F", section="Config", in_profile=False,
+                  help="Read F in place of the default config file.")  # fmt: skip
+
+
+def _config_options() -> Callable[[F], F]:
+    profile = option("--profile", metavar="NAME", section="Config", in_profile=False,
+                     help="Take what the command line leaves open from this profile.")  # fmt: skip
+    return _together(config_option(), profile)
+
+
+def work_options() -> Callable[[F], F]:
+    """For commands that move many files."""
+    section = "Work"
+    return _together(
+        option("--parallel", type=click.IntRange(min=1, max=256), default=Job.parallel, metavar="N", section=section,
+               help="Transfer N files at a time [4]."),
+        option("--max-connections", type=click.IntRange(min=1), metavar="N", section=section,
+               help="Never hold more than N connections to the server."),
+    )  # fmt: skip
+
+
+def connecting_options() -> Callable[[F], F]:
+    """For every command that talks to a server."""
+    return _together(
+        _login_options(),
+        _tls_options(),
+        _data_options(),
+        _staying_options(),
+        output_options(),
+        _config_options(),
+    )
+
+
+def resume_option() -> Callable[[F], F]:
+    return option("--resume/--no-resume", default=True, help="Continue part files of an earlier run [resume].")
+
+
+def in_place_option() -> Callable[[F], F]:
+    return option("--in-place", is_flag=True, help="Upload to the final name; no part file, no rename.")
+
+
+def no_glob_option() -> Callable[[F], F]:
+    return option("--no-glob", is_flag=True, help="Take * ? [ in a path as they are.")

@@ -1,0 +1,102 @@
+"""Types of option values: durations, port ranges, certificate pins, IP addresses."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    ParamType = click.ParamType[Any]
+else:  # generic since click 8.2 only
+    ParamType = click.ParamType
+
+_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|m|h|d|)\Z")
+
+
+class Duration(ParamType):
+    """Seconds as a number, or with a unit: ``1.5``, ``30m``, ``2h``. Comes out as a float."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, (int, float)):
+            seconds = float(value)
+        else:
+            match = _DURATION.match(str(value).strip())
+            if match is None:
+                self.fail(f"{value!r} is not a duration: seconds, or a number with s, m, h or d", param, ctx)
+            seconds = float(match[1]) * _UNITS[match[2]]
+        if not math.isfinite(seconds) or seconds < 0:
+            self.fail(f"{value!r} is not a duration: it must be 0 or more", param, ctx)
+        return seconds
+
+
+class PositiveDuration(Duration):
+    """A duration that cannot be 0: a timeout of nothing would fail everything."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds = super().convert(value, param, ctx)
+        if seconds == 0:
+            self.fail("must be more than 0", param, ctx)
+        return seconds
+
+
+class PortRange(ParamType):
+    """``LO-HI``, or one port. Comes out as a pair."""
+
+    name = "lo-hi"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"(\d{1,5})(?:\s*-\s*(\d{1,5}))?", str(value).strip(), re.ASCII)
+        if match is None:
+            self.fail(f"{value!r} is not a range of ports such as 50000-50100", param, ctx)
+        low, high = int(match[1]), int(match[2] or match[1])
+        if not 0 < low <= high < 65536:
+            self.fail(f"{value!r} is not a range of ports within 1-65535, the lower first", param, ctx)
+        return low, high
+
+
+class Pin(ParamType):
+    """``sha256:HEX`` with 64 hexadecimal digits, colons allowed among them. Comes out in lower case, no colons."""
+
+    name = "sha256:hex"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        kind, _, digits = str(value).strip().lower().partition(":")
+        digits = digits.replace(":", "")
+        if kind != "sha256" or re.fullmatch(r"[0-9a-f]{64}", digits) is None:
+            self.fail(f"{value!r} is not sha256: followed by 64 hexadecimal digits", param, ctx)
+        return f"sha256:{digits}"
+
+
+class IpAddress(ParamType):
+    """An IPv4 or IPv6 address; names are not looked up."""
+
+    name = "ip"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return str(ipaddress.ip_address(str(value).strip()))
+        except ValueError:
+            self.fail(f"{value!r} is not an IP address", param, ctx)
+
+
+class Charset(ParamType):
+    """A character encoding that Python knows and that file names can be written in."""
+
+    name = "charset"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            if "a/b".encode(str(value)) != b"a/b":
+                self.fail(f"{value!r} does not keep ASCII as it is", param, ctx)
+        except (LookupError, UnicodeError):
+            self.fail(f"{value!r} is not a character encoding that Python knows", param, ctx)
+        return str(value)

@@ -1,0 +1,112 @@
+"""The engine's events and its report, as people read them."""
+
+from __future__ import annotations
+
+import logging
+
+from ftpcli.cli.amounts import count_text, duration_text, size_text, speed_text
+from ftpcli.cli.logs import EVENTS
+from ftpcli.cli.screen import Screen, emit, stdout_is_gone
+from ftpcli.engine.events import Deleted, Event, Failed, Finished, Planned, Retrying, Skipped, Warned
+from ftpcli.model import Report
+
+_log = logging.getLogger(EVENTS)
+
+
+class EventPrinter:
+    """An ``OnEvent``. A failure is one line on standard error; with -v each file is; a dry run's plan is data."""
+
+    def __init__(self, screen: Screen, *, dry_run: bool = False) -> None:
+        self._screen = screen
+        self._dry_run = dry_run
+        self._why: dict[str, str] = {}
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Planned():
+                self._planned(event)
+            case Finished():
+                self._detail(f"{event.action} {event.path}{self._facts(event)}")
+            case Deleted():
+                self._detail(f"delete {event.path}")
+            case Skipped():
+                self._detail(f"skip {event.path}: {event.reason}", level=2)
+            case Retrying():
+                wait = duration_text(event.wait)
+                self._detail(f"{event.path}: {event.message}; try {event.tries} failed, the next one is in {wait}")
+            case Failed():
+                self._failed(event)
+            case Warned():
+                _log.warning("%s", event.message)
+                self._screen.warn(event.message)
+
+    def _planned(self, event: Planned) -> None:
+        if self._dry_run:
+            emit(f"{event.action} {event.path}")
+        elif self._screen.verbosity and event.why:
+            self._why[event.path] = event.why
+
+    def _facts(self, event: Finished) -> str:
+        facts = []
+        if event.action in ("download", "upload"):
+            facts = [size_text(event.bytes), duration_text(event.seconds)]
+        if event.resumed_from:
+            facts.append(f"resumed at {size_text(event.resumed_from)}")
+        if event.tries > 1:
+            facts.append(f"{event.tries} tries")
+        if why := self._why.pop(event.path, ""):
+            facts.append(why)
+        return f" ({', '.join(facts)})" if facts else ""
+
+    def _failed(self, event: Failed) -> None:
+        text = f"{event.path}: {event.message}" if event.path else event.message
+        if event.reply and event.reply not in event.message:
+            text += f" (server: {event.reply})"
+        _log.error("%s: %s", event.error, text)
+        if not stdout_is_gone():
+            self._screen.fail(text)
+
+    def _detail(self, text: str, level: int = 1) -> None:
+        _log.info("%s", text)
+        if self._screen.verbosity >= level:
+            self._screen.line(text)
+
+
+def show_summary(screen: Screen, report: Report) -> None:
+    """On a terminal one line; with -v the connections too; elsewhere only when something failed."""
+    line = summary_line(report)
+    _log.info("%s; %s", line, connections_line(report))
+    anything = report.transferred or report.skipped or report.made_directories or report.deleted or report.failed
+    if screen.quiet or (report.exit_code and not anything):
+        return
+    if screen.terminal or screen.verbosity or report.failed:
+        screen.line(line)
+    if screen.verbosity:
+        screen.line(connections_line(report))
+
+
+def summary_line(report: Report) -> str:
+    """Files, bytes, time and speed, and whatever else there was."""
+    took = duration_text(report.seconds)
+    if report.transferred:
+        speed = speed_text(report.bytes, report.seconds)
+        parts = [f"{count_text(report.transferred, 'file')}, {size_text(report.bytes)} in {took} ({speed})"]
+    else:
+        parts = [f"nothing transferred in {took}"]
+    others = (
+        (report.skipped, "skipped"),
+        (report.made_directories, "directories made"),
+        (report.deleted, "deleted"),
+        (report.failed, "failed"),
+    )
+    parts += [f"{count} {what}" for count, what in others if count]
+    return ", ".join(parts)
+
+
+def connections_line(report: Report) -> str:
+    """How many connections it took, and whether the TLS sessions were resumed on the data connections."""
+    text = f"{count_text(report.connections, 'connection')}, {count_text(report.reconnects, 'reconnect')}"
+    if report.tls is None and not report.tls_data_connections:
+        return text
+    text += f"; TLS data connections resumed {report.tls_data_resumed} of {report.tls_data_connections}"
+    return f"{text} ({report.tls.version}, {report.tls.cipher})" if report.tls else text

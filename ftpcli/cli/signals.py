@@ -1,0 +1,38 @@
+"""Ctrl-C and SIGTERM: the first asks for an orderly stop, the second cuts the connections."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+from ftpcli.engine.stop import StopToken
+
+NOTICE = b"ftpcli: stopping: part files are kept; press again to cut the connections\n"
+
+
+@contextmanager
+def watching(stop: StopToken, notice: bytes = NOTICE) -> Iterator[None]:
+    """Turn SIGINT and SIGTERM into requests to ``stop`` while a command runs."""
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        if stop.requested:
+            stop.cut()
+            return
+        stop.request(128 + number)
+        _say(notice)
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say(text: bytes) -> None:
+    """Straight to the descriptor: the signal may have come in the middle of a buffered write."""
+    with suppress(OSError):
+        os.write(2, text)

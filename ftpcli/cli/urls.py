@@ -1,0 +1,153 @@
+"""What a person types for a place on a server: a URL, or ``NAME:path`` with a profile's name. Pure parsing.
+
+A *remote path*, as the engine takes it, has no leading slash when it is relative to the login directory ("" is that
+directory itself), and begins with "/" when it is absolute. It never ends in a slash, but for "/" itself.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+from ftpcli.errors import UsageError
+from ftpcli.model import DEFAULT_PORTS, Secret
+
+SCHEMES = ("ftp", "ftpes", "ftps")
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)\Z", re.DOTALL)
+PROFILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_PROFILE = re.compile(rf"({PROFILE_NAME.pattern}):(.*)\Z", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_TYPE_SUFFIX = re.compile(r";type=[aid]\Z", re.IGNORECASE)
+_NOT_IN_HOST = re.compile(r"[\x00-\x20\x7f/\\?#%<>\"^`{|}\[\]:@]")
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place on a server. ``port`` is None where none was named. ``trailing_slash``: it was named as a directory."""
+
+    scheme: str
+    host: str
+    path: str
+    user: str | None = None
+    password: Secret | None = None
+    port: int | None = None
+    trailing_slash: bool = False
+
+
+@dataclass(frozen=True)
+class ProfilePath:
+    """``NAME:path`` as it was typed; what NAME stands for is the config's to say."""
+
+    profile: str
+    path: str
+
+
+def is_remote(text: str) -> bool:
+    """True for a URL or ``NAME:path``. As in scp, a colon before the first slash makes it remote."""
+    return bool(_URL.match(text) or _PROFILE.match(text))
+
+
+def parse(text: str) -> Location | ProfilePath | None:
+    """What ``text`` names on a server, or None when it is a local path."""
+    if _URL.match(text):
+        return parse_url(text)
+    if match := _PROFILE.match(text):
+        return ProfilePath(match[1], match[2])
+    return None
+
+
+def parse_url(text: str) -> Location:
+    """Take a URL apart. Percent-decoding happens here and nowhere else."""
+    match = _URL.match(text)
+    if match is None:
+        raise UsageError(f"{_without_password(text)!r} is not a URL: scheme://host/path is expected")
+    scheme = match[1].lower()
+    if scheme not in SCHEMES:
+        raise UsageError(f"{scheme}://: this version speaks ftp, ftpes and ftps only")
+    authority, slash, raw_path = match[2].partition("/")
+    login, at, place = authority.rpartition("@")
+    user, password = _login(login) if at else (None, None)
+    host, port = _host_and_port(place, text)
+    path = _percent_decoded(_TYPE_SUFFIX.sub("", raw_path)) if slash else ""
+    relative, trailing_slash = remote_path(path)
+    return Location(scheme, host, relative, user, password, port, trailing_slash)
+
+
+def remote_path(path: str) -> tuple[str, bool]:
+    """The engine's form of a path that is already decoded, and whether it was written as a directory."""
+    if _CONTROL.search(path):
+        raise UsageError(f"{path!r}: a path must not hold control characters")
+    if path == "~" or path.startswith("~/"):
+        path = path[1:].lstrip("/")
+    path = re.sub(r"/{2,}", "/", path)
+    trailing_slash = not path or path.endswith("/")
+    return (path.rstrip("/") or path[:1]), trailing_slash
+
+
+def join(base: str, path: str) -> str:
+    """``path`` seen from the remote directory ``base``; an absolute path stands for itself."""
+    if not base or path.startswith("/"):
+        return path
+    if not path:
+        return base
+    return f"{base.rstrip('/')}/{path}"
+
+
+def default_port(scheme: str) -> int:
+    """The port that a scheme means when none is named."""
+    return DEFAULT_PORTS[scheme]
+
+
+def _login(text: str) -> tuple[str | None, Secret | None]:
+    name, colon, word = text.partition(":")
+    user, password = _percent_decoded(name), _percent_decoded(word)
+    if _CONTROL.search(user + password):
+        raise UsageError("a URL's user and password must not hold control characters")
+    return user or None, Secret(password) if colon else None
+
+
+def _host_and_port(place: str, text: str) -> tuple[str, int | None]:
+    if place.startswith("["):
+        inside, bracket, rest = place[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise UsageError(f"{_without_password(text)}: an IPv6 address stands in brackets: [::1] or [::1]:2121")
+        return _ipv6(inside), _port(rest[1:], text)
+    host, _, port = place.partition(":")
+    if ":" in port:
+        raise UsageError(f"{_without_password(text)}: an IPv6 address must stand in brackets, as in [::1]")
+    if not host:
+        raise UsageError(f"{_without_password(text)}: no host is named")
+    if _NOT_IN_HOST.search(host):
+        raise UsageError(f"{_without_password(text)}: {host!r} cannot be a host name")
+    return host, _port(port, text)
+
+
+def _ipv6(text: str) -> str:
+    """An address, with its zone if it has one: ``%25eth0`` by RFC 6874, ``%eth0`` as people type it."""
+    address, percent, zone = text.partition("%")
+    try:
+        ipaddress.IPv6Address(address)
+    except ValueError:
+        raise UsageError(f"[{text}] is not an IPv6 address") from None
+    zone = zone.removeprefix("25") or zone
+    return f"{address}%{zone}" if percent else address
+
+
+def _port(text: str, url: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536):
+        raise UsageError(f"{_without_password(url)}: what follows the host's colon must be a port, 1 to 65535")
+    return int(text)
+
+
+def _percent_decoded(text: str) -> str:
+    """Bytes that are not UTF-8 stand as surrogate escapes, as everywhere in this program."""
+    return unquote_to_bytes(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+
+
+def _without_password(text: str) -> str:
+    """For messages: nothing that could be a password of a mistyped URL."""
+    return re.sub(r"//.*@", "//***@", text, flags=re.DOTALL)

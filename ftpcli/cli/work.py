@@ -1,0 +1,118 @@
+"""What surrounds the engine in every command: screen, log, signals, and one exit code in the end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from ftpcli.cli.choices import Choices
+from ftpcli.cli.logs import logging_to
+from ftpcli.cli.progress import showing
+from ftpcli.cli.render import EventPrinter, show_summary
+from ftpcli.cli.screen import Screen
+from ftpcli.cli.signals import watching
+from ftpcli.engine.meter import Meter
+from ftpcli.engine.stop import StopToken
+from ftpcli.errors import FtpcliError, Retry, Stopped
+from ftpcli.model import Job, Report
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a command works with besides its own arguments."""
+
+    screen: Screen
+    stop: StopToken
+    progress: str = "none"
+
+    def verb(self, choices: Choices) -> dict[str, Any]:
+        """What every verb of the engine takes besides its own arguments."""
+        return {
+            "retries": choices["retries"],
+            "retry_wait": choices["retry_wait"],
+            "on_event": EventPrinter(self.screen),
+            "stop": self.stop,
+        }
+
+    def watched(self) -> AbstractContextManager[None]:
+        """Signals end the engine's work in order, for as long as this lasts."""
+        return watching(self.stop, b"ftpcli: stopping; press again to cut the connections\n")
+
+
+@contextmanager
+def surroundings(choices: Choices, warnings: Iterable[str] = ()) -> Iterator[Surroundings]:
+    """Set everything up and take it down again; an interrupted command ends in 130 or 143."""
+    screen = screen_for(choices)
+    stop = StopToken()
+    try:
+        with logging_to(screen, choices["log_file"]):
+            for warning in warnings:
+                screen.warn(warning)
+            try:
+                yield Surroundings(screen, stop, choices["progress"])
+            except Exception as error:
+                if not isinstance(error, (FtpcliError, click.exceptions.Exit)):
+                    _log.debug("internal error", exc_info=True)
+                if isinstance(error, BrokenPipeError):  # click would end the program without a word
+                    raise RuntimeError(f"untranslated {error!r}") from error
+                raise
+    except Stopped as error:
+        raise click.exceptions.Exit(stop.exit_code or error.exit_code) from None
+    finally:
+        stop.close()
+
+
+def screen_for(choices: Choices) -> Screen:
+    """-q and -v contradict each other; whichever stands closer to the user wins."""
+    loud = choices.one_of("quiet", "verbose") == "verbose"
+    quiet = bool(choices["quiet"]) and not loud
+    return Screen(verbosity=choices["verbose"] if loud else 0, quiet=quiet, color=choices["color"])
+
+
+def transfer(around: Surroundings, job: Job) -> Report:
+    """Run a job and say in the end what it came to."""
+    report = run_job(around, job)
+    if not job.rules.dry_run:
+        show_summary(around.screen, report)
+    return report
+
+
+def run_job(around: Surroundings, job: Job) -> Report:
+    """Run a job with progress and with an ear for signals."""
+    from ftpcli.engine.run import run
+
+    meter = Meter(min(job.parallel, job.max_connections or job.parallel))
+    printer = EventPrinter(around.screen, dry_run=job.rules.dry_run)
+    progress = "none" if job.rules.dry_run else around.progress
+    with watching(around.stop), showing(progress, around.screen, meter):
+        return run(job, printer, around.stop, meter)
+
+
+def each(around: Surroundings, things: Iterable[T], do: Callable[[T], int]) -> int:
+    """``do`` for each thing; the others get their turn after a failure that is one thing's own."""
+    codes = []
+    for thing in things:
+        try:
+            codes.append(do(thing))
+        except FtpcliError as error:
+            if error.retry is Retry.STOP_RUN:
+                raise
+            around.screen.fail(str(error))
+            codes.append(error.exit_code)
+        if around.stop.requested:
+            raise Stopped(around.stop.exit_code)
+    return combined(codes)
+
+
+def combined(codes: Iterable[int]) -> int:
+    """0 if all are 0; the one code that all failures share; else 1."""
+    distinct = set(codes)
+    return distinct.pop() if len(distinct) == 1 else 1 if distinct else 0

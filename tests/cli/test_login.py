@@ -1,0 +1,219 @@
+"""Who logs in with what: the order of the sources, and that no secret is sent or shown where it does not belong."""
+
+from __future__ import annotations
+
+import getpass
+import io
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from ftpcli.cli import app
+from ftpcli.cli.login import password_from_command, password_from_file
+from ftpcli.cli.targets import Targets
+from ftpcli.errors import UsageError
+
+SECRETS = ("optsecret", "urlsecret", "envsecret", "profsecret", "netsecret", "typed")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("NETRC", "FTPCLI_USER", "FTPCLI_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+
+
+def write(path: Path, text: str) -> str:
+    path.write_text(text)
+    path.chmod(0o600)
+    return str(path)
+
+
+def login(place: str, *options: str) -> tuple[str, str | None]:
+    root = click.Context(app.cli, info_name="ftpcli")
+    found = app.cli.get_command(root, "ls")
+    assert found is not None
+    targets = Targets(found.make_context("ls", [*options, place], parent=root))
+    endpoint = targets.endpoint(targets.remote(place), lambda _message: None)
+    return endpoint.user, endpoint.password and endpoint.password.reveal()
+
+
+def test_anonymous_when_nothing_says_otherwise() -> None:
+    assert login("ftpes://h/") == ("anonymous", "anonymous@")
+    assert login("ftpes://ftp@h/") == ("ftp", "anonymous@")
+    assert login("ftpes://h/", "--user", "anonymous") == ("anonymous", "anonymous@")
+
+
+def test_the_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each source is taken away in its turn, the strongest first."""
+    config = write(tmp_path / "c.toml", '[profiles.w]\nurl = "ftpes://h/"\nuser = "prof"\npassword = "profsecret"\n')
+    write(tmp_path / ".netrc", "machine h login net password netsecret\n")
+    password_file = write(tmp_path / "pw", "optsecret\nmore\n")
+    monkeypatch.setenv("FTPCLI_USER", "env")
+    monkeypatch.setenv("FTPCLI_PASSWORD", "envsecret")
+    options = ["--profile", "w", "--config", config]
+    url = "ftpes://url:urlsecret@h/"
+    assert login(url, *options, "--user", "opt", "--password-file", password_file) == ("opt", "optsecret")
+    assert login(url, *options) == ("url", "urlsecret")
+    assert login("ftpes://h/", *options) == ("env", "envsecret")
+    monkeypatch.delenv("FTPCLI_USER")
+    monkeypatch.delenv("FTPCLI_PASSWORD")
+    assert login("ftpes://h/", *options) == ("prof", "profsecret")
+    assert login("w:x", "--config", config) == ("prof", "profsecret")
+    assert login("ftpes://h/") == ("net", "netsecret")
+    assert login("ftpes://h/", "--no-netrc") == ("anonymous", "anonymous@")
+
+
+def test_a_password_goes_with_its_own_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / ".netrc", "machine h login net password netsecret\n")
+    config = write(tmp_path / "c.toml", '[profiles.w]\nurl = "ftpes://prof:profsecret@h/"\n')
+    monkeypatch.setenv("FTPCLI_USER", "env")
+    monkeypatch.setenv("FTPCLI_PASSWORD", "envsecret")
+    with pytest.raises(UsageError, match="no password for bob on h"):
+        login("ftpes://url:urlsecret@h/", "--user", "bob", "--profile", "w", "--config", config)
+
+
+def test_a_password_without_a_user_serves_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FTPCLI_PASSWORD", "envsecret")
+    assert login("ftpes://bob@h/") == ("bob", "envsecret")
+
+
+def test_netrc_completes_a_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "other", "default login d password netsecret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "other"))
+    assert login("ftpes://d@h/") == ("d", "netsecret")
+    assert login("ftpes://h/") == ("d", "netsecret")
+
+
+def test_two_logins_of_one_profile_and_the_defaults(tmp_path: Path) -> None:
+    config = write(
+        tmp_path / "c.toml",
+        f'[defaults]\npassword_file = "{write(tmp_path / "pw", "defsecret")}"\n'
+        '[profiles.w]\nhost = "h"\nuser = "prof"\n[profiles.v]\nhost = "h"\nuser = "v"\npassword_command = "echo v"\n',
+    )
+    assert login("w:", "--config", config) == ("prof", "defsecret")
+    assert login("v:", "--config", config) == ("v", "v")
+
+
+def test_one_way_to_a_password_is_enough(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="more than one"):
+        login("ftpes://h/", "--password-file", write(tmp_path / "f", "x"), "--password-command", "echo x")
+
+
+@pytest.mark.parametrize(
+    ("content", "password"),
+    [("pw\n", "pw"), ("pw", "pw"), ("p w \r\nrest", "p w "), ("\n", ""), ("", ""), ("p\udcff\n", "p\udcff")],
+)
+def test_password_file(tmp_path: Path, content: str, password: str) -> None:
+    path = tmp_path / "pw"
+    path.write_bytes(content.encode("utf-8", "surrogateescape"))
+    assert password_from_file(str(path)).reveal() == password
+
+
+def test_password_from_standard_input_leaves_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, write_end = os.pipe()
+    os.write(write_end, b"typed\ndata")
+    os.close(write_end)
+    with open(read) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert password_from_file("-").reveal() == "typed"
+        assert os.read(read, 100) == b"data"
+
+
+def test_password_command_has_no_shell() -> None:
+    assert password_from_command("printf '%s\\n%s' '$HOME; x' more").reveal() == "$HOME; x"
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("false optsecret", "exit status 1"),
+        ("/does/not/exist optsecret", "cannot be run"),
+        ("echo 'optsecret", "split into words"),
+        ("", "empty"),
+    ],
+)
+def test_password_command_errors_hold_no_secret(command: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words) as caught:
+        password_from_command(command)
+    assert "optsecret" not in str(caught.value)
+
+
+def test_password_file_that_is_not_there() -> None:
+    with pytest.raises(UsageError, match="/does/not/exist cannot be read"):
+        password_from_file("/does/not/exist")
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "words"),
+    [
+        ("machine h login net password netsecret wrong netsecret\n", 0o600, ".netrc:1: "),
+        ("machine h login net password netsecret\n", 0o644, "permissi"),
+    ],
+)
+def test_netrc_errors_are_one_line_without_secrets(tmp_path: Path, text: str, mode: int, words: str) -> None:
+    path = tmp_path / ".netrc"
+    path.write_text(text)
+    path.chmod(mode)
+    with pytest.raises(UsageError) as caught:
+        login("ftpes://net@h/")
+    assert words in str(caught.value)
+    assert "netsecret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert login("ftpes://h/", "--no-netrc") == ("anonymous", "anonymous@")
+
+
+def test_prompt_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def ask(prompt: str) -> str:
+        asked.append(prompt)
+        return "typed"
+
+    monkeypatch.setattr(getpass, "getpass", ask)
+    with pytest.raises(UsageError, match="no terminal to ask on"):
+        login("ftpes://bob@h/")
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    assert login("ftpes://bob@h/") == ("bob", "typed")
+    assert asked == ["Password for bob on h: "]
+
+
+def test_one_prompt_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(getpass, "getpass", lambda prompt: asked.append(prompt) or "typed")
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    root = click.Context(app.cli, info_name="ftpcli")
+    command: Any = app.cli.get_command(root, "get")
+    urls = ["ftpes://bob@h/a", "ftpes://bob@h/b", "ftpes://bob@i/c"]
+    targets = Targets(command.make_context("get", list(urls), parent=root))
+    for url in urls:
+        targets.endpoint(targets.remote(url), lambda _message: None)
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize("password", ["a\nDELE x", "a\rb", "a\0b"])
+def test_no_line_ends_reach_the_server(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
+    monkeypatch.setattr(getpass, "getpass", lambda _prompt: password)
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    with pytest.raises(UsageError, match="line ends or NUL"):
+        login("ftpes://bob@h/")
+
+
+def test_nothing_is_asked_or_run_without_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trace = tmp_path / "trace"
+    config = write(tmp_path / "c.toml", f'[profiles.w]\nhost = "h"\npassword_command = "touch {trace}"\n')
+    write(tmp_path / ".netrc", "broken\n")
+    monkeypatch.setenv("FTPCLI_PASSWORD", "envsecret")
+    assert login("w:", "--config", config, "--user", "bob") == ("bob", "envsecret")
+    assert not trace.exists()

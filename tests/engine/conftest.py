@@ -1,0 +1,30 @@
+"""What every test of the engine needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ftpcli.engine.stop import StopToken
+from tests.engine.fake import Events, FakeServer, use
+
+
+@pytest.fixture
+def stop() -> Iterator[StopToken]:
+    token = StopToken()
+    yield token
+    token.close()
+
+
+@pytest.fixture
+def events() -> Events:
+    return Events()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
+    """An empty server, on which the engine opens all its sessions."""
+    server = FakeServer()
+    use(server, monkeypatch)
+    return server

@@ -1,0 +1,374 @@
+"""A server in memory, and sessions on it that go wrong on demand."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+import pytest
+
+from ftpcli.engine.events import Event
+from ftpcli.errors import Busy, ConnectionLost, LoginRejected, NotFound, Refused, Unsupported
+from ftpcli.model import Capabilities, Endpoint, Entry, Kind, Listing, TlsFacts
+from ftpcli.net.pump import Reader, Writer
+from ftpcli.net.wait import StopSignal, check
+from ftpcli.session.protocol import HostMemory, Moved, Notify, OnMoved
+
+ENDPOINT = Endpoint("ftp", "fake.test", 21)
+CHUNK = 100
+FATAL = (ConnectionLost,)
+
+Act = Callable[[], object]
+
+
+@dataclass
+class File:
+    data: bytes = b""
+    mtime: float = 1_000_000.0
+
+
+@dataclass
+class Link:
+    target: str = "elsewhere"
+
+
+@dataclass
+class Folder:
+    inside: dict[str, Node] = field(default_factory=dict)
+
+
+Node = File | Link | Folder
+# What tests write and compare: names → bytes, links, or further names.
+Tree = dict[str, Any]
+
+
+@dataclass
+class Fault:
+    """``act`` runs at ``verb``, before it takes effect or after; for transfers once ``at`` bytes of it are through."""
+
+    verb: str
+    act: Act
+    path: str | None
+    done: bool
+    at: int
+    times: int
+
+
+def raising(error: BaseException) -> Act:
+    def act() -> None:
+        raise error
+
+    return act
+
+
+def lost() -> Act:
+    return raising(ConnectionLost("the fake connection was lost"))
+
+
+class FakeServer:
+    """One tree for all its sessions. ``calls`` holds every operation in order, as ``(verb, path, ...)``."""
+
+    def __init__(self, tree: Tree | None = None) -> None:
+        self.root = _folder(tree or {})
+        self.lock = threading.RLock()
+        self.calls: list[tuple[object, ...]] = []
+        self.faults: list[Fault] = []
+        self.problems: dict[str, tuple[str, ...]] = {}
+        self.admits: int | None = None
+        self.takes_password = True
+        self.renames_over = True
+        self.restarts = True
+        self.sets_times = True
+        self.knows_sizes = True
+        self.confirms = True
+        self.logins = 0
+        self.live = 0
+
+    def on(
+        self, verb: str, act: Act, *, path: str | None = None, done: bool = False, at: int = 0, times: int = 1
+    ) -> None:
+        self.faults.append(Fault(verb, act, path, done, at, times))
+
+    def hit(self, verb: str, path: str, *, done: bool = False, at: int = 0) -> None:
+        with self.lock:
+            fault = next(
+                (
+                    fault
+                    for fault in self.faults
+                    if (fault.verb, fault.done) == (verb, done) and fault.at <= at and fault.path in (None, path)
+                ),
+                None,
+            )
+            if fault is None:
+                return
+            fault.times -= 1
+            if not fault.times:
+                self.faults.remove(fault)
+        fault.act()
+
+    def open(
+        self,
+        endpoint: Endpoint = ENDPOINT,
+        memory: HostMemory | None = None,  # noqa: ARG002  (the interface of session.opening)
+        notify: Notify | None = None,  # noqa: ARG002
+        stop: StopSignal | None = None,
+    ) -> FakeSession:
+        self.hit("open", endpoint.host)
+        with self.lock:
+            self.logins += 1
+            if not self.takes_password:
+                raise LoginRejected("the password is wrong", reply="530 no")
+            if self.admits is not None and self.live >= self.admits:
+                raise Busy("no more", reply="421 too many")
+            self.live += 1
+        self.hit("open", endpoint.host, done=True)
+        return FakeSession(self, stop)
+
+    def verbs(self, verb: str) -> list[tuple[object, ...]]:
+        return [call for call in self.calls if call[0] == verb]
+
+    def tree(self) -> Tree:
+        return _tree(self.root)
+
+    def find(self, path: str) -> Node:
+        node: Node = self.root
+        for name in _parts(path):
+            if not isinstance(node, Folder) or name not in node.inside:
+                raise NotFound(f"{path} is not there", reply="550 not found")
+            node = node.inside[name]
+        return node
+
+    def file(self, path: str) -> File:
+        node = self.find(path)
+        assert isinstance(node, File)
+        return node
+
+    def parent(self, path: str) -> tuple[Folder, str]:
+        *above, name = _parts(path)
+        node = self.find("/".join(above))
+        if not isinstance(node, Folder):
+            raise NotFound(f"{path} is below a file", reply="550 not a directory")
+        return node, name
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part]
+
+
+def _folder(tree: Tree) -> Folder:
+    nodes: dict[str, Node] = {}
+    for name, value in tree.items():
+        nodes[name] = _folder(value) if isinstance(value, dict) else File(value) if isinstance(value, bytes) else value
+    return Folder(nodes)
+
+
+def _tree(folder: Folder) -> Tree:
+    tree: Tree = {}
+    for name, node in folder.inside.items():
+        tree[name] = _tree(node) if isinstance(node, Folder) else node.data if isinstance(node, File) else node
+    return tree
+
+
+class FakeSession:
+    """``session.protocol.Session``; ``healthy`` ends with the first lost connection."""
+
+    capabilities = Capabilities()
+
+    def __init__(self, server: FakeServer, stop: StopSignal | None) -> None:
+        self.server = server
+        self.stop = stop
+        self.healthy = True
+        self.closed = False
+        self.idle = 0.0
+        self.was_cut = threading.Event()
+
+    @contextmanager
+    def call(self, verb: str, path: str, *more: object) -> Iterator[None]:
+        assert not self.closed, f"{verb} {path} on a closed session"
+        check(self.stop)
+        if not self.healthy:
+            raise ConnectionLost("this fake connection is gone")
+        try:
+            self.server.hit(verb, path)
+            with self.server.lock:
+                self.server.calls.append((verb, path, *more))
+                yield
+            self.server.hit(verb, path, done=True)
+        except FATAL:
+            self.healthy = False
+            raise
+
+    def entry(self, name: str, node: Node) -> Entry:
+        if isinstance(node, File):
+            size = len(node.data) if self.server.knows_sizes else None
+            return Entry(name, Kind.FILE, size=size, mtime=node.mtime)
+        return Entry(name, Kind.DIR if isinstance(node, Folder) else Kind.LINK)
+
+    def tls_facts(self) -> TlsFacts | None:
+        return None
+
+    def list(self, path: str) -> Listing:
+        with self.call("list", path):
+            node = self.server.find(path)
+            if not isinstance(node, Folder):
+                raise NotFound(f"{path} is no directory", reply="550 not a directory")
+            entries = tuple(self.entry(name, inner) for name, inner in node.inside.items())
+            return Listing(entries, self.server.problems.get(path, ()))
+
+    def stat(self, path: str) -> Entry:
+        with self.call("stat", path):
+            return self.entry(_parts(path)[-1] if _parts(path) else "", self.server.find(path))
+
+    def open_read(self, path: str, offset: int) -> FakeSource:
+        with self.call("read", path, offset):
+            if offset and not self.server.restarts:
+                raise Unsupported("no REST here", reply="502 no")
+            return FakeSource(self, path, self.server.file(path).data[offset:], offset)
+
+    def open_write(self, path: str, offset: int) -> FakeSink:
+        with self.call("write", path, offset):
+            if offset and not self.server.restarts:
+                raise Unsupported("no REST here", reply="502 no")
+            folder, name = self.server.parent(path)
+            old = folder.inside.get(name)
+            file = File((old.data if isinstance(old, File) else b"")[:offset])
+            folder.inside[name] = file
+            return FakeSink(self, path, file)
+
+    def mkdir(self, path: str) -> None:
+        with self.call("mkdir", path):
+            folder, name = self.server.parent(path)
+            if name in folder.inside:
+                raise NotFound(f"{path} is there already", reply="550 exists")
+            folder.inside[name] = Folder()
+
+    def remove(self, path: str) -> None:
+        with self.call("remove", path):
+            if isinstance(self.server.find(path), Folder):
+                raise NotFound(f"{path} is a directory", reply="550 is a directory")
+            folder, name = self.server.parent(path)
+            del folder.inside[name]
+
+    def rmdir(self, path: str) -> None:
+        with self.call("rmdir", path):
+            node = self.server.find(path)
+            if not isinstance(node, Folder) or node.inside:
+                raise NotFound(f"{path} is not empty", reply="550 not empty")
+            folder, name = self.server.parent(path)
+            del folder.inside[name]
+
+    def rename(self, path: str, target: str) -> None:
+        with self.call("rename", path, target):
+            node = self.server.find(path)
+            folder, name = self.server.parent(target)
+            if name in folder.inside and (isinstance(folder.inside[name], Folder) or not self.server.renames_over):
+                raise Refused(f"{target} exists", reply="553 exists")
+            origin, old = self.server.parent(path)
+            del origin.inside[old]
+            folder.inside[name] = node
+
+    def set_mtime(self, path: str, seconds: float) -> bool:
+        with self.call("set_mtime", path, seconds):
+            if self.server.sets_times:
+                self.server.file(path).mtime = seconds // 1
+            return self.server.sets_times
+
+    def ping(self) -> None:
+        with self.call("ping", ""):
+            pass
+
+    def idle_seconds(self) -> float:
+        return self.idle
+
+    def close(self) -> None:
+        assert not self.closed
+        self.closed = True
+        with self.server.lock:
+            self.server.live -= 1
+
+    def cut(self) -> None:
+        self.was_cut.set()
+
+
+class Moving:
+    """What reading and writing have in common."""
+
+    def __init__(self, session: FakeSession, path: str, verb: str) -> None:
+        self.session = session
+        self.path = path
+        self.verb = verb
+        self.moved = 0
+        self.finished = False
+
+    def step(self, count: int, on_moved: OnMoved) -> None:
+        self.moved += count
+        on_moved(count)
+        check(self.session.stop)
+        self.hit({"read": "reading", "write": "writing"}[self.verb])
+
+    def hit(self, verb: str) -> None:
+        try:
+            self.session.server.hit(verb, self.path, at=self.moved)
+        except FATAL:
+            self.session.healthy = False
+            raise
+
+    def finish(self) -> Moved:
+        self.finished = True
+        self.hit(f"{self.verb} end")
+        return Moved(self.moved, self.session.server.confirms)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self.finished:
+            assert kind is not None, "left without finish()"
+            self.session.healthy = False
+
+
+class FakeSource(Moving):
+    def __init__(self, session: FakeSession, path: str, data: bytes, offset: int) -> None:
+        super().__init__(session, path, "read")
+        self.data = data
+        self.offset = offset
+
+    def __enter__(self) -> FakeSource:
+        return self
+
+    def pump_to(self, file: Writer, on_moved: OnMoved) -> None:
+        for start in range(0, len(self.data), CHUNK):
+            piece = memoryview(self.data)[start : start + CHUNK]
+            file.write(piece)
+            self.step(len(piece), on_moved)
+
+
+class FakeSink(Moving):
+    def __init__(self, session: FakeSession, path: str, file: File) -> None:
+        super().__init__(session, path, "write")
+        self.file = file
+
+    def __enter__(self) -> FakeSink:
+        return self
+
+    def pump_from(self, file: Reader, on_moved: OnMoved) -> None:
+        buffer = memoryview(bytearray(CHUNK))
+        while count := file.readinto(buffer):
+            self.file.data += bytes(buffer[:count])
+            self.step(count, on_moved)
+
+
+class Events(list[Event]):
+    """Collects events: ``events.of(Failed)``."""
+
+    def of(self, *kinds: type) -> list[Event]:
+        return [event for event in self if isinstance(event, kinds)]
+
+
+def use(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every session that the engine opens is on this server."""
+    for place in ("run", "solo"):
+        monkeypatch.setattr(f"ftpcli.engine.{place}.open_session", server.open)

@@ -1,0 +1,271 @@
+"""Workers: how many, what happens to those whom the server does not admit, and that all go home."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from ftpcli.engine.crew import Crew, Failure, Told
+from ftpcli.engine.events import Warned
+from ftpcli.engine.meter import Meter
+from ftpcli.engine.retry import Policy
+from ftpcli.engine.stop import StopToken
+from ftpcli.engine.tasks import Bench
+from ftpcli.errors import Busy, LoginRejected, NotFound, Stopped
+from tests.engine.fake import FakeServer, lost, raising
+
+Hire = Callable[..., Crew]
+PATIENCE = 10
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A task that asks the server for one file."""
+
+    number: int
+    wait: threading.Barrier | None = None
+
+    def run(self, bench: Bench) -> tuple[int, int]:
+        bench.insist(str(self.number), lambda session: session.stat("a"))
+        if self.wait is not None:
+            self.wait.wait(PATIENCE)
+        return self.number, bench.number
+
+
+def results(crew: Crew, told: list[Any] | None = None) -> list[Any]:
+    """Everything that comes until no task is left."""
+    found = []
+    while crew.in_flight:
+        result = crew.next_result()
+        if isinstance(result, Told):
+            (told if told is not None else []).append(result.event)
+        else:
+            found.append(result)
+    return found
+
+
+@pytest.fixture
+def hire(stop: StopToken) -> Iterator[Hire]:
+    crews: list[Crew] = []
+
+    def hire(server: FakeServer, limit: int, retries: int = 0, keepalive: float = 0.0) -> Crew:
+        crew = Crew(limit, server.open, Policy(retries, 0.0), Meter(limit), stop, keepalive, "fake:21")
+        crews.append(crew)
+        return crew
+
+    yield hire
+    for crew in crews:
+        crew.dismiss()
+
+
+def workers() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("worker-")]
+
+
+@pytest.fixture
+def busy_server() -> FakeServer:
+    return FakeServer({"a": b"1"})
+
+
+@pytest.mark.parametrize("limit", [1, 2, 8])
+def test_every_task_is_done_once(busy_server: FakeServer, hire: Hire, limit: int) -> None:
+    crew = hire(busy_server, limit)
+    for number in range(50):
+        crew.submit(Ask(number))
+    assert sorted(number for number, _ in results(crew)) == list(range(50))
+    assert 1 <= busy_server.logins <= limit
+    assert crew.connections() == (busy_server.logins, 0)
+
+
+def test_work_is_done_at_the_same_time(busy_server: FakeServer, hire: Hire) -> None:
+    """The barrier opens only when four tasks are under way at once."""
+    crew = hire(busy_server, 4)
+    crew.submit(Ask(0))
+    results(crew)
+    together = threading.Barrier(4)
+    for number in range(4):
+        crew.submit(Ask(number, together))
+    assert {worker for _, worker in results(crew)} == {0, 1, 2, 3}
+    assert len(workers()) == 4
+
+
+def test_nobody_is_hired_without_need(busy_server: FakeServer, hire: Hire) -> None:
+    crew = hire(busy_server, 8)
+    for number in range(5):
+        crew.submit(Ask(number))
+        results(crew)
+    assert busy_server.logins == 1
+
+
+def test_the_first_goes_alone_until_its_session_is_open(busy_server: FakeServer, hire: Hire) -> None:
+    opening, go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        opening.set()
+        assert go_on.wait(PATIENCE)
+
+    busy_server.on("open", wait)
+    crew = hire(busy_server, 8)
+    for number in range(8):
+        crew.submit(Ask(number))
+    assert opening.wait(PATIENCE)
+    assert workers() == ["worker-1"]
+    go_on.set()
+    assert len(results(crew)) == 8
+
+
+# DEFECT: the tasks that wait in the queue each try again: a server that counts failed logins locks the user out.
+@pytest.mark.parametrize("tasks", [1, 8])
+def test_a_wrong_password_is_tried_once(busy_server: FakeServer, hire: Hire, tasks: int) -> None:
+    busy_server.takes_password = False
+    crew = hire(busy_server, 8)
+    for number in range(tasks):
+        crew.submit(Ask(number))
+    failures = results(crew)
+    assert all(isinstance(failure.error, LoginRejected) for failure in failures)
+    assert busy_server.logins == 1
+
+
+@pytest.mark.parametrize("admits", [1, 2, 3])
+def test_a_limit_is_kept_and_told_once(busy_server: FakeServer, hire: Hire, admits: int) -> None:
+    busy_server.admits = admits
+    crew = hire(busy_server, 8)
+    told: list[Any] = []
+    for round_ in range(3):
+        for number in range(40):
+            crew.submit(Ask(round_ * 40 + number))
+        assert sorted(number for number, _ in results(crew, told)) == list(range(round_ * 40, round_ * 40 + 40))
+    assert busy_server.live <= admits
+    told += crew.leftover_events()
+    if busy_server.logins > busy_server.live:  # somebody was turned away
+        (warning,) = told
+        assert isinstance(warning, Warned)
+        assert "admits" in warning.message
+        assert "421 too many" in warning.message
+    else:
+        assert told == []
+
+
+@pytest.mark.parametrize("turn", range(10))
+def test_several_are_turned_away_at_once(busy_server: FakeServer, hire: Hire, turn: int) -> None:
+    """Six newcomers stand at the door together; their tasks are done by the one who is in."""
+    crew = hire(busy_server, 7)
+    crew.submit(Ask(-1))
+    results(crew)
+    door = threading.Barrier(6)
+
+    def knock() -> None:
+        door.wait(PATIENCE)
+        raise Busy("full", reply="421 full")
+
+    busy_server.on("open", knock, times=6)
+    together = threading.Barrier(2)
+    crew.submit(Ask(0, together))  # keeps the first one busy
+    for number in range(1, 7):
+        crew.submit(Ask(number))
+    told: list[Any] = []
+    while busy_server.faults:
+        result = crew.next_result()
+        told += [result.event] if isinstance(result, Told) else []
+    together.wait(PATIENCE)
+    found = results(crew, told)
+    for number in range(7, 30):
+        crew.submit(Ask(number))
+    found += results(crew, told)
+    assert [failure for failure in found if isinstance(failure, Failure)] == []
+    assert sorted(number for number, _ in found) == list(range(30)), turn
+    assert {worker for _, worker in found} == {0}
+    assert crew.size == 1
+    assert [event.message for event in told] == [
+        "fake:21 admits 1 connection and no more; going on with that (421 full)"
+    ]
+
+
+def test_a_full_server_fails_the_first(busy_server: FakeServer, hire: Hire) -> None:
+    busy_server.admits = 0
+    crew = hire(busy_server, 8)
+    crew.submit(Ask(0))
+    (failure,) = results(crew)
+    assert isinstance(failure.error, Busy)
+
+
+def test_errors_come_back_with_their_task(busy_server: FakeServer, hire: Hire) -> None:
+    busy_server.root.inside.clear()
+    crew = hire(busy_server, 2)
+    crew.submit(Ask(7))
+    (failure,) = results(crew)
+    assert isinstance(failure, Failure)
+    assert isinstance(failure.error, NotFound)
+    assert failure.task.number == 7
+
+
+def test_our_own_defects_come_back_too(busy_server: FakeServer, hire: Hire) -> None:
+    busy_server.on("stat", raising(ZeroDivisionError()))
+    crew = hire(busy_server, 2)
+    crew.submit(Ask(0))
+    (failure,) = results(crew)
+    assert isinstance(failure.error, ZeroDivisionError)
+    crew.submit(Ask(1))
+    assert results(crew) == [(1, 0)], "the worker goes on"
+
+
+def test_a_lost_session_is_replaced(busy_server: FakeServer, hire: Hire) -> None:
+    crew = hire(busy_server, 1, retries=1)
+    busy_server.on("stat", lost())
+    crew.submit(Ask(0))
+    assert results(crew) == [(0, 0)]
+    assert crew.connections() == (2, 1)
+    assert busy_server.live == 1
+
+
+def test_dismiss_leaves_nothing(busy_server: FakeServer, hire: Hire) -> None:
+    crew = hire(busy_server, 4)
+    for number in range(20):
+        crew.submit(Ask(number))
+    results(crew)
+    crew.dismiss()
+    assert workers() == []
+    assert busy_server.live == 0
+
+
+def test_idle_sessions_are_kept_alive(busy_server: FakeServer, hire: Hire) -> None:
+    pinged = threading.Event()
+    busy_server.on("ping", pinged.set)
+    crew = hire(busy_server, 1, keepalive=0.01)
+    crew.submit(Ask(0))
+    results(crew)
+    assert pinged.wait(PATIENCE)
+
+
+def test_after_a_stop_nobody_is_hired_and_tasks_fail(busy_server: FakeServer, hire: Hire, stop: StopToken) -> None:
+    crew = hire(busy_server, 4)
+    crew.submit(Ask(0))
+    results(crew)
+    stop.request(130)
+    for number in range(4):
+        crew.submit(Ask(number))
+    failures = results(crew)
+    assert [type(failure.error) for failure in failures] == [Stopped] * 4
+    assert len(workers()) == 1
+
+
+def test_cut_reaches_every_session(busy_server: FakeServer, hire: Hire, stop: StopToken) -> None:
+    """A worker that hangs in a wait is set free by the second Ctrl-C."""
+    crew = hire(busy_server, 1)
+    hanging = threading.Event()
+
+    @dataclass(frozen=True)
+    class Hang:
+        def run(self, bench: Bench) -> bool:
+            session: Any = bench.slot.session()
+            hanging.set()
+            return bool(session.was_cut.wait(PATIENCE))
+
+    crew.submit(Hang())
+    assert hanging.wait(PATIENCE)
+    stop.cut()
+    assert results(crew) == [True]

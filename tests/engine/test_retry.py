@@ -1,0 +1,170 @@
+"""The only retry loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ftpcli import errors
+from ftpcli.engine import retry
+from ftpcli.engine.retry import Policy
+from ftpcli.engine.slot import Slot
+from ftpcli.engine.stop import StopToken
+from ftpcli.errors import ConnectionLost, FtpcliError, PortClosed, Retry, Stopped, TransientRefusal
+from ftpcli.session.protocol import Session
+from tests.engine.fake import FakeServer, raising
+
+ALL = [
+    error
+    for error in vars(errors).values()
+    if isinstance(error, type) and issubclass(error, FtpcliError) and error is not Stopped
+]
+
+
+class Waits(StopToken):
+    """Notes the waits instead of waiting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
+class Attempt:
+    """Fails as often as there are errors, then returns 'done'. Notes the sessions it was given."""
+
+    def __init__(self, *failures: BaseException) -> None:
+        self.failures = list(failures)
+        self.sessions: list[Session] = []
+
+    def __call__(self, session: Session) -> str:
+        self.sessions.append(session)
+        if self.failures:
+            raise self.failures.pop(0)
+        return "done"
+
+
+@pytest.fixture
+def waits() -> Iterator[Waits]:
+    token = Waits()
+    yield token
+    token.close()
+
+
+def test_nothing_is_repeated_that_works(waits: Waits) -> None:
+    attempt = Attempt()
+    assert retry.run(Policy(), Slot(FakeServer().open), waits, attempt) == "done"
+    assert len(attempt.sessions) == 1
+
+
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
+def test_each_error_says_what_is_done(kind: type[FtpcliError], waits: Waits) -> None:
+    server = FakeServer()
+    slot = Slot(server.open)
+    attempt = Attempt(kind("once"))
+    if kind.retry in (Retry.GIVE_UP, Retry.STOP_RUN):
+        with pytest.raises(kind):
+            retry.run(Policy(5), slot, waits, attempt)
+        assert len(attempt.sessions) == 1
+        return
+    assert retry.run(Policy(5), slot, waits, attempt) == "done"
+    first, second = attempt.sessions
+    assert (first is second) == (kind.retry is Retry.SAME_SESSION)
+    assert server.live == 1
+
+
+def test_retries_are_counted_and_waits_grow(waits: Waits) -> None:
+    attempt = Attempt(*(TransientRefusal("not now") for _ in range(9)))
+    with pytest.raises(TransientRefusal):
+        retry.run(Policy(retries=4, wait=2.0), Slot(FakeServer().open), waits, attempt)
+    assert len(attempt.sessions) == 5
+    assert waits.seconds == [2, 4, 8, 16]
+
+
+def test_waits_have_a_limit(waits: Waits) -> None:
+    attempt = Attempt(*(TransientRefusal("not now") for _ in range(12)))
+    retry.run(Policy(retries=12, wait=1.0), Slot(FakeServer().open), waits, attempt)
+    assert waits.seconds[-1] == 60
+
+
+def test_a_lost_connection_is_replaced_at_once(waits: Waits) -> None:
+    attempt = Attempt(*(ConnectionLost("gone") for _ in range(3)))
+    retry.run(Policy(retries=3, wait=1.0), Slot(FakeServer().open), waits, attempt)
+    assert waits.seconds == [2, 4]
+
+
+def test_progress_begins_the_count_anew(waits: Waits) -> None:
+    reached = 0
+
+    def attempt(_: Session) -> str:
+        nonlocal reached
+        reached += 1
+        if reached < 50:
+            raise ConnectionLost("gone, but further than before")
+        return "done"
+
+    run = retry.run(Policy(1), Slot(FakeServer().open), waits, attempt, progress=lambda: reached)
+    assert run == "done"
+    assert waits.seconds == []
+
+
+def test_every_retry_is_told(waits: Waits) -> None:
+    told: list[tuple[str, int, float]] = []
+    retry.run(
+        Policy(3, 1.0),
+        Slot(FakeServer().open),
+        waits,
+        Attempt(TransientRefusal("first"), ConnectionLost("second")),
+        on_retry=lambda error, tries, wait: told.append((error.message, tries, wait)),
+    )
+    assert told == [("first", 1, 1.0), ("second", 2, 2.0)]
+
+
+def test_a_stop_ends_the_wait(stop: StopToken) -> None:
+    def attempt(_: Session) -> None:
+        stop.request(143)
+        raise TransientRefusal("not now")
+
+    with pytest.raises(Stopped):
+        retry.run(Policy(9, 60.0), Slot(FakeServer().open), stop, attempt)
+
+
+def test_a_stop_before_the_start(stop: StopToken) -> None:
+    stop.request(130)
+    server = FakeServer()
+    with pytest.raises(Stopped):
+        retry.run(Policy(), Slot(server.open), stop, Attempt())
+    assert server.logins == 0
+
+
+def test_a_port_that_is_closed_from_the_start_is_tried_once(waits: Waits) -> None:
+    server = FakeServer()
+    server.on("open", raising(PortClosed("refused")), times=2)
+    with pytest.raises(PortClosed):
+        retry.run(Policy(), Slot(server.open), waits, Attempt())
+    assert len(server.faults) == 1
+    assert server.faults[0].times == 1
+
+
+def test_a_port_that_closes_later_is_tried_again(waits: Waits) -> None:
+    server = FakeServer()
+    slot = Slot(server.open)
+    slot.session()
+    server.on("open", raising(PortClosed("restarting")), times=2)
+    assert retry.run(Policy(), slot, waits, Attempt(ConnectionLost("x"))) == "done"
+
+
+def test_our_own_defects_are_not_retried(waits: Waits) -> None:
+    attempt = Attempt(ValueError("a defect"))
+    with pytest.raises(ValueError, match="defect"):
+        retry.run(Policy(), Slot(FakeServer().open), waits, attempt)
+    assert len(attempt.sessions) == 1
+
+
+# DEFECT: `policy.wait * 2 ** (failures - 1)` overflows at the 1025th failure (--retries 2000 --retry-wait 0).
+def test_very_many_retries(waits: Waits) -> None:
+    attempt = Attempt(*(TransientRefusal("not now") for _ in range(1100)))
+    assert retry.run(Policy(2000, 0.0), Slot(FakeServer().open), waits, attempt) == "done"
