@@ -22,9 +22,9 @@ _WINDOW = 5.0
 
 
 def showing(choice: str, screen: Screen, meter: Meter) -> AbstractContextManager[None]:
-    """Progress for the time of a run. auto: bars on a terminal; elsewhere lines with -v, and silence for cron."""
+    """Progress for the time of a run. auto: bars on a terminal, a line every few seconds elsewhere."""
     if choice == "auto":
-        choice = "bar" if screen.terminal else "plain" if screen.verbosity else "none"
+        choice = "bar" if screen.terminal else "plain"
     if choice == "none" or screen.quiet:
         return nullcontext()
     return _bars(screen, meter) if choice == "bar" else _lines(screen, meter)

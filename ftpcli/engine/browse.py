@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 from collections.abc import Iterator
 
@@ -35,9 +36,9 @@ def browse(
             matches = solo.do(path, lambda session: expand(session, path))
             if not matches:
                 raise NotFound(f"nothing matches {path}")
-            others = tuple(entry for _, entry in matches if entry.kind is not Kind.DIR)
-            if others:
-                yield posixpath.dirname(path), Listing(others)
+            files = [(posixpath.dirname(match), entry) for match, entry in matches if entry.kind is not Kind.DIR]
+            for folder, group in itertools.groupby(files, key=lambda file: file[0]):
+                yield folder, Listing(tuple(entry for _, entry in group))
             folders = [match for match, entry in matches if entry.kind is Kind.DIR]
         else:
             file = solo.do(path, lambda session: _file(session, path))

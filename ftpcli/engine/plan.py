@@ -53,7 +53,7 @@ def decide(source: Entry | None, target: Entry | None, rules: Rules) -> Decision
     if source.kind is Kind.OTHER:
         return Decision(What.SKIP, source.name, source, target, "neither a file nor a directory")
     if target is not None and target.kind is not source.kind:
-        why = f"{_kind(source)} in the source, but {_kind(target)} is in its place; remove that first"
+        why = f"it is {_kind(source)}, but {_kind(target)} is in its place; remove that first"
         return Decision(What.CONFLICT, source.name, source, target, why)
     if source.kind is Kind.DIR:
         return Decision(What.DESCEND, source.name, source, target)

@@ -74,6 +74,7 @@ class _Coordinator:
             job.endpoint.place,
         )
         self._pairs: list[Pair] = []
+        self._listings = 0
         self._copies: deque[Iterator[CopyFile]] = deque()
         self._deletes = Spool()
         self._in_doubt = ""
@@ -103,6 +104,7 @@ class _Coordinator:
             if not self._crew.in_flight:
                 return
             self._take(self._crew.next_result())
+            self._meter.listing = bool(self._pairs or self._listings)
 
     def _dispatch(self) -> None:
         while not self._halted and self._crew.in_flight < self._crew.size * _AHEAD:
@@ -122,6 +124,7 @@ class _Coordinator:
                 return copy
             self._copies.popleft()
         if self._pairs:
+            self._listings += 1
             return ListPair(self._pairs.pop(), self._job.direction, self._rules.dry_run)
         return None
 
@@ -145,7 +148,7 @@ class _Coordinator:
     def _begin(self, task: Resolve, found: Found) -> None:
         if found.entry.kind is Kind.DIR:
             if not self._rules.recursive:
-                self._fail(found.source, Refused(f"{found.source} is a directory; -r takes directories as well"))
+                self._fail(found.source, Refused("it is a directory; -r takes directories as well"))
                 return
             self._pairs.append(Pair(found.source, found.target, "" if task.root.tree else found.entry.name))
             return
@@ -155,6 +158,7 @@ class _Coordinator:
 
     def _compare(self, listed: Listed) -> None:
         where = listed.pair
+        self._listings -= 1
         if listed.made:
             self._report.made_directories += 1
             if self._rules.dry_run:
@@ -191,7 +195,7 @@ class _Coordinator:
             if listed.source.whole:
                 self._deletes.append(target, shown, decision.target.kind.value)
         elif decision.what is What.CONFLICT:
-            self._fail(shown, self._conflict(f"{shown} is {decision.why}"))
+            self._fail(shown, self._conflict(decision.why))
         elif decision.source is not None:
             self._report.skipped += 1
             self._on_event(Skipped(shown, decision.why))
@@ -270,6 +274,7 @@ class _Coordinator:
         if not isinstance(error, FtpcliError):
             self._stop.request(70)
             raise error
+        self._listings -= isinstance(task, ListPair)
         shown = task.shown if isinstance(task, (Resolve, CopyFile, Remove)) else task.pair.shown or "."
         if error.retry is Retry.STOP_RUN:
             self._fatal = self._fatal or error

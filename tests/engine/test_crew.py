@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -154,30 +155,30 @@ def test_a_limit_is_kept_and_told_once(busy_server: FakeServer, hire: Hire, admi
 def test_several_are_turned_away_at_once(busy_server: FakeServer, hire: Hire, turn: int) -> None:
     """Six newcomers stand at the door together; their tasks are done by the one who is in."""
     crew = hire(busy_server, 7)
-    crew.submit(Ask(-1))
-    results(crew)
-    door = threading.Barrier(6)
+    together, door = threading.Barrier(2), threading.Barrier(6)
+    crew.submit(Ask(0, together))
+    while not busy_server.verbs("stat"):  # the first one is in, and busy
+        time.sleep(0.001)
 
     def knock() -> None:
         door.wait(PATIENCE)
         raise Busy("full", reply="421 full")
 
     busy_server.on("open", knock, times=6)
-    together = threading.Barrier(2)
-    crew.submit(Ask(0, together))  # keeps the first one busy
-    for number in range(1, 7):
-        crew.submit(Ask(number))
+    submitted = 1
+    while busy_server.faults:  # until all six have knocked
+        crew.submit(Ask(submitted))
+        submitted += 1
+        time.sleep(0.001)
     told: list[Any] = []
-    while busy_server.faults:
-        result = crew.next_result()
-        told += [result.event] if isinstance(result, Told) else []
     together.wait(PATIENCE)
     found = results(crew, told)
-    for number in range(7, 30):
+    for number in range(submitted, submitted + 20):
         crew.submit(Ask(number))
     found += results(crew, told)
+    told += crew.leftover_events()
     assert [failure for failure in found if isinstance(failure, Failure)] == []
-    assert sorted(number for number, _ in found) == list(range(30)), turn
+    assert sorted(number for number, _ in found) == list(range(submitted + 20)), turn
     assert {worker for _, worker in found} == {0}
     assert crew.size == 1
     assert [event.message for event in told] == [

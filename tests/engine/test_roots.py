@@ -84,11 +84,13 @@ def test_entries_come_along() -> None:
 
 
 @given(
-    names=st.lists(st.text("ab.*?[]!", min_size=1, max_size=4).filter(lambda name: name not in (".", "..")), max_size=6),
+    names=st.lists(
+        st.text("ab.*?[]!", min_size=1, max_size=4).filter(lambda name: name not in (".", "..")), max_size=6
+    ),
     pattern=st.text("ab.*?[]!", min_size=1, max_size=4),
 )
 def test_expand_is_fnmatch_but_for_hidden_names(names: list[str], pattern: str) -> None:
-    server = FakeServer({name: b"" for name in names})
+    server = FakeServer(dict.fromkeys(names, b""))
     found = [path for path, _ in expand(server.open(), pattern)]
     if not set(pattern) & set("*?["):
         assert found == ([pattern] if pattern in names else [])

@@ -106,7 +106,7 @@ class TestFetch:
 
     def test_lost_without_progress(self, server: FakeServer, fetched: Fetch, events: Events) -> None:
         server.on("read", lost(), times=9)
-        with pytest.raises(ConnectionLost, match="^a: "):
+        with pytest.raises(ConnectionLost):
             fetched(retries=2)
         assert len(events.of(Retrying)) == 2
 

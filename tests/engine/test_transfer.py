@@ -14,7 +14,15 @@ from ftpcli.engine.retry import Policy
 from ftpcli.engine.slot import Slot
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.transfer import Done, Download, FileTransfer, Upload, replace
-from ftpcli.errors import ConnectionLost, DataConnectionFailed, FtpcliError, Incomplete, LocalFileError, Refused, SourceChanged
+from ftpcli.errors import (
+    ConnectionLost,
+    DataConnectionFailed,
+    FtpcliError,
+    Incomplete,
+    LocalFileError,
+    Refused,
+    SourceChanged,
+)
 from ftpcli.local import PartFile, is_part, part_name
 from ftpcli.model import Entry, Kind, Rules
 from tests.engine.fake import FakeServer, File, lost, raising

@@ -26,7 +26,24 @@ ports = st.integers(1, 65535)
 v4 = st.ip_addresses(v=4).map(str)
 v6 = st.ip_addresses(v=6).map(str)
 scraps = st.sampled_from(
-    ["(", ")", "|", "|||", "1,2,3,4,5,6", "99999", "20260101000000", "2026", '"', '""', " ", ".", "²", "٣", "\udcff", "-"]
+    [
+        "(",
+        ")",
+        "|",
+        "|||",
+        "1,2,3,4,5,6",
+        "99999",
+        "20260101000000",
+        "2026",
+        '"',
+        '""',
+        " ",
+        ".",
+        "²",
+        "٣",
+        "\udcff",
+        "-",
+    ]
 )
 text = st.text(max_size=30) | st.lists(scraps, max_size=12).map("".join)
 
@@ -149,7 +166,8 @@ def test_fractions_of_a_second() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["", "now", "2026", "20261301000000", "20260001000000", "20260132000000", "20260101240000", "00000101000000"]
+    "line",
+    ["", "now", "2026", "20261301000000", "20260001000000", "20260132000000", "20260101240000", "00000101000000"],
 )
 def test_time_that_is_none(line: str) -> None:
     assert answers.parse_time(line) is None

@@ -62,9 +62,7 @@ def arrived_at(state: State) -> Closing:
 
 
 @pytest.mark.parametrize(("state", "event", "actions", "after", "verdict"), ROWS)
-def test_row(
-    state: State, event: Event, actions: tuple[Action, ...], after: State, verdict: Verdict | None
-) -> None:
+def test_row(state: State, event: Event, actions: tuple[Action, ...], after: State, verdict: Verdict | None) -> None:
     closing = arrived_at(state)
     assert closing.on(event) == actions
     assert (closing.state, closing.verdict, closing.done) == (after, verdict, after is S.DONE)

@@ -135,7 +135,9 @@ def test_close() -> None:
 @given(
     verbs=st.lists(st.sampled_from(["NOOP", "PWD", "EPSV", "TYPE", "DELE"]), max_size=6),
     raw=st.binary(max_size=60)
-    | st.lists(st.sampled_from([b"200 a\r\n", b"150 b\r\n", b"226-c\r\n", b"226 c\r\n", b"5", b"421 d\r\n"])).map(b"".join),
+    | st.lists(st.sampled_from([b"200 a\r\n", b"150 b\r\n", b"226-c\r\n", b"226 c\r\n", b"5", b"421 d\r\n"])).map(
+        b"".join
+    ),
     greeted=st.booleans(),
 )
 def test_whatever_comes_only_a_protocol_error_is_raised(verbs: list[str], raw: bytes, greeted: bool) -> None:

@@ -1,0 +1,428 @@
+"""Whole runs over a server in memory: what lies where afterwards, and what the report says."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Retrying, Skipped, Started, Summary, Warned
+from ftpcli.engine.meter import Meter
+from ftpcli.engine.run import run
+from ftpcli.engine.stop import StopToken
+from ftpcli.errors import Denied, LoginRejected, Refused, TransientRefusal
+from ftpcli.local import is_part
+from ftpcli.model import Direction, Job, Report, Root, Rules
+from tests.engine.fake import ENDPOINT, Events, FakeServer, Folder, Link, Tree, lost, raising, use
+
+TREE: Tree = {
+    "a.txt": b"alpha",
+    "empty.txt": b"",
+    "big.bin": bytes(range(256)) * 10,
+    "sub": {"b.txt": b"beta", "deep": {"er": {"c.txt": b"gamma"}}},
+    "nothing": {},
+}
+OLD: Tree = {
+    "a.txt": b"too long",
+    "gone.txt": b"x",
+    "gone": {"inner": {"y.txt": b"y"}, "z.txt": b"z"},
+    "sub": {"old": b"o"},
+}
+BOTH = pytest.mark.parametrize("direction", Direction)
+
+
+class Side:
+    """The two trees of a mirror, whichever way it goes."""
+
+    def __init__(self, direction: Direction, server: FakeServer, folder: Path, stop: StopToken, events: Events) -> None:
+        self.direction = direction
+        self.server = server
+        self.folder = folder
+        self.stop = stop
+        self.events = events
+        self.up = direction is Direction.UPLOAD
+
+    def put(self, source: Tree, target: Tree) -> None:
+        remote, local = (target, source) if self.up else (source, target)
+        self.server.root = Folder({"top": FakeServer(remote).root})
+        write(self.folder, local)
+
+    @property
+    def source(self) -> Tree:
+        return read(self.folder) if self.up else self.server.tree()["top"]
+
+    @property
+    def target(self) -> Tree:
+        return self.server.tree()["top"] if self.up else read(self.folder)
+
+    def mirror(self, *, parallel: int = 3, retries: int = 2, **rules: object) -> Report:
+        here, there = str(self.folder), "top"
+        root = Root(*((here, there) if self.up else (there, here)), into=False, tree=True)
+        return go(self, (root,), parallel=parallel, retries=retries, **rules)
+
+    def failures(self) -> dict[str, str]:
+        return {event.path: event.error for event in self.events if isinstance(event, Failed)}
+
+
+def go(side: Side, roots: tuple[Root, ...], *, parallel: int = 3, retries: int = 2, **rules: object) -> Report:
+    job = Job(
+        side.direction, ENDPOINT, roots, Rules(**rules), parallel=parallel, retries=retries, retry_wait=0.0  # type: ignore[arg-type]
+    )  # fmt: skip
+    report = run(job, side.events.append, side.stop, Meter(parallel))
+    assert side.server.live == 0
+    assert isinstance(side.events[-1], Summary)
+    return report
+
+
+def write(folder: Path, tree: Tree) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, value in tree.items():
+        path = folder / name
+        if isinstance(value, dict):
+            write(path, value)
+        elif isinstance(value, Link):
+            os.symlink(value.target, path)
+        else:
+            path.write_bytes(value)
+            os.utime(path, (1_000_000, 1_000_000))
+
+
+def read(folder: Path) -> Tree:
+    tree: Tree = {}
+    for path in folder.iterdir():
+        if path.is_symlink():
+            tree[path.name] = Link(os.readlink(path))
+        else:
+            tree[path.name] = read(path) if path.is_dir() else path.read_bytes()
+    return tree
+
+
+def names(tree: Tree, prefix: str = "") -> Iterator[str]:
+    for name, value in tree.items():
+        yield prefix + name
+        if isinstance(value, dict):
+            yield from names(value, f"{prefix}{name}/")
+
+
+@pytest.fixture
+def side(direction: Direction, server: FakeServer, tmp_path: Path, stop: StopToken, events: Events) -> Side:
+    return Side(direction, server, tmp_path / "local", stop, events)
+
+
+@BOTH
+class TestMirror:
+    @pytest.mark.parametrize("parallel", [1, 4])
+    def test_a_whole_tree(self, side: Side, parallel: int) -> None:
+        side.put(TREE, {})
+        report = side.mirror(parallel=parallel)
+        assert side.target == TREE
+        assert (report.exit_code, report.transferred, report.failed, report.deleted) == (0, 5, 0, 0)
+        assert report.bytes == 5 + 2560 + 4 + 5
+        assert len(side.events.of(Started)) == 5
+        assert len([event for event in side.events if isinstance(event, Finished) and event.action != "mkdir"]) == 5
+
+    def test_the_second_time_there_is_nothing_to_do(self, side: Side) -> None:
+        side.put(TREE, {})
+        side.mirror()
+        side.events.clear()
+        report = side.mirror(delete=True)
+        assert (report.exit_code, report.transferred, report.skipped, report.deleted) == (0, 0, 5, 0)
+        assert side.events.of(Planned, Started) == []
+
+    def test_differences_are_brought_and_the_rest_stays(self, side: Side) -> None:
+        side.put({**TREE, "same": b"1"}, {**OLD, "same": b"1"})
+        report = side.mirror()
+        assert report.exit_code == 0
+        assert side.target == {
+            **OLD, **TREE, "same": b"1", "sub": {**OLD["sub"], **TREE["sub"]},
+        }  # fmt: skip
+        assert "same" in {event.path for event in side.events if isinstance(event, Skipped)}
+
+    def test_delete(self, side: Side) -> None:
+        side.put(TREE, OLD)
+        report = side.mirror(delete=True)
+        assert side.target == TREE
+        assert report.exit_code == 0
+        deleted = [event.path for event in side.events if isinstance(event, Deleted)]
+        assert set(deleted) == {"gone", "gone/inner", "gone/inner/y.txt", "gone/z.txt", "gone.txt", "sub/old"}
+        assert report.deleted == len(deleted)
+        assert deleted.index("gone/inner") < deleted.index("gone")
+
+    def test_deletes_come_last(self, side: Side) -> None:
+        side.put(TREE, OLD)
+        side.mirror(delete=True)
+        kinds = [type(event) for event in side.events if isinstance(event, (Finished, Deleted))]
+        assert [kind for kind, _ in itertools.groupby(kinds)] == [Finished, Deleted]
+
+    def test_dry_run(self, side: Side) -> None:
+        side.put(TREE, OLD)
+        report = side.mirror(delete=True, dry_run=True)
+        assert side.target == OLD
+        assert {call[0] for call in side.server.calls} <= {"list", "stat"}
+        planned = {(event.action, event.path) for event in side.events if isinstance(event, Planned)}
+        assert ("delete", "gone/") in planned
+        assert ("delete", "gone.txt") in planned
+        assert (side.direction.value, "sub/deep/er/c.txt") in planned
+        assert report.exit_code == 0
+        assert side.events.of(Started, Finished, Deleted) == []
+
+    def test_dry_run_says_what_the_run_then_does(self, side: Side) -> None:
+        side.put(TREE, OLD)
+        foreseen = side.mirror(delete=True, dry_run=True)
+        side.events.clear()
+        report = side.mirror(delete=True)
+        assert (foreseen.transferred, foreseen.bytes, foreseen.skipped, foreseen.made_directories) == (
+            report.transferred, report.bytes, report.skipped, report.made_directories,
+        )  # fmt: skip
+
+    @pytest.mark.parametrize("where", ["", "sub"])
+    def test_an_unreadable_line_in_a_listing_of_the_server_blocks_deletes(self, side: Side, where: str) -> None:
+        side.put(TREE, OLD)
+        side.server.problems["/".join(filter(None, ("top", where)))] = ("what is this: ???",)
+        report = side.mirror(delete=True)
+        assert side.events.of(Deleted) == []
+        assert report.exit_code != 0
+        assert set(names(OLD)) <= set(names(side.target)), "nothing is gone"
+        assert set(names(TREE)) <= set(names(side.target)), "and all is brought"
+        assert any("nothing is deleted" in event.message for event in side.events if isinstance(event, Warned))
+
+    def test_a_failure_blocks_deletes(self, side: Side) -> None:
+        side.put(TREE, OLD)
+        verb = "write" if side.up else "read"
+        side.server.on(verb, raising(Denied("no", reply="553 no")))
+        report = side.mirror(delete=True, parallel=1)
+        assert side.events.of(Deleted) == []
+        assert (report.failed, report.transferred, report.exit_code) == (1, 4, 1)
+
+    def test_conflicts(self, side: Side) -> None:
+        side.put({"x": b"file", "y": {"in": b"1"}, "z": b"fine"}, {"x": {"in": b"2"}, "y": b"file", "w": b"extra"})
+        report = side.mirror(delete=True)
+        assert side.target == {"x": {"in": b"2"}, "y": b"file", "w": b"extra", "z": b"fine"}
+        assert side.failures() == dict.fromkeys(("x", "y"), "Refused" if side.up else "LocalFileError")
+        assert report.exit_code == 1
+
+    def test_links_are_skipped_and_never_followed(self, side: Side) -> None:
+        side.put({"link": Link("/etc"), "a": b"1"}, {"a": b"old content"})
+        report = side.mirror(delete=True)
+        assert side.target == {"a": b"1"}
+        assert report.skipped == 1
+        assert report.exit_code == 0
+
+    def test_a_link_of_the_target_is_deleted_and_not_what_it_leads_to(self, side: Side, tmp_path: Path) -> None:
+        (tmp_path / "precious").mkdir()
+        (tmp_path / "precious" / "file").touch()
+        side.put({"a": b"1"}, {"link": Link(str(tmp_path / "precious"))})
+        side.mirror(delete=True)
+        assert side.target == {"a": b"1"}
+        assert (tmp_path / "precious" / "file").exists()
+
+    def test_part_files_are_nobodys_business(self, side: Side) -> None:
+        part = ".x.00000000.ftpcli-part"
+        side.put({part: b"1", "a": b"2"}, {".y.00000000.ftpcli-part": b"3"})
+        side.mirror(delete=True)
+        assert side.target == {"a": b"2", ".y.00000000.ftpcli-part": b"3"}
+
+    def test_a_source_that_is_not_there(self, side: Side) -> None:
+        side.put({}, OLD)
+        if side.up:
+            side.folder.rmdir()
+        else:
+            side.server.root = Folder()
+        report = side.mirror(delete=True)
+        assert side.target == OLD, "an absent source is no empty one"
+        assert report.exit_code == (7 if side.up else 6)
+
+    @pytest.mark.parametrize("verb", ["list", "open"])
+    @pytest.mark.parametrize("done", [False, True])
+    def test_lost_connections_are_replaced(self, side: Side, verb: str, done: bool) -> None:
+        side.put(TREE, OLD)
+        side.server.on(verb, lost(), done=done and verb != "open", times=2)
+        assert side.mirror(delete=True, retries=3).exit_code == 0
+        assert side.target == TREE
+        assert side.events.of(Retrying)
+
+    @pytest.mark.parametrize("at", [0, 1000, 2000])
+    def test_lost_in_the_middle_of_files(self, side: Side, at: int) -> None:
+        side.put(TREE, {})
+        side.server.on("writing" if side.up else "reading", lost(), at=at, times=3)
+        report = side.mirror(retries=4)
+        assert side.target == TREE
+        assert (report.exit_code, report.reconnects > 0) == (0, True)
+        assert not [name for name in names(side.target) if is_part(name)]
+
+    def test_stop(self, side: Side) -> None:
+        side.put(TREE, OLD)
+        side.server.on("writing" if side.up else "reading", lambda: side.stop.request(143), at=1000)
+        report = side.mirror(delete=True)
+        assert report.exit_code == 143
+        assert side.events.of(Deleted) == []
+
+    def test_stop_while_it_deletes(self, side: Side) -> None:
+        side.put({}, {f"file {number}": b"" for number in range(100)})
+        collect = side.events.append
+
+        def stop_soon(event: object) -> None:
+            collect(event)  # type: ignore[arg-type]
+            if isinstance(event, Deleted):
+                side.stop.request(130)
+
+        side.events.append = stop_soon  # type: ignore[method-assign]
+        assert side.mirror(delete=True).exit_code == 130
+        assert 0 < len(side.events.of(Deleted)) < 100
+
+    def test_a_wrong_password(self, side: Side) -> None:
+        side.put(TREE, OLD)
+        side.server.takes_password = False
+        report = side.mirror(parallel=8)
+        assert report.exit_code == 5
+        assert side.server.logins == 1
+        assert list(side.failures().values()) == ["LoginRejected"]
+
+    def test_a_limit_of_the_server(self, side: Side) -> None:
+        tree = {f"file {number}": b"x" * number for number in range(60)}
+        side.put(tree, {})
+        side.server.admits = 2
+        report = side.mirror(parallel=8)
+        assert side.target == tree
+        assert report.exit_code == 0
+        assert len(side.events.of(Warned)) <= 1
+
+    def test_a_wide_and_deep_tree(self, side: Side) -> None:
+        tree: Tree = {}
+        for number in range(10):
+            tree[f"d{number}"] = {f"f{inner}": b"%d" % inner for inner in range(10)} | {"deeper": {"x": b"1"}}
+        side.put(tree, {})
+        assert side.mirror(parallel=4).transferred == 110
+        assert side.target == tree
+
+
+trees = st.recursive(
+    st.binary(max_size=3),
+    lambda inner: st.dictionaries(st.sampled_from(["a", "b", "c", "é"]), inner, max_size=3),
+    max_leaves=8,
+).filter(lambda tree: isinstance(tree, dict))
+
+
+def clash(source: Tree, target: Tree) -> bool:
+    """A file on one side where a directory is on the other."""
+    return any(
+        isinstance(source[name], dict) is not isinstance(target[name], dict)
+        or (isinstance(source[name], dict) and clash(source[name], target[name]))
+        for name in set(source) & set(target)
+    )
+
+
+@BOTH
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(source=trees, target=trees, parallel=st.integers(1, 3))
+def test_any_two_trees(
+    monkeypatch: pytest.MonkeyPatch, direction: Direction, source: Tree, target: Tree, parallel: int
+) -> None:
+    """After a mirror with --delete and full comparison the two are alike, or there was a conflict and all is left."""
+    server, stop = FakeServer(), StopToken()
+    use(server, monkeypatch)
+    with tempfile.TemporaryDirectory() as folder:
+        side = Side(direction, server, Path(folder, "local"), stop, Events())
+        side.put(source, target)
+        report = side.mirror(delete=True, compare="always", parallel=parallel)
+        after = side.target
+        assert side.source == source
+    stop.close()
+    if not clash(source, target):
+        assert (report.exit_code, after) == (0, source)
+    else:
+        assert report.exit_code != 0
+        assert set(names(target)) <= set(names(after)), "nothing was deleted"
+
+
+class TestRoots:
+    """Several files and directories, named one by one."""
+
+    @pytest.fixture
+    def direction(self) -> Direction:
+        return Direction.DOWNLOAD
+
+    def test_files_and_directories(self, side: Side) -> None:
+        side.put(TREE, {})
+        here = str(side.folder)
+        report = go(side, (Root("top/a.txt", here, into=True), Root("top/sub", here, into=True)), compare="always")
+        assert side.target == {"a.txt": TREE["a.txt"], "sub": TREE["sub"]}
+        assert report.exit_code == 0
+
+    def test_a_directory_without_recursive(self, side: Side) -> None:
+        side.put(TREE, {})
+        roots = (Root("top/sub", str(side.folder), into=True), Root("top/a.txt", str(side.folder), into=True))
+        report = go(side, roots, recursive=False)
+        assert side.target == {"a.txt": TREE["a.txt"]}
+        assert report.exit_code == 1
+        assert side.failures() == {"top/sub": "Refused"}
+
+    @pytest.mark.parametrize(("error", "code"), [(Denied("no"), 6), (Refused("no"), 6), (TransientRefusal("later"), 6)])
+    def test_one_failure_gives_its_own_exit_code(self, side: Side, error: Refused, code: int) -> None:
+        side.put(TREE, {})
+        side.server.on("read", raising(error), times=9)
+        assert go(side, (Root("top/a.txt", str(side.folder), into=True),)).exit_code == code
+
+    def test_one_failure_among_successes_is_1(self, side: Side) -> None:
+        side.put(TREE, {})
+        here = str(side.folder)
+        assert go(side, (Root("top/none", here, into=True), Root("top/a.txt", here, into=True))).exit_code == 1
+
+    def test_failures_of_different_kinds_are_1(self, side: Side) -> None:
+        side.put(TREE, {"a.txt": {}})
+        here = str(side.folder)
+        assert go(side, (Root("top/none", here), Root("top/a.txt", f"{here}/a.txt"))).exit_code == 1
+
+    # DEFECT: every root is in the queue from the start, and each tries the password again (see also test_crew).
+    def test_a_wrong_password_is_tried_once(self, side: Side) -> None:
+        side.put(TREE, {})
+        side.server.takes_password = False
+        report = go(side, tuple(Root(f"top/{name}", str(side.folder), into=True) for name in TREE), parallel=8)
+        assert report.exit_code == LoginRejected.exit_code
+        assert side.server.logins == 1
+
+
+class TestDeleting:
+    @pytest.fixture
+    def direction(self) -> Direction:
+        return Direction.UPLOAD
+
+    # DEFECT: the server did delete, only its reply was lost; the second try says "not found" and the run fails.
+    @pytest.mark.parametrize(("verb", "tree"), [("remove", {"gone.txt": b"1"}), ("rmdir", {"gone": {"x": b"1"}})])
+    def test_lost_after_a_delete(self, side: Side, verb: str, tree: Tree) -> None:
+        side.put({}, tree)
+        side.server.on(verb, lost(), done=True)
+        report = side.mirror(delete=True)
+        assert side.target == {}
+        assert report.exit_code == 0
+
+    # DEFECT: what is gone from a directory is neither told nor counted when the rest of it then fails.
+    def test_what_is_gone_is_told_in_any_case(self, side: Side) -> None:
+        side.put({}, {"gone": {"x": b"1", "y": b"2"}})
+        side.server.on("rmdir", raising(Denied("no")))
+        report = side.mirror(delete=True)
+        assert side.target == {"gone": {}}
+        assert {event.path for event in side.events if isinstance(event, Deleted)} == {"gone/x", "gone/y"}
+        assert report.deleted == 2
+
+    def test_a_directory_that_cannot_be_listed_whole_stays(self, side: Side) -> None:
+        side.put({}, {"gone": {"x": b"1"}})
+        side.server.problems["top/gone"] = ("???",)
+        report = side.mirror(delete=True)
+        assert side.target == {"gone": {"x": b"1"}}
+        assert report.exit_code == 6
+
+
+def test_a_defect_of_ours_is_raised_and_nothing_stays(server: FakeServer, tmp_path: Path, stop: StopToken) -> None:
+    server.root = FakeServer({"top": {f"f{number}": b"1" for number in range(20)}}).root
+    server.on("read", raising(ZeroDivisionError()))
+    job = Job(Direction.DOWNLOAD, ENDPOINT, (Root("top", str(tmp_path), tree=True, into=False),))
+    with pytest.raises(ZeroDivisionError):
+        run(job, Events().append, stop, Meter(4))
+    assert server.live == 0
