@@ -8,7 +8,6 @@ happened, to which file on which host, what can be done. The server's own words 
 from __future__ import annotations
 
 from enum import Enum
-from typing import ClassVar
 
 
 class Retry(Enum):
@@ -23,7 +22,7 @@ class Retry(Enum):
 class FtpcliError(Exception):
     """Base of everything this program raises on purpose."""
 
-    retry: ClassVar[Retry] = Retry.GIVE_UP
+    retry: Retry = Retry.GIVE_UP
     exit_code: int = 1
 
     def __init__(self, message: str, *, reply: str | None = None) -> None:

@@ -112,7 +112,11 @@ def remove_directory(path: str) -> None:
 def open_source(path: str) -> OpenSource:
     """Open a file for reading. Raises LocalFileError."""
     with translated("read", path):
-        return OpenSource(path, os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise IsADirectoryError(errno.EISDIR, "it is a directory")
+    return OpenSource(path, descriptor)
 
 
 class OpenSource:
@@ -122,9 +126,6 @@ class OpenSource:
         self.path = path
         self.file = os.fdopen(descriptor, "rb", buffering=0)
         found = os.fstat(descriptor)
-        if stat.S_ISDIR(found.st_mode):
-            self.file.close()
-            raise LocalFileError(f"{path} is a directory")
         self.size = found.st_size
         self.mtime_ns = found.st_mtime_ns
 
@@ -161,11 +162,13 @@ class PartFile:
             else:
                 folder, name = os.path.split(target)
                 self.path = os.path.join(folder, part_name(name, *identity))
-                descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+                descriptor = self._claim()
         self.file = os.fdopen(descriptor, "wb", buffering=0)
         self.size = 0
         if not self._in_place:
-            self._claim(resume)
+            if not resume:
+                self.file.truncate(0)
+            self.size = self.file.seek(0, os.SEEK_END)
 
     def _existing(self) -> os.stat_result | None:
         try:
@@ -173,17 +176,28 @@ class PartFile:
         except FileNotFoundError:
             return None
 
-    def _claim(self, resume: bool) -> None:
+    def _claim(self) -> int:
+        """A descriptor of the part file that nobody else holds the lock of."""
+        while True:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+                raise OSError(errno.EBUSY, "another process is writing it now") from None
+            except OSError:
+                return descriptor  # a file system without locks
+            if self._still_there(descriptor):
+                return descriptor
+            # Between open and lock another process made it the real file: that one is not ours to write to.
+            os.close(descriptor)
+
+    def _still_there(self, descriptor: int) -> bool:
         try:
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.file.close()
-            raise LocalFileError(f"cannot write {self.target}: another process is writing it now") from None
-        except OSError:
-            pass  # a file system without locks
-        if not resume:
-            self.file.truncate(0)
-        self.size = self.file.seek(0, os.SEEK_END)
+            named = os.lstat(self.path)
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(named, os.fstat(descriptor))
 
     def restart(self) -> None:
         """Throw away what is there."""

@@ -153,7 +153,7 @@ class TestPartFile:
             process.communicate()
         PartFile(str(tmp_path / "a"), 1, resume=True).close()
 
-    # DEFECT: between open() and flock() another process may commit: the lock is then on the finished file itself,
+    # Was: between open() and flock() another process may commit: the lock is then on the finished file itself,
     # and `resume=False` (or another `restart`) empties it.
     def test_another_process_finishes_just_then(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         target = tmp_path / "a"
@@ -162,7 +162,8 @@ class TestPartFile:
         flock = local.fcntl.flock
 
         def late(file: object, flags: int) -> None:
-            first.commit(None)
+            if not first.file.closed:
+                first.commit(None)
             flock(file, flags)  # type: ignore[arg-type]
 
         monkeypatch.setattr("ftpcli.local.fcntl.flock", late)
@@ -170,7 +171,7 @@ class TestPartFile:
         try:
             assert target.read_bytes() == b"precious"
         finally:
-            second.file.close()
+            second.close()
 
     def test_a_symbolic_link_at_the_part_path_is_not_followed(self, tmp_path: Path) -> None:
         (tmp_path / "precious").write_bytes(b"precious")
@@ -328,7 +329,7 @@ class TestLooking:
         with pytest.raises(LocalFileError, match="no such file"):
             local.open_source(str(tmp_path / "none"))
 
-    # DEFECT: os.fdopen() itself refuses a directory, and the descriptor stays open (the test's teardown says so).
+    # Was: os.fdopen() itself refuses a directory, and the descriptor stays open (the test's teardown says so).
     def test_a_directory_cannot_be_sent(self, tmp_path: Path) -> None:
         with pytest.raises(LocalFileError, match="is a directory"):
             local.open_source(str(tmp_path))

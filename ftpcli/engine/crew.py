@@ -19,6 +19,7 @@ from ftpcli.engine.meter import Meter
 from ftpcli.engine.slot import NotAdmitted, Slot
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.tasks import Bench
+from ftpcli.errors import FtpcliError, Retry
 from ftpcli.session.protocol import Session
 
 
@@ -70,6 +71,7 @@ class Crew:
         self._working = 0
         self._opening = 0
         self._refusal: NotAdmitted | None = None
+        self._fatal: FtpcliError | None = None
         self.in_flight = 0
         stop.on_cut(self.cut)
 
@@ -123,10 +125,15 @@ class Crew:
         try:
             while (task := self._take(slot)) is not None:
                 try:
-                    result = task.run(bench)
+                    # What stops the run for one stops it for all: a wrong password is not tried for every task.
+                    result = task.run(bench) if self._fatal is None else Failure(task, self._fatal)
                 except NotAdmitted as error:
                     self._leave(task, error)
                     break
+                except FtpcliError as error:
+                    if error.retry is Retry.STOP_RUN:
+                        self._fatal = error
+                    result = Failure(task, error)
                 except BaseException as error:
                     result = Failure(task, error)
                 self._settle()

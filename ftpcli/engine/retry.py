@@ -59,7 +59,7 @@ def run(
                 raise
             # A connection that was lost is replaced at once; only what then fails again has to wait.
             at_once = failures == 1 and isinstance(error, ConnectionLost)
-            wait = 0.0 if at_once else min(policy.wait * 2 ** (failures - 1), _LONGEST_WAIT)
+            wait = 0.0 if at_once else min(policy.wait * 2 ** min(failures - 1, 16), _LONGEST_WAIT)
             if on_retry is not None:
                 on_retry(error, tries, wait)
             if wait:

@@ -51,14 +51,10 @@ class Resolve:
             matches = expand(session, root.source)
             if not matches:
                 raise NotFound(f"nothing matches {root.source}")
-            return [Found(path, root.target, entry) for path, entry in matches]
+            return [Found(path, root.target, _followed(entry)) for path, entry in matches]
         if root.tree:
             return [Found(root.source, root.target, Entry(posixpath.basename(root.source), Kind.DIR))]
-        entry = session.stat(root.source)
-        if entry.kind is Kind.LINK:
-            # A link that was named is followed, as by every other tool; what it leads to is for RETR to find out.
-            entry = replace(entry, kind=Kind.FILE, size=None)
-        return [Found(root.source, root.target, entry)]
+        return [Found(root.source, root.target, _followed(session.stat(root.source)))]
 
     def _onto_local(self, found: Found) -> Found:
         into = self.root.into
@@ -99,6 +95,11 @@ class Resolve:
 class Resolved:
     task: Resolve
     found: tuple[Found, ...]
+
+
+def _followed(entry: Entry) -> Entry:
+    """A link that was named is followed, as by every other tool; what it leads to is for RETR to find out."""
+    return replace(entry, kind=Kind.FILE, size=None) if entry.kind is Kind.LINK else entry
 
 
 def _is_remote_directory(session: Session, path: str) -> bool:

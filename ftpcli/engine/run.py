@@ -32,7 +32,7 @@ from ftpcli.engine.plan import Decision, What, decide, pair
 from ftpcli.engine.roots import Found, Resolve, Resolved
 from ftpcli.engine.spool import Spool
 from ftpcli.engine.stop import StopToken
-from ftpcli.engine.tasks import Copied, CopyFile, Listed, ListPair, Pair, Remove, Removed
+from ftpcli.engine.tasks import Copied, CopyFile, Listed, ListPair, Pair, Remove
 from ftpcli.errors import FtpcliError, LocalFileError, Refused, Retry
 from ftpcli.model import Direction, Entry, Job, Kind, Report
 from ftpcli.session.opening import open_session
@@ -140,10 +140,6 @@ class _Coordinator:
             self._compare(result)
         elif isinstance(result, Copied):
             self._copied(result)
-        elif isinstance(result, Removed):
-            for path in result.paths:
-                self._report.deleted += 1
-                self._on_event(Deleted(path))
 
     def _begin(self, task: Resolve, found: Found) -> None:
         if found.entry.kind is Kind.DIR:
@@ -287,6 +283,7 @@ class _Coordinator:
         self._on_event(Failed(shown, type(error).__name__, error.message, error.reply, error.exit_code))
 
     def _pass_on(self, event: Event) -> None:
+        self._report.deleted += isinstance(event, Deleted)
         self._on_event(event)
 
     def _conclude(self, seconds: float) -> None:

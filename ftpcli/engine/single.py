@@ -14,13 +14,14 @@ from ftpcli.engine.retry import Policy
 from ftpcli.engine.solo import Solo
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.tasks import make_directories
-from ftpcli.engine.transfer import replace
+from ftpcli.engine.transfer import Replacement
 from ftpcli.errors import (
     ConnectFailed,
     FtpcliError,
     Incomplete,
     LoginRejected,
     Refused,
+    Retry,
     Stopped,
     Unsupported,
     UsageError,
@@ -67,7 +68,7 @@ def fetch(
             source.pump_to(out, on_moved)
             source.finish()
         if size is not None and written != size:
-            raise Incomplete(f"{path}: the server called the transfer complete after {written} of {size} bytes")
+            raise Incomplete(f"the server called the transfer complete after {written} of {size} bytes")
 
     with Solo(endpoint, Policy(retries, retry_wait), on_event, stop) as solo, named(path):
         solo.do(path, attempt, lambda: written)
@@ -80,7 +81,7 @@ def _size(session: Session, path: str) -> int | None:
     except Unsupported:
         return None
     if entry.kind is Kind.DIR:
-        raise Refused(f"{path} is a directory")
+        raise Refused("it is a directory")
     return entry.size
 
 
@@ -101,6 +102,7 @@ def send(
     began = time.monotonic()
     folder, name = posixpath.split(path)
     part = path if in_place else posixpath.join(folder, part_name(name, "stdin", time.time_ns()))
+    replacement = None if in_place else Replacement(part, path)
     sent = 0
     done = False
     lane = meter.lanes[0]
@@ -113,14 +115,12 @@ def send(
     def attempt(session: Session) -> None:
         nonlocal done
         if not done:
-            if sent:
-                raise FtpcliError(f"the connection was lost after {sent} bytes of standard input were sent")
             if make_parents and folder:
                 make_directories(session, folder)
             _send_once(session)
             done = True
-        if part != path:
-            replace(session, part, path)
+        if replacement is not None:
+            replacement.attempt(session, sent)
 
     def _send_once(session: Session) -> None:
         lane.start(path, None, 0)
@@ -129,11 +129,11 @@ def send(
                 sink.pump_from(source, on_moved)
                 moved = sink.finish()
             if not moved.confirmed and session.stat(part).size != sent:
-                raise Incomplete(f"{path}: the server called the upload complete, but its file has another size")
+                raise Incomplete("the server called the upload complete, but its file has another size")
         except FtpcliError as error:
-            if not sent:
-                raise
-            error.message += "; standard input cannot be sent again"
+            if sent and error.retry is not Retry.STOP_RUN:
+                error.message += "; standard input cannot be sent again"
+                error.retry = Retry.GIVE_UP
             raise
 
     with Solo(endpoint, Policy(retries, retry_wait), on_event, stop) as solo, named(path):
@@ -149,8 +149,7 @@ def named(path: str) -> Iterator[None]:
     except (ConnectFailed, UsageError, LoginRejected, Stopped):
         raise
     except FtpcliError as error:
-        if path not in error.message:
-            error.message = f"{path}: {error.message}"
+        error.message = f"{path}: {error.message}"
         raise
 
 

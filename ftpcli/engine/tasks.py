@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 from ftpcli import local
 from ftpcli.engine import retry
-from ftpcli.engine.events import Event, Retrying, Started
+from ftpcli.engine.events import Deleted, Event, Retrying, Started
 from ftpcli.engine.meter import Lane
 from ftpcli.engine.slot import Slot
 from ftpcli.engine.stop import StopToken
-from ftpcli.engine.transfer import Done, Download, Upload
+from ftpcli.engine.transfer import Done, Download, Upload, exists
 from ftpcli.errors import FtpcliError, NotFound, Refused
 from ftpcli.model import Direction, Entry, Kind, Listing, Rules, TlsFacts
 from ftpcli.session.protocol import Session
@@ -170,7 +170,7 @@ class Copied:
 
 @dataclass(frozen=True)
 class Remove:
-    """Delete one target entry, a directory with everything in it."""
+    """Delete one target entry, a directory with everything in it. Each name that is gone is told at once."""
 
     path: str
     shown: str
@@ -178,38 +178,60 @@ class Remove:
     remote: bool
 
     def run(self, bench: Bench) -> Removed:
-        gone: list[str] = []
+        removal = Removal(self.path, self.shown, self.kind, lambda shown: bench.tell(Deleted(shown)))
         if self.remote:
-            bench.insist(self.shown, lambda session: remove_tree(session, self.path, self.shown, self.kind, gone))
+            bench.insist(self.shown, removal.attempt)
         else:
-            _remove_local(self.path, self.shown, self.kind, gone)
-        return Removed(tuple(gone))
+            removal.run_locally()
+        return Removed()
 
 
 @dataclass(frozen=True)
 class Removed:
-    paths: tuple[str, ...] = field(default=())
+    """A Remove that left nothing behind."""
 
 
-def remove_tree(session: Session, path: str, shown: str, kind: Kind, gone: list[str]) -> None:
-    """Delete ``path``, contents first; each name that is gone joins ``gone``. Raises Refused where one stays."""
-    if kind is Kind.DIR:
+class Removal:
+    """Deletes a path, contents first; ``on_gone`` is called with each name that is gone."""
+
+    def __init__(self, path: str, shown: str, kind: Kind, on_gone: Callable[[str], None]) -> None:
+        self._root = (path, shown, kind)
+        self._on_gone = on_gone
+        self._tries = 0
+
+    def attempt(self, session: Session) -> None:
+        """Raises Refused at the first entry that stays."""
+        self._tries += 1
+        self._remove(session, *self._root)
+
+    def _remove(self, session: Session, path: str, shown: str, kind: Kind) -> None:
+        try:
+            if kind is Kind.DIR:
+                self._empty(session, path, shown)
+                session.rmdir(path)
+            else:
+                session.remove(path)
+        except NotFound:
+            # The server may have done it at the last try, and only its answer was lost.
+            if self._tries == 1 or exists(session, path):
+                raise
+        self._on_gone(shown)
+
+    def _empty(self, session: Session, path: str, shown: str) -> None:
         listing = session.list(path)
         if not listing.whole:
             raise Refused(f"cannot delete {path}: its listing cannot be read whole: {listing.problems[0]}")
         for entry in listing.entries:
-            remove_tree(session, f"{path}/{entry.name}", f"{shown}/{entry.name}", entry.kind, gone)
-        session.rmdir(path)
-    else:
-        session.remove(path)
-    gone.append(shown)
+            self._remove(session, f"{path}/{entry.name}", f"{shown}/{entry.name}", entry.kind)
 
+    def run_locally(self) -> None:
+        self._remove_locally(*self._root)
 
-def _remove_local(path: str, shown: str, kind: Kind, gone: list[str]) -> None:
-    if kind is Kind.DIR:
-        for entry in local.scan(path).entries:
-            _remove_local(f"{path}/{entry.name}", f"{shown}/{entry.name}", entry.kind, gone)
-        local.remove_directory(path)
-    else:
-        local.remove(path)
-    gone.append(shown)
+    def _remove_locally(self, path: str, shown: str, kind: Kind) -> None:
+        if kind is Kind.DIR:
+            for entry in local.scan(path).entries:
+                self._remove_locally(f"{path}/{entry.name}", f"{shown}/{entry.name}", entry.kind)
+            local.remove_directory(path)
+        else:
+            local.remove(path)
+        self._on_gone(shown)

@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ftpcli.engine.meter import Lane
-from ftpcli.errors import FtpcliError, Incomplete, NotFound, Refused, SourceChanged, TransientRefusal, Unsupported
+from ftpcli.errors import (
+    FtpcliError,
+    Incomplete,
+    LocalFileError,
+    NotFound,
+    Refused,
+    SourceChanged,
+    TransientRefusal,
+    Unsupported,
+)
 from ftpcli.local import OpenSource, PartFile, open_source, part_name
 from ftpcli.model import Entry, Kind, Rules
 from ftpcli.session.protocol import Session
@@ -23,6 +32,9 @@ log = logging.getLogger("ftpcli.transfer")
 # What is sent again before the place where an upload was cut, or where a download only lacks its confirmation: the last
 # blocks that a server counts may not be on its disk.
 _OVERLAP = 64 * 1024
+
+_QUARTER = 900
+_WIDEST_ZONE = 14 * 3600
 
 # Below this asking for a part file left by an earlier run costs more than sending the file again.
 _WORTH_RESUMING = 1024 * 1024
@@ -97,7 +109,7 @@ class Download:
             entry = session.stat(self._source)
         except (Unsupported, TransientRefusal):
             return
-        if entry.kind is Kind.FILE and entry.size is not None and self._entry.size != entry.size:
+        if entry.kind is Kind.FILE and entry.size is not None and not _same_file(entry, self._entry):
             self._entry = entry
 
     def _receive(self, session: Session, part: PartFile) -> None:
@@ -119,7 +131,10 @@ class Download:
                 part.size += count
                 self._lane.add(count)
 
-            source.pump_to(part.file, on_moved)
+            try:
+                source.pump_to(part.file, on_moved)
+            except LocalFileError as error:
+                raise LocalFileError(f"{self._target}: {error.message}") from error
             source.finish()
 
     def _check(self, part: PartFile) -> None:
@@ -130,6 +145,20 @@ class Download:
             part.restart()
             raise SourceChanged(f"{self._source} has more than the {size} bytes it was listed with: it changed")
         raise Incomplete(f"{self._source}: the server called the transfer complete after {part.size} of {size} bytes")
+
+
+def _same_file(one: Entry, other: Entry) -> bool:
+    """True unless size or time tell otherwise. A LIST line's zone is unknown: there whole quarters of an hour, in
+    which all zones differ from UTC, do not count."""
+    if one.size != other.size or one.mtime is None or other.mtime is None:
+        return one.size == other.size
+    slack = max(one.precision, other.precision, 1.0)
+    apart = abs(one.mtime - other.mtime)
+    if not (one.mtime_is_utc and other.mtime_is_utc):
+        if slack > _QUARTER:
+            return apart < slack + _WIDEST_ZONE
+        apart = min(apart % _QUARTER, _QUARTER - apart % _QUARTER)
+    return apart <= slack
 
 
 class Upload:
@@ -143,7 +172,9 @@ class Upload:
         self._shown = shown
         self._reached = 0
         self._started_at: int | None = None
-        self._sent: str | None = None
+        self._state: tuple[str, int, int] | None = None
+        self._sent = False
+        self._timed = False
         self._doubted = False
 
     def progress(self) -> int:
@@ -152,15 +183,21 @@ class Upload:
     def attempt(self, session: Session) -> Done:
         with open_source(self._source) as source:
             part = self._part(source)
-            if self._sent != part:
+            state = (part, source.size, source.mtime_ns)
+            if self._state != state:
+                # The first try, or the source changed: what was sent so far is of another file.
+                self._state = state
+                self._started_at = None
+                self._sent = self._timed = self._doubted = False
+                self._replacement = Replacement(part, self._target)
+            if not self._sent:
                 self._send(session, source, part)
-                self._sent = part
-            elif part != self._target and self._arrived(session, part, source.size):
-                return Done(source.size, self._started_at or 0, "size")
-            if self._rules.times:
+                self._sent = True
+            if self._rules.times and not self._timed:
                 self._set_time(session, part, source)
+                self._timed = True
             if part != self._target:
-                replace(session, part, self._target)
+                self._replacement.attempt(session, source.size)
             return Done(source.size, self._started_at or 0, "size")
 
     def _part(self, source: OpenSource) -> str:
@@ -207,44 +244,71 @@ class Upload:
             sink.pump_from(source.file, self._lane.add)
             moved = sink.finish()
         if offset + moved.bytes != source.size or not source.unchanged():
-            session.remove(part)
+            if part != self._target:
+                session.remove(part)
             raise SourceChanged(f"{self._source} changed while it was being sent")
         if not moved.confirmed and session.stat(part).size != source.size:
             raise Incomplete(f"{self._source}: the server called the upload complete, but its file has another size")
-
-    def _arrived(self, session: Session, part: str, size: int) -> bool:
-        """The connection was lost around the renaming: was it done?"""
-        try:
-            session.stat(part)
-        except NotFound:
-            return session.stat(self._target).size == size
-        return False
 
     def _set_time(self, session: Session, part: str, source: OpenSource) -> None:
         if not session.set_mtime(part, source.mtime_ns / 1e9):
             log.info("%s: this server has no command that sets a file's time", self._shown)
 
 
-def replace(session: Session, part: str, target: str) -> None:
-    """Give a finished part file its name.
+class Replacement:
+    """Gives a finished part file its name; may be tried again after the connection was lost at any point.
 
-    Where the server does not rename onto an existing file, that one steps aside first and comes back if the renaming
-    fails again: at no moment is the old content gone and the new one not there.
+    Where the server does not rename onto an existing file, that one steps aside first, comes back if the renaming
+    fails again, and goes at the end: at no moment is the old content gone and the new one not there.
     """
+
+    def __init__(self, part: str, target: str) -> None:
+        self._part = part
+        self._target = target
+        folder, name = posixpath.split(target)
+        self._aside = posixpath.join(folder, part_name(name, "aside", part))
+        self._stepped_aside = False
+        self._tries = 0
+
+    def attempt(self, session: Session, size: int) -> None:
+        """Raises Refused, and what a lost connection raises."""
+        self._tries += 1
+        if self._tries == 1 or not self._done(session, size):
+            self._rename(session)
+        if self._stepped_aside and exists(session, self._aside):
+            session.remove(self._aside)
+
+    def _done(self, session: Session, size: int) -> bool:
+        """The last try's answer was lost: was it done?"""
+        return not exists(session, self._part) and session.stat(self._target).size == size
+
+    def _rename(self, session: Session) -> None:
+        try:
+            session.rename(self._part, self._target)
+        except Refused:
+            if not _is_file(session, self._target):
+                raise
+            self._stepped_aside = True
+            session.rename(self._target, self._aside)
+            try:
+                session.rename(self._part, self._target)
+            except Refused:
+                session.rename(self._aside, self._target)
+                self._stepped_aside = False
+                raise
+
+
+def exists(session: Session, path: str) -> bool:
+    """False only where the server says that it is not there."""
     try:
-        session.rename(part, target)
+        session.stat(path)
+    except NotFound:
+        return False
+    return True
+
+
+def _is_file(session: Session, path: str) -> bool:
+    try:
+        return session.stat(path).kind is Kind.FILE
     except Refused:
-        try:
-            existing = session.stat(target)
-        except Refused:
-            existing = None
-        if existing is None or existing.kind is not Kind.FILE:
-            raise
-        aside = part + "-old"
-        session.rename(target, aside)
-        try:
-            session.rename(part, target)
-        except Refused:
-            session.rename(aside, target)
-            raise
-        session.remove(aside)
+        return False

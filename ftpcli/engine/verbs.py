@@ -7,10 +7,9 @@ from ftpcli.engine.retry import Policy
 from ftpcli.engine.roots import expand
 from ftpcli.engine.solo import Solo
 from ftpcli.engine.stop import StopToken
-from ftpcli.engine.tasks import make_directories, remove_tree
+from ftpcli.engine.tasks import Removal, make_directories
 from ftpcli.errors import NotFound, Refused
 from ftpcli.model import Endpoint, Kind
-from ftpcli.session.protocol import Session
 
 
 def remove(
@@ -36,14 +35,8 @@ def remove(
             if entry.kind is Kind.DIR and not recursive:
                 raise Refused(f"{target} is a directory; -r deletes directories as well")
         for target, entry in targets:
-            gone: list[str] = []
-
-            def attempt(session: Session, target: str = target, kind: Kind = entry.kind) -> None:
-                remove_tree(session, target, target, kind, gone)  # noqa: B023  (called within this turn only)
-
-            solo.do(target, attempt)
-            for name in gone:
-                on_event(Deleted(name))
+            removal = Removal(target, target, entry.kind, lambda name: on_event(Deleted(name)))
+            solo.do(target, removal.attempt)
 
 
 def make_directory(

@@ -15,6 +15,13 @@ from ftpcli.net.wait import StopSignal, ready
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6, None: socket.AF_UNSPEC}
 
 
+def begin(address: str, port: int) -> tuple[socket.socket, int]:
+    """A socket that is connecting, and what connect said. Raises ConnectFailed where there is no socket to be had."""
+    sock = _new_socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    sock.setblocking(False)
+    return sock, sock.connect_ex((address, port))
+
+
 def connect(
     host: str, port: int, *, timeout: float, family: int | None = None, stop: StopSignal | None = None
 ) -> socket.socket:
@@ -24,19 +31,12 @@ def connect(
     """
     failure: ConnectFailed | None = None
     for address_family, _, _, _, address in _resolve(host, port, family):
-        sock = socket.socket(address_family, socket.SOCK_STREAM)
         try:
-            _connect_one(sock, address, timeout, stop)
+            return _connect_one(address_family, address, timeout, stop)
         except OSError as error:
-            sock.close()
             kind = PortClosed if error.errno == errno.ECONNREFUSED else ConnectFailed
             reason = (error.strerror or str(error)).lower()
             failure = kind(f"cannot connect to {_shown(host)}:{port}: {reason}")
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock
     assert failure is not None
     raise failure
 
@@ -56,15 +56,21 @@ def _resolve(host: str, port: int, family: int | None) -> Sequence[tuple[int, in
         raise HostUnknown(f"unknown host {host!r}: this cannot be a host name") from error
 
 
-def _connect_one(sock: socket.socket, address: tuple[Any, ...], timeout: float, stop: StopSignal | None) -> None:
-    sock.setblocking(False)
-    code = sock.connect_ex(address)
-    if code == errno.EINPROGRESS:
-        if not ready((), (sock.fileno(),), timeout, stop):
-            raise TimeoutError(errno.ETIMEDOUT, f"no answer within {timeout:g} seconds")
-        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if code:
-        raise OSError(code, os.strerror(code))
+def _connect_one(family: int, address: Any, timeout: float, stop: StopSignal | None) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        code = sock.connect_ex(address)
+        if code == errno.EINPROGRESS:
+            if not ready((), (sock.fileno(),), timeout, stop):
+                raise TimeoutError(errno.ETIMEDOUT, f"no answer within {timeout:g} seconds")
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            raise OSError(code, os.strerror(code))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 def keep_alive(sock: socket.socket, idle: int) -> None:
@@ -107,7 +113,7 @@ def listen(address: str, ports: tuple[int, int] | None) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     failure = "no port"
     for port in range(ports[0], ports[1] + 1) if ports else (0,):
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock = _new_socket(family)
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -121,12 +127,21 @@ def listen(address: str, ports: tuple[int, int] | None) -> socket.socket:
     raise ConnectFailed(f"cannot listen on {address} for an active data connection: {failure.lower()}")
 
 
+def _new_socket(family: int) -> socket.socket:
+    try:
+        return socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:  # no descriptors left, or a family that the kernel does not have
+        raise ConnectFailed(f"no socket to be had: {(error.strerror or str(error)).lower()}") from error
+
+
 def accept(listener: socket.socket, expected: str) -> socket.socket | None:
     """Accept if somebody is there and comes from ``expected``; anybody else is turned away (None)."""
     try:
         sock, address = listener.accept()
     except (BlockingIOError, InterruptedError, ConnectionAbortedError):
         return None
+    except OSError as error:
+        raise ConnectFailed(f"cannot accept the data connection: {(error.strerror or str(error)).lower()}") from error
     if plain_address(address[0]) != expected:
         sock.close()
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from ftpcli.errors import ConnectionLost, LocalFileError
 from ftpcli.net.stream import BLOCKED, PlainStream, Stream
 
 CHUNK = 256 * 1024
+_FULL_PIPE = 0.01
 
 
 class Reader(Protocol):
@@ -43,7 +45,11 @@ def write_all(file: Writer, data: memoryview) -> None:
     """Raises LocalFileError: a full disk, a quota, a broken pipe."""
     try:
         while data:
-            data = data[file.write(data) or 0 :]
+            written = file.write(data)
+            if written is None:  # somebody made our standard output non-blocking
+                time.sleep(_FULL_PIPE)
+            else:
+                data = data[written:]
     except OSError as error:
         raise LocalFileError(f"cannot write: {(error.strerror or str(error)).lower()}") from error
 

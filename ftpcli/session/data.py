@@ -54,10 +54,8 @@ class Passive:
 
     def _dial(self) -> socket.socket:
         address = self._addresses.pop(0)
-        sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
-        sock.setblocking(False)
         self._at = f"{address} port {self._port}"
-        self._code = sock.connect_ex((address, self._port))
+        sock, self._code = dial.begin(address, self._port)
         return sock
 
     def fileno(self) -> int:

@@ -280,7 +280,6 @@ class Transfer:
         while not self._closing.done:
             count = self._step(lambda: self._data.receive_into(self._line.buffer))
             if count == BLOCKED:
-                self._flushed()
                 self._wait_on_both(writable=False)
             elif count == RAW_END:
                 self._act(Event.RAW_END)
@@ -292,15 +291,21 @@ class Transfer:
     def _act(self, event: Event) -> None:
         for action in self._closing.on(event):
             if action is Action.CLOSE_NOTIFY:
-                self._data.close_notify()
-                with contextlib.suppress(ConnectionLost):
-                    self._data.flush()
+                self._say_goodbye(0.0 if event is Event.STOP else _GRACE)
             elif action is Action.SHUT_WR:
                 self._data.shut_write()
             elif action is Action.GRACE:
                 self._deadline = Deadline(_GRACE)
             else:
                 self._data.close()
+
+    def _say_goodbye(self, patience: float) -> None:
+        """close_notify, all of it: FIN behind half a record would look like a cut."""
+        self._data.close_notify()
+        deadline = Deadline(patience)
+        with contextlib.suppress(ConnectionLost):
+            while not self._data.flush() and not deadline.passed:
+                ready((), (self._data.fileno(),), deadline.left)
 
     # The end
 

@@ -10,7 +10,7 @@ import time
 from ftpcli.errors import PeerProtocolError
 from ftpcli.wire.reply import Reply
 
-_SIX_NUMBERS = re.compile(r"(\d{1,3}),(\d{1,3}),(\d{1,3}),(\d{1,3}),(\d{1,3}),(\d{1,3})", re.ASCII)
+_SIX_NUMBERS = re.compile(r"(?<!\d)" + ",".join([r"(\d{1,3})"] * 6) + r"(?!\d)", re.ASCII)
 _EPSV = re.compile(r"\(([\x21-\x7e])\1\1(\d{1,5})\1\)", re.ASCII)
 _TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d{1,9}))?", re.ASCII)
 

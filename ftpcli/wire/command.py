@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from ftpcli.errors import UsageError
@@ -9,7 +10,7 @@ from ftpcli.errors import UsageError
 _FORBIDDEN = ("\r", "\n", "\0")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Command:
     """One command line. ``secret`` hides the argument from everything but the wire."""
 
@@ -27,14 +28,18 @@ class Command:
             return self.verb.encode("ascii") + b"\r\n"
         if any(char in self.argument for char in _FORBIDDEN):
             raise UsageError(f"the name {self._shown()} holds a line break or NUL, which FTP cannot carry")
-        try:
+        argument = None
+        with contextlib.suppress(UnicodeEncodeError):  # which holds the argument, and that may be a password
             argument = self.argument.encode(encoding, "surrogateescape")
-        except UnicodeEncodeError as error:
-            raise UsageError(f"the name {self._shown()} cannot be written in {encoding}") from error
+        if argument is None:
+            raise UsageError(f"the name {self._shown()} cannot be written in {encoding}")
         return self.verb.encode("ascii") + b" " + argument + b"\r\n"
 
     def _shown(self) -> str:
         return "***" if self.secret else ascii(self.argument)
+
+    def __repr__(self) -> str:
+        return f"Command({self})"
 
     def __str__(self) -> str:
         if self.argument is None:

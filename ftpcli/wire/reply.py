@@ -116,4 +116,10 @@ class ReplyParser:
         return None
 
     def _reply(self, code: bytes, lines: list[bytes]) -> Reply:
-        return Reply(int(code), tuple(line.decode(self._encoding, "surrogateescape") for line in lines))
+        return Reply(int(code), tuple(self._decode(line) for line in lines))
+
+    def _decode(self, line: bytes) -> str:
+        try:
+            return line.decode(self._encoding, "surrogateescape")
+        except UnicodeDecodeError:  # a few codecs heed no error handler
+            return line.decode("latin-1")

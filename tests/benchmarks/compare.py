@@ -29,7 +29,7 @@ WORKERS = 4
 
 @dataclass
 class Work:
-    """One thing every tool is asked to do: ``commands`` by tool, ``check`` looks at the result, ``amount`` in ``unit``."""
+    """One thing every tool is asked to do: ``commands`` by tool, ``check`` looks at the result."""
 
     name: str
     amount: float

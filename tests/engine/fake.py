@@ -206,7 +206,9 @@ class FakeSession:
         if isinstance(node, File):
             size = len(node.data) if self.server.knows_sizes else None
             return Entry(name, Kind.FILE, size=size, mtime=node.mtime)
-        return Entry(name, Kind.DIR if isinstance(node, Folder) else Kind.LINK)
+        if isinstance(node, Link):
+            return Entry(name, Kind.LINK, size=len(node.target))  # as in MLSD: the size of the link itself
+        return Entry(name, Kind.DIR)
 
     def tls_facts(self) -> TlsFacts | None:
         return None

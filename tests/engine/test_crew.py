@@ -119,7 +119,7 @@ def test_the_first_goes_alone_until_its_session_is_open(busy_server: FakeServer,
     assert len(results(crew)) == 8
 
 
-# DEFECT: the tasks that wait in the queue each try again: a server that counts failed logins locks the user out.
+# Was: the tasks that wait in the queue each try again: a server that counts failed logins locks the user out.
 @pytest.mark.parametrize("tasks", [1, 8])
 def test_a_wrong_password_is_tried_once(busy_server: FakeServer, hire: Hire, tasks: int) -> None:
     busy_server.takes_password = False

@@ -164,7 +164,7 @@ def test_our_own_defects_are_not_retried(waits: Waits) -> None:
     assert len(attempt.sessions) == 1
 
 
-# DEFECT: `policy.wait * 2 ** (failures - 1)` overflows at the 1025th failure (--retries 2000 --retry-wait 0).
+# Was: `policy.wait * 2 ** (failures - 1)` overflows at the 1025th failure (--retries 2000 --retry-wait 0).
 def test_very_many_retries(waits: Waits) -> None:
     attempt = Attempt(*(TransientRefusal("not now") for _ in range(1100)))
     assert retry.run(Policy(2000, 0.0), Slot(FakeServer().open), waits, attempt) == "done"

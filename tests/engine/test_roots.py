@@ -130,6 +130,12 @@ class TestDownload:
         (found,) = go(FakeServer(TREE), Root("link", str(tmp_path / "x")), Direction.DOWNLOAD)
         assert (found.entry.kind, found.entry.size) == (Kind.FILE, None)
 
+    # Was: one that a pattern matched keeps the size that MLSD tells of the link itself, so that what comes "has more
+    # bytes than it was listed with" and the download fails.
+    def test_a_link_that_a_pattern_matched_is_followed_too(self, tmp_path: Path, go: Go) -> None:
+        (found,) = go(FakeServer(TREE), Root("li*", str(tmp_path), glob=True), Direction.DOWNLOAD)
+        assert (found.entry.kind, found.entry.size) == (Kind.FILE, None)
+
     def test_a_tree_is_taken_at_its_word(self, tmp_path: Path, go: Go) -> None:
         server = FakeServer(TREE)
         (found,) = go(server, Root("one", str(tmp_path), tree=True), Direction.DOWNLOAD)

@@ -379,7 +379,7 @@ class TestRoots:
         here = str(side.folder)
         assert go(side, (Root("top/none", here), Root("top/a.txt", f"{here}/a.txt"))).exit_code == 1
 
-    # DEFECT: every root is in the queue from the start, and each tries the password again (see also test_crew).
+    # Was: every root is in the queue from the start, and each tries the password again (see also test_crew).
     def test_a_wrong_password_is_tried_once(self, side: Side) -> None:
         side.put(TREE, {})
         side.server.takes_password = False
@@ -393,7 +393,7 @@ class TestDeleting:
     def direction(self) -> Direction:
         return Direction.UPLOAD
 
-    # DEFECT: the server did delete, only its reply was lost; the second try says "not found" and the run fails.
+    # Was: the server did delete, only its reply was lost; the second try says "not found" and the run fails.
     @pytest.mark.parametrize(("verb", "tree"), [("remove", {"gone.txt": b"1"}), ("rmdir", {"gone": {"x": b"1"}})])
     def test_lost_after_a_delete(self, side: Side, verb: str, tree: Tree) -> None:
         side.put({}, tree)
@@ -402,7 +402,7 @@ class TestDeleting:
         assert side.target == {}
         assert report.exit_code == 0
 
-    # DEFECT: what is gone from a directory is neither told nor counted when the rest of it then fails.
+    # Was: what is gone from a directory is neither told nor counted when the rest of it then fails.
     def test_what_is_gone_is_told_in_any_case(self, side: Side) -> None:
         side.put({}, {"gone": {"x": b"1", "y": b"2"}})
         side.server.on("rmdir", raising(Denied("no")))

@@ -171,7 +171,7 @@ class TestSend:
 
     @pytest.mark.parametrize("done", [False, True])
     def test_lost_around_the_renaming(self, server: FakeServer, sent: Send, done: bool) -> None:
-        # DEFECT with done=True: the renaming took place, only its reply was lost, and the second try finds no part file.
+        # With done=True: the renaming took place, only its reply was lost; the second try finds no part file.
         server.on("rename", lost(), done=done)
         sent()
         assert server.tree() == {"a": DATA}
@@ -183,7 +183,7 @@ class TestSend:
             sent()
         assert server.file("a").data == b"old"
 
-    # DEFECT: the error is retried though that cannot help, and the second try's "the connection was lost" (exit code 1)
+    # Was: the error is retried though that cannot help, and the second try's "the connection was lost" (exit code 1)
     # takes the place of the real reason and its exit code.
     @pytest.mark.parametrize(
         "error", [ConnectionLost("gone"), TransientRefusal("not now", reply="450 busy"), Incomplete("less")]

@@ -13,7 +13,7 @@ from ftpcli.engine.meter import Lane
 from ftpcli.engine.retry import Policy
 from ftpcli.engine.slot import Slot
 from ftpcli.engine.stop import StopToken
-from ftpcli.engine.transfer import Done, Download, FileTransfer, Upload, replace
+from ftpcli.engine.transfer import Done, Download, FileTransfer, Replacement, Upload
 from ftpcli.errors import (
     ConnectionLost,
     DataConnectionFailed,
@@ -194,7 +194,7 @@ class TestDownload:
         assert target.read_bytes() == OTHER * 2
         assert target.stat().st_mtime == 7e8
 
-    # DEFECT: `_look_again` looks at the size only. Old and new bytes end up in one file, and that is called a success.
+    # Was: `_look_again` looks at the size only. Old and new bytes end up in one file, and that is called a success.
     def test_source_changed_between_two_tries_but_not_in_size(self, server: FakeServer, target: Path, run: Run) -> None:
         def swap() -> None:
             server.root.inside["a"] = File(OTHER, 7e8)
@@ -350,7 +350,7 @@ class TestInPlace:
         assert server.tree() == {"a": DATA}
         assert [call[2] for call in server.verbs("write")] == [0, 500 - OVERLAP]
 
-    # DEFECT: the target's name says nothing of its source, so the second try puts new bytes behind the old ones.
+    # Was: the target's name says nothing of its source, so the second try puts new bytes behind the old ones.
     def test_source_changed_between_two_tries(self, server: FakeServer, source: Path, run: Run) -> None:
         def swap() -> None:
             source.write_bytes(OTHER)
@@ -360,7 +360,7 @@ class TestInPlace:
         run(upload(source, in_place=True))
         assert server.tree() == {"a": OTHER}
 
-    # DEFECT: `_sent` remembers the name only: the old content keeps its place and gets the new one's time and size.
+    # Was: `_sent` remembers the name only: the old content keeps its place and gets the new one's time and size.
     def test_source_changed_after_it_was_sent(self, server: FakeServer, source: Path, run: Run) -> None:
         def swap() -> None:
             source.write_bytes(OTHER)
@@ -370,7 +370,7 @@ class TestInPlace:
         run(upload(source, in_place=True))
         assert server.tree() == {"a": OTHER}
 
-    # DEFECT: `_send_from` removes `part`, and that is the user's own file here.
+    # Was: `_send_from` removes `part`, and that is the user's own file here.
     def test_a_source_that_changed_does_not_delete_the_target(self, server: FakeServer, source: Path, run: Run) -> None:
         server.root.inside["a"] = File(b"old")
         server.on("writing", lambda: source.write_bytes(OTHER), at=500)
@@ -389,12 +389,12 @@ class TestReplace:
         return server
 
     def test_the_old_file_steps_aside(self, picky: FakeServer) -> None:
-        replace(picky.open(), "part", "a")
+        Replacement("part", "a").attempt(picky.open(), 3)
         assert picky.tree() == {"a": b"new"}
 
     def test_nothing_in_the_way(self, picky: FakeServer) -> None:
         del picky.root.inside["a"]
-        replace(picky.open(), "part", "a")
+        Replacement("part", "a").attempt(picky.open(), 3)
         assert picky.tree() == {"a": b"new"}
         assert len(picky.verbs("rename")) == 1
 
@@ -405,7 +405,7 @@ class TestReplace:
 
         picky.on("rename", refuse, path="part", times=2)
         with pytest.raises(Refused):
-            replace(picky.open(), "part", "a")
+            Replacement("part", "a").attempt(picky.open(), 3)
         assert picky.tree() == {"a": b"old", "part": b"new"}
 
     @pytest.mark.parametrize("error", [Refused("no"), FtpcliError("no")])
@@ -413,7 +413,7 @@ class TestReplace:
         picky.root.inside["a"] = type(picky.root)()
         picky.on("rename", raising(error))
         with pytest.raises(FtpcliError) as caught:
-            replace(picky.open(), "part", "a")
+            Replacement("part", "a").attempt(picky.open(), 3)
         assert caught.value is error
         assert picky.tree() == {"a": {}, "part": b"new"}
 
@@ -439,7 +439,7 @@ class TestReplace:
         run(upload(source))
         assert server.file("a").data == DATA
 
-    # DEFECT: what stepped aside stays for ever, when the connection was lost after that: nobody looks for it again.
+    # Was: what stepped aside stays for ever, when the connection was lost after that: nobody looks for it again.
     @pytest.mark.parametrize("verb", ["rename", "remove"])
     def test_nothing_stays_aside(self, server: FakeServer, source: Path, run: Run, verb: str) -> None:
         server.renames_over = False
@@ -450,13 +450,13 @@ class TestReplace:
         run(upload(source))
         assert server.tree() == {"a": DATA}
 
-    # DEFECT: `-old` behind a part name is no part name: a mirror would bring it along as a file of the tree, and it is
+    # Was: `-old` behind a part name is no part name: a mirror would bring it along as a file of the tree, and it is
     # too long a name where the part name was cut to fit.
     @pytest.mark.parametrize("name", ["a", "a" * 240])
     def test_what_steps_aside_is_a_part_file(self, picky: FakeServer, name: str) -> None:
         part = part_name(name, "identity")
         picky.root.inside.update({part: File(b"new"), name: File(b"old")})
-        replace(picky.open(), part, name)
+        Replacement(part, name).attempt(picky.open(), 3)
         _, _, aside = picky.verbs("rename")[1]
         assert is_part(str(aside))
         assert len(str(aside)) <= 255

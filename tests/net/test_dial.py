@@ -81,7 +81,7 @@ class TestConnect:
         with pytest.raises(HostUnknown):
             dial.connect(host, 21, timeout=10)
 
-    # DEFECT: socket.socket() stands outside the `try`: no descriptors left, or a family that the kernel does not have.
+    # Was: socket.socket() stands outside the `try`: no descriptors left, or a family that the kernel does not have.
     def test_no_socket_to_be_had(self, monkeypatch: pytest.MonkeyPatch, listener: socket.socket) -> None:
         port = port_of(listener)
 
@@ -135,7 +135,7 @@ class TestListen:
     def test_a_range_and_its_end(self) -> None:
         with dial.listen("127.0.0.1", None) as first:
             port = port_of(first)
-            with pytest.raises(ConnectFailed, match="cannot listen on 127.0.0.1 .*in use"):
+            with pytest.raises(ConnectFailed, match=r"cannot listen on 127\.0\.0\.1 .*in use"):
                 dial.listen("127.0.0.1", (port, port))
 
     def test_the_next_free_port_of_a_range(self) -> None:

@@ -85,7 +85,7 @@ def mode(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def case(server: Server, version: str, mode: str) -> Iterator[Case]:
-    session = open_session(endpoint(server, version, mode), HostMemory(), lambda text: None, None)
+    session = open_session(endpoint(server, version, mode), HostMemory(), lambda _: None, None)
     yield Case(server, session, version)
     facts = session.tls_facts()
     if facts is not None:
@@ -191,9 +191,8 @@ def test_small_verbs_and_times(case: Case, tmp_path: Path) -> None:
 def test_a_refusal_leaves_the_session_usable(case: Case) -> None:
     with pytest.raises(NotFound):
         read(case.session, "absent")
-    with pytest.raises(Refused):
-        with case.session.open_write("no-such-directory/file", 0) as sink:
-            sink.finish()
+    with pytest.raises(Refused), case.session.open_write("no-such-directory/file", 0) as sink:
+        sink.finish()
     assert case.session.healthy
     case.server.write("present", b"here")
     assert read(case.session, "present") == b"here"

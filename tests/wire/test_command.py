@@ -67,7 +67,7 @@ def test_a_secret_is_shown_nowhere() -> None:
     assert str(Command("PASS", secret=True)) == "PASS"
 
 
-# DEFECT: the dataclass writes repr() itself, and that shows the argument (also in assertion messages and tracebacks).
+# Was: the dataclass writes repr() itself, and that shows the argument (also in assertion messages and tracebacks).
 def test_repr_does_not_show_a_secret() -> None:
     assert SECRET not in repr(Command("PASS", SECRET, secret=True))
 
@@ -80,7 +80,7 @@ def test_an_error_does_not_show_a_secret(argument: str) -> None:
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
-# DEFECT: the UnicodeEncodeError behind the UsageError holds the whole argument (`.object`) and shows one character.
+# Was: the UnicodeEncodeError behind the UsageError holds the whole argument (`.object`) and shows one character.
 def test_no_cause_of_an_error_holds_a_secret() -> None:
     with pytest.raises(UsageError) as caught:
         Command("PASS", SECRET + "€", secret=True).encode("latin-1")

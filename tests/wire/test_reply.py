@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,7 +83,7 @@ def test_byte_by_byte_and_with_trailing_data(raw: bytes, trailing: bytes) -> Non
 @given(raw=st.lists(replies, max_size=5).map(b"".join) | garbage, cuts=st.lists(st.integers(0, 300), max_size=8))
 def test_pieces_do_not_matter(raw: bytes, cuts: list[int]) -> None:
     ends = sorted({0, len(raw), *(cut for cut in cuts if cut < len(raw))})
-    pieces = [raw[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+    pieces = [raw[start:end] for start, end in itertools.pairwise(ends)]
     assert parse(pieces) == parse([raw]) == parse([raw[at : at + 1] for at in range(len(raw))])
 
 
@@ -94,7 +96,7 @@ def test_garbage_raises_nothing_else(raw: bytes, encoding: str) -> None:
         assert "\n" not in reply.text
 
 
-# DEFECT: UnicodeDecodeError, surrogateescape or not; --encoding lets UTF-7 through.
+# Was: UnicodeDecodeError, surrogateescape or not; --encoding lets UTF-7 through.
 def test_garbage_in_utf_7() -> None:
     found, failed = parse([b"220 +\xff\r\n"], "utf-7")
     assert failed or found[0].code == 220
