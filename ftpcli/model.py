@@ -153,7 +153,7 @@ class TlsFacts:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What the server says or has shown it can do (FEAT, RFC 2389)."""
+    """What the server says or has shown it can do (FEAT, RFC 2389). ``digests``: algorithms, the best one first."""
 
     greeting: str = ""
     features: frozenset[str] = frozenset()
@@ -162,6 +162,15 @@ class Capabilities:
     mdtm: bool = False
     mfmt: bool = False
     utf8: bool = False
+    digests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """``algorithm`` as hashlib names it (sha256, sha512, sha1, md5), or crc32; ``value`` in lower-case hexadecimal."""
+
+    algorithm: str
+    value: str
 
 
 class Direction(Enum):
@@ -190,11 +199,15 @@ class Rules:
     """What a run may do.
 
     ``compare``: "always" copies every file (get, put); "auto" copies what is missing or differs in size or time.
+    ``max_delete`` is a number of entries and takes the place of ``max_delete_percent``, a share of the target's.
     """
 
     compare: str = "auto"
     recursive: bool = True
     delete: bool = False
+    max_delete: int | None = None
+    max_delete_percent: float = 50.0
+    allow_empty_source: bool = False
     dry_run: bool = False
     in_place: bool = False
     resume: bool = True
@@ -204,7 +217,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Job:
-    """One run of the engine."""
+    """One run of the engine. ``limit_rate`` is in bytes a second, for all workers together."""
 
     direction: Direction
     endpoint: Endpoint
@@ -214,6 +227,7 @@ class Job:
     max_connections: int | None = None
     retries: int = 3
     retry_wait: float = 1.0
+    limit_rate: float | None = None
 
 
 @dataclass

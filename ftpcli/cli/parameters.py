@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 else:  # generic since click 8.2 only
     ParamType = click.ParamType
 
+_ASCII = "".join(map(chr, range(32, 127)))
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|m|h|d|)\Z")
 
@@ -44,6 +45,22 @@ class PositiveDuration(Duration):
         if seconds == 0:
             self.fail("must be more than 0", param, ctx)
         return seconds
+
+
+class MaxDelete(ParamType):
+    """``N`` entries (comes out as an int) or ``P%`` of the target's (a float)."""
+
+    name = "n|p%"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | float:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            value = str(value) if isinstance(value, int) else f"{value}%"
+        text = str(value).strip()
+        if re.fullmatch(r"\d{1,18}", text, re.ASCII):
+            return int(text)
+        if not re.fullmatch(r"\d{1,3}(?:\.\d+)?%", text, re.ASCII) or float(text[:-1]) > 100:
+            self.fail(f"{value!r} is neither a number of entries nor a percentage such as 20%", param, ctx)
+        return float(text[:-1])
 
 
 class PortRange(ParamType):
@@ -95,7 +112,7 @@ class Charset(ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         try:
-            if "a/b".encode(str(value)) != b"a/b":
+            if _ASCII.encode(str(value)) != _ASCII.encode("ascii"):
                 self.fail(f"{value!r} does not keep ASCII as it is", param, ctx)
         except (LookupError, UnicodeError):
             self.fail(f"{value!r} is not a character encoding that Python knows", param, ctx)

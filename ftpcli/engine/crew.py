@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from ftpcli.engine import retry
 from ftpcli.engine.events import Event, Warned
 from ftpcli.engine.meter import Meter
+from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.slot import NotAdmitted, Slot
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.tasks import Bench
@@ -54,6 +55,7 @@ class Crew:
         stop: StopToken,
         keepalive: float,
         place: str,
+        rate: RateLimit | None = None,
     ) -> None:
         self._limit = limit
         self._opener = opener
@@ -62,6 +64,7 @@ class Crew:
         self._stop = stop
         self._keepalive = keepalive or None
         self._place = place
+        self._rate = rate
         self._tasks: SimpleQueue[Task | None] = SimpleQueue()
         self._results: SimpleQueue[Any] = SimpleQueue()
         self._lock = threading.Lock()
@@ -121,7 +124,7 @@ class Crew:
         return any(slot.live for slot in self._slots)
 
     def _work(self, number: int, slot: Slot) -> None:
-        bench = Bench(number, slot, self._meter.lanes[number], self._policy, self._stop, self._tell)
+        bench = Bench(number, slot, self._meter.lanes[number], self._policy, self._stop, self._tell, self._rate)
         try:
             while (task := self._take(slot)) is not None:
                 try:
@@ -172,7 +175,8 @@ class Crew:
             error, self._refusal = self._refusal, _TOLD
             count = sum(slot.live for slot in self._slots)
         connections = "1 connection" if count == 1 else f"{count} connections"
-        self._tell(Warned(f"{self._place} admits {connections} and no more; going on with that ({error.reply})"))
+        why = error.reply or error.message
+        self._tell(Warned(f"{self._place} admits {connections} and no more; going on with that ({why})"))
 
     def _tell(self, event: Event) -> None:
         self._results.put(Told(event))

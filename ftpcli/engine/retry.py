@@ -46,9 +46,11 @@ def run(
     while True:
         tries += 1
         before = progress()
+        session = None
         try:
             stop.check()
-            return attempt(slot.session())
+            session = slot.session()
+            return attempt(session)
         except FtpcliError as error:
             if error.retry in (Retry.GIVE_UP, Retry.STOP_RUN) or _in_vain(error, slot):
                 raise
@@ -56,6 +58,8 @@ def run(
                 slot.retire()
             failures = 1 if progress() > before else failures + 1
             if failures > policy.retries:
+                if session is None:
+                    slot.give_up(error)
                 raise
             # A connection that was lost is replaced at once; only what then fails again has to wait.
             at_once = failures == 1 and isinstance(error, ConnectionLost)

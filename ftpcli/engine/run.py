@@ -16,6 +16,7 @@ from typing import Any
 
 from ftpcli.engine import retry
 from ftpcli.engine.crew import Crew, Failure, Told
+from ftpcli.engine.deletes import Delete, Deletes, parent
 from ftpcli.engine.events import (
     Deleted,
     Event,
@@ -29,12 +30,12 @@ from ftpcli.engine.events import (
 )
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.plan import Decision, What, decide, pair
+from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.roots import Found, Resolve, Resolved
-from ftpcli.engine.spool import Spool
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.tasks import Copied, CopyFile, Listed, ListPair, Pair, Remove
-from ftpcli.errors import FtpcliError, LocalFileError, Refused, Retry
-from ftpcli.model import Direction, Entry, Job, Kind, Report
+from ftpcli.errors import FtpcliError, GuardRefused, LocalFileError, Refused, Retry
+from ftpcli.model import Direction, Entry, Job, Kind, Listing, Report
 from ftpcli.session.opening import open_session
 from ftpcli.session.protocol import HostMemory, Session
 
@@ -72,12 +73,12 @@ class _Coordinator:
             stop,
             job.endpoint.timing.keepalive,
             job.endpoint.place,
+            RateLimit(job.limit_rate, stop.sleep) if job.limit_rate else None,
         )
         self._pairs: list[Pair] = []
         self._listings = 0
         self._copies: deque[Iterator[CopyFile]] = deque()
-        self._deletes = Spool()
-        self._in_doubt = ""
+        self._deletes = Deletes(job.rules)
         self._fatal: FtpcliError | None = None
 
     def run(self) -> Report:
@@ -162,22 +163,27 @@ class _Coordinator:
             else:
                 self._on_event(Finished(where.shown or ".", "mkdir", 0))
         for problem in (*listed.source.problems, *listed.target.problems):
-            self._in_doubt = self._in_doubt or f"the listing of {where.shown or '.'} could not be read whole"
+            self._deletes.block(where.shown if where.source is not None else where.owner, "its listing is in doubt")
             self._fail(where.shown or ".", Refused(problem))
+        self._deletes.target_entries += len(listed.target.entries)
+        if where.source is None:
+            self._doom(where, listed.target)
+            return
+        if self._is_suspiciously_empty(where, listed):
+            return
         descents: list[Pair] = []
         copies: list[CopyFile] = []
         for source, target in pair(listed.source, listed.target):
-            self._carry_out(decide(source, target, self._rules), where, listed, descents, copies)
+            self._carry_out(decide(source, target, self._rules), where, descents, copies)
         # Depth first, in the order of the listing.
         self._pairs.extend(reversed(descents))
         if copies:
             self._copies.append(iter(copies))
 
-    def _carry_out(
-        self, decision: Decision, where: Pair, listed: Listed, descents: list[Pair], copies: list[CopyFile]
-    ) -> None:
+    def _carry_out(self, decision: Decision, where: Pair, descents: list[Pair], copies: list[CopyFile]) -> None:
         name = decision.name
         shown = f"{where.shown}/{name}" if where.shown else name
+        assert where.source is not None
         source, target = self._join_source(where.source, name), self._join_target(where.target, name)
         if decision.what is What.COPY:
             assert decision.source is not None
@@ -188,8 +194,7 @@ class _Coordinator:
             descents.append(Pair(source, target, shown, target_exists=decision.target is not None))
         elif decision.what is What.DELETE:
             assert decision.target is not None
-            if listed.source.whole:
-                self._deletes.append(target, shown, decision.target.kind.value)
+            self._plan_delete(decision.target, target, shown, where.shown)
         elif decision.what is What.CONFLICT:
             self._fail(shown, self._conflict(decision.why))
         elif decision.source is not None:
@@ -244,23 +249,60 @@ class _Coordinator:
 
     # Deletes
 
+    def _is_suspiciously_empty(self, where: Pair, listed: Listed) -> bool:
+        """A source without a single entry is more often a disk that is not mounted than a wish."""
+        at_root = not where.shown and not listed.source.entries and listed.target.entries
+        if not (at_root and self._rules.delete) or self._rules.allow_empty_source:
+            return False
+        self._fatal = GuardRefused(
+            f"{where.source or '.'} is empty, and --delete would empty {where.target or '.'}; "
+            "nothing was deleted. --allow-empty-source allows it"
+        )
+        return True
+
+    def _plan_delete(self, entry: Entry, target: str, shown: str, owner: str) -> None:
+        """Join the plan; what a directory holds is listed next, because every entry that goes is named."""
+        self._deletes.add(Delete(target, shown, entry.kind, owner))
+        if entry.kind is Kind.DIR:
+            self._pairs.append(Pair(None, target, shown, target_exists=True, owner=owner))
+
+    def _doom(self, where: Pair, listing: Listing) -> None:
+        for entry in listing.entries:
+            target = self._join_target(where.target, entry.name)
+            self._plan_delete(entry, target, f"{where.shown}/{entry.name}", where.owner)
+
     def _delete(self) -> None:
-        if not self._deletes.count or self._halted:
+        if self._halted:
             return
-        doubt = self._in_doubt or ("something failed" if self._report.failed else "")
-        if doubt:
-            self._pass_on(Warned(f"nothing is deleted, because {doubt}"))
+        for owner, why in self._deletes.blocked():
+            self._pass_on(Warned(f"nothing is deleted in {owner or '.'}: {why}"))
+        try:
+            self._deletes.check()
+        except GuardRefused as error:
+            self._fatal = error
             return
-        for path, shown, kind in self._deletes:
+        for delete in self._deletes:
             if self._rules.dry_run:
                 self._report.deleted += 1
-                self._on_event(Planned(shown + "/" if kind == "dir" else shown, "delete"))
+                self._on_event(Planned(delete.shown, "delete"))
                 continue
-            while self._crew.in_flight >= self._crew.size * _AHEAD:
-                self._take(self._crew.next_result())
+            # A directory goes alone, after all that was in it.
+            if delete.kind is Kind.DIR:
+                self._drain()
+            self._submit_delete(delete)
+            if delete.kind is Kind.DIR:
+                self._drain()
             if self._halted:
                 break
-            self._crew.submit(Remove(path, shown, Kind(kind), self._remote_target))
+        self._drain()
+
+    def _submit_delete(self, delete: Delete) -> None:
+        while self._crew.in_flight >= self._crew.size * _AHEAD:
+            self._take(self._crew.next_result())
+        if not self._halted:
+            self._crew.submit(Remove(delete.path, delete.shown, delete.kind, self._remote_target))
+
+    def _drain(self) -> None:
         while self._crew.in_flight:
             self._take(self._crew.next_result())
 
@@ -270,7 +312,9 @@ class _Coordinator:
         if not isinstance(error, FtpcliError):
             self._stop.request(70)
             raise error
-        self._listings -= isinstance(task, ListPair)
+        if isinstance(task, ListPair):
+            self._listings -= 1
+            self._deletes.block(task.pair.owner, f"{task.pair.shown or '.'} could not be listed")
         shown = task.shown if isinstance(task, (Resolve, CopyFile, Remove)) else task.pair.shown or "."
         if error.retry is Retry.STOP_RUN:
             self._fatal = self._fatal or error
@@ -278,6 +322,8 @@ class _Coordinator:
         self._fail(shown, error)
 
     def _fail(self, shown: str, error: FtpcliError) -> None:
+        self._deletes.block(shown, "it failed")
+        self._deletes.block(parent(shown), "something in it failed")
         self._report.failed += 1
         self._report.failure_codes.add(error.exit_code)
         self._on_event(Failed(shown, type(error).__name__, error.message, error.reply, error.exit_code))

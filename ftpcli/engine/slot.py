@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ftpcli.errors import Busy, FtpcliError
+from ftpcli.errors import Busy, FtpcliError, Retry
 from ftpcli.model import TlsFacts
 from ftpcli.session.protocol import Session
 
@@ -51,6 +51,15 @@ class Slot:
             raise
         self.opened += 1
         return self._session
+
+    def give_up(self, error: FtpcliError) -> None:
+        """No session can be had, however often it was tried: the others go on, and without others the run is over.
+
+        Raises NotAdmitted where there are others.
+        """
+        if self._others():
+            raise NotAdmitted(error.message, reply=error.reply) from error
+        error.retry = Retry.STOP_RUN
 
     def _answers(self, session: Session) -> bool:
         if session.idle_seconds() < _PROBE_AFTER:

@@ -1,31 +1,40 @@
-"""A list of paths that may be longer than memory is wide: kept in a temporary file, read once, in order."""
+"""A list of paths that may be longer than memory is wide: kept in a temporary file, read from its end."""
 
 from __future__ import annotations
 
 import json
 import tempfile
+from array import array
 from collections.abc import Iterator
 
 from ftpcli.local import translated
 
 
 class Spool:
-    """Append, then iterate. Entries are tuples of strings; the file has no name and goes with the process."""
+    """Append, then iterate backwards. Entries are tuples of strings; the file has no name and goes with the process."""
 
     def __init__(self) -> None:
         with translated("make a temporary file in", tempfile.gettempdir()):
-            self._file = tempfile.TemporaryFile("w+", encoding="ascii")  # noqa: SIM115  (closed by close)
-        self.count = 0
+            self._file = tempfile.TemporaryFile("w+b")  # noqa: SIM115  (closed by close)
+        self._starts = array("Q")
+        self._end = 0
 
     def append(self, *entry: str) -> None:
+        line = json.dumps(entry).encode("ascii")
         with translated("write a temporary file in", tempfile.gettempdir()):
-            self._file.write(json.dumps(entry) + "\n")
-        self.count += 1
+            self._file.write(line)
+        self._starts.append(self._end)
+        self._end += len(line)
 
-    def __iter__(self) -> Iterator[tuple[str, ...]]:
-        self._file.seek(0)
-        for line in self._file:
-            yield tuple(json.loads(line))
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __reversed__(self) -> Iterator[tuple[str, ...]]:
+        end = self._end
+        for start in reversed(self._starts):
+            self._file.seek(start)
+            yield tuple(json.loads(self._file.read(end - start)))
+            end = start
 
     def close(self) -> None:
         self._file.close()

@@ -11,6 +11,7 @@ from ftpcli import local
 from ftpcli.engine import retry
 from ftpcli.engine.events import Deleted, Event, Retrying, Started
 from ftpcli.engine.meter import Lane
+from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.slot import Slot
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.transfer import Done, Download, Upload, exists
@@ -32,6 +33,13 @@ class Bench:
     policy: retry.Policy
     stop: StopToken
     tell: Callable[[Event], None]
+    rate: RateLimit | None = None
+
+    def moved(self, count: int) -> None:
+        """Bytes went over the data connection."""
+        self.lane.add(count)
+        if self.rate is not None:
+            self.rate.take(count)
 
     def insist(
         self,
@@ -49,12 +57,17 @@ class Bench:
 
 @dataclass(frozen=True)
 class Pair:
-    """A directory and its counterpart. ``target_exists`` is None where nobody knows yet."""
+    """A directory and its counterpart. ``target_exists`` is None where nobody knows yet.
 
-    source: str
+    Without ``source`` it is a directory that only the target has, about to be deleted with all that is in it;
+    ``owner`` is then the nearest directory above it that both sides have.
+    """
+
+    source: str | None
     target: str
     shown: str
     target_exists: bool | None = None
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,13 +79,21 @@ class ListPair:
     dry_run: bool
 
     def run(self, bench: Bench) -> Listed:
+        path = self.pair.source
+        if path is None:
+            return Listed(self.pair, NOTHING, self._doomed(bench), made=False)
         if self.direction is Direction.DOWNLOAD:
-            source = bench.insist(self.pair.shown or ".", lambda session: session.list(self.pair.source))
+            source = bench.insist(self.pair.shown or ".", lambda session: session.list(path))
             target, made = self._local_target()
         else:
-            source = local.scan(self.pair.source)
+            source = local.scan(path)
             target, made = bench.insist(self.pair.shown or ".", lambda session: self._remote_target(session))
         return Listed(self.pair, source, target, made)
+
+    def _doomed(self, bench: Bench) -> Listing:
+        if self.direction is Direction.DOWNLOAD:
+            return local.scan(self.pair.target)
+        return bench.insist(self.pair.shown, lambda session: session.list(self.pair.target))
 
     def _local_target(self) -> tuple[Listing, bool]:
         path = self.pair.target
@@ -139,9 +160,11 @@ class CopyFile:
     def run(self, bench: Bench) -> Copied:
         transfer: Download | Upload
         if self.direction is Direction.DOWNLOAD:
-            transfer = Download(self.source, self.target, self.entry, self.rules, bench.lane, self.place, self.shown)
+            transfer = Download(
+                self.source, self.target, self.entry, self.rules, bench.lane, self.place, self.shown, bench.moved
+            )
         else:
-            transfer = Upload(self.source, self.target, self.rules, bench.lane, self.shown)
+            transfer = Upload(self.source, self.target, self.rules, bench.lane, self.shown, bench.moved)
         began = time.monotonic()
         bench.tell(Started(self.shown, self.direction.value, bench.number, self.entry.size))
         tries = 0
@@ -170,7 +193,7 @@ class Copied:
 
 @dataclass(frozen=True)
 class Remove:
-    """Delete one target entry, a directory with everything in it. Each name that is gone is told at once."""
+    """Delete one target entry; a directory must be empty, for what came into it meanwhile nobody wanted to delete."""
 
     path: str
     shown: str
@@ -178,11 +201,15 @@ class Remove:
     remote: bool
 
     def run(self, bench: Bench) -> Removed:
-        removal = Removal(self.path, self.shown, self.kind, lambda shown: bench.tell(Deleted(shown)))
         if self.remote:
+            removal = Removal(self.path, self.shown, self.kind, lambda shown: bench.tell(Deleted(shown)))
             bench.insist(self.shown, removal.attempt)
         else:
-            removal.run_locally()
+            if self.kind is Kind.DIR:
+                local.remove_directory(self.path)
+            else:
+                local.remove(self.path)
+            bench.tell(Deleted(self.shown))
         return Removed()
 
 
@@ -192,11 +219,14 @@ class Removed:
 
 
 class Removal:
-    """Deletes a path, contents first; ``on_gone`` is called with each name that is gone."""
+    """Deletes a path, with ``recursive`` what it contains first; ``on_gone`` is called with each name that is gone."""
 
-    def __init__(self, path: str, shown: str, kind: Kind, on_gone: Callable[[str], None]) -> None:
+    def __init__(
+        self, path: str, shown: str, kind: Kind, on_gone: Callable[[str], None], *, recursive: bool = False
+    ) -> None:
         self._root = (path, shown, kind)
         self._on_gone = on_gone
+        self._recursive = recursive
         self._tries = 0
 
     def attempt(self, session: Session) -> None:
@@ -207,7 +237,8 @@ class Removal:
     def _remove(self, session: Session, path: str, shown: str, kind: Kind) -> None:
         try:
             if kind is Kind.DIR:
-                self._empty(session, path, shown)
+                if self._recursive:
+                    self._empty(session, path, shown)
                 session.rmdir(path)
             else:
                 session.remove(path)
@@ -223,15 +254,3 @@ class Removal:
             raise Refused(f"cannot delete {path}: its listing cannot be read whole: {listing.problems[0]}")
         for entry in listing.entries:
             self._remove(session, f"{path}/{entry.name}", f"{shown}/{entry.name}", entry.kind)
-
-    def run_locally(self) -> None:
-        self._remove_locally(*self._root)
-
-    def _remove_locally(self, path: str, shown: str, kind: Kind) -> None:
-        if kind is Kind.DIR:
-            for entry in local.scan(path).entries:
-                self._remove_locally(f"{path}/{entry.name}", f"{shown}/{entry.name}", entry.kind)
-            local.remove_directory(path)
-        else:
-            local.remove(path)
-        self._on_gone(shown)

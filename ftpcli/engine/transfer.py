@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import posixpath
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,13 +61,22 @@ class Download:
     """A file of the server's onto the local disk."""
 
     def __init__(
-        self, source: str, target: str, entry: Entry, rules: Rules, lane: Lane, place: str, shown: str
+        self,
+        source: str,
+        target: str,
+        entry: Entry,
+        rules: Rules,
+        lane: Lane,
+        place: str,
+        shown: str,
+        on_moved: Callable[[int], None] | None = None,
     ) -> None:
         self._source = source
         self._target = target
         self._entry = entry
         self._rules = rules
         self._lane = lane
+        self._on_moved = on_moved or lane.add
         self._place = place
         self._shown = shown
         self._tries = 0
@@ -129,7 +139,7 @@ class Download:
 
             def on_moved(count: int) -> None:
                 part.size += count
-                self._lane.add(count)
+                self._on_moved(count)
 
             try:
                 source.pump_to(part.file, on_moved)
@@ -164,11 +174,20 @@ def _same_file(one: Entry, other: Entry) -> bool:
 class Upload:
     """A local file onto the server."""
 
-    def __init__(self, source: str, target: str, rules: Rules, lane: Lane, shown: str) -> None:
+    def __init__(
+        self,
+        source: str,
+        target: str,
+        rules: Rules,
+        lane: Lane,
+        shown: str,
+        on_moved: Callable[[int], None] | None = None,
+    ) -> None:
         self._source = source
         self._target = target
         self._rules = rules
         self._lane = lane
+        self._on_moved = on_moved or lane.add
         self._shown = shown
         self._reached = 0
         self._started_at: int | None = None
@@ -241,7 +260,7 @@ class Upload:
             if self._started_at is None:
                 self._started_at = offset
             self._lane.start(self._shown, source.size, offset)
-            sink.pump_from(source.file, self._lane.add)
+            sink.pump_from(source.file, self._on_moved)
             moved = sink.finish()
         if offset + moved.bytes != source.size or not source.unchanged():
             if part != self._target:

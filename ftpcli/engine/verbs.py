@@ -35,7 +35,7 @@ def remove(
             if entry.kind is Kind.DIR and not recursive:
                 raise Refused(f"{target} is a directory; -r deletes directories as well")
         for target, entry in targets:
-            removal = Removal(target, target, entry.kind, lambda name: on_event(Deleted(name)))
+            removal = Removal(target, target, entry.kind, lambda name: on_event(Deleted(name)), recursive=True)
             solo.do(target, removal.attempt)
 
 

@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ftpcli.errors import FtpcliError, PeerProtocolError, Refused, Unsupported
-from ftpcli.model import Capabilities, Entry, Kind, Listing, TlsFacts
+from ftpcli.model import Capabilities, Digest, Entry, Kind, Listing, TlsFacts
 from ftpcli.session.control import ControlConnection
+from ftpcli.session.digests import Digests
 from ftpcli.session.protocol import HostMemory
 from ftpcli.session.refusals import refusal, unexpected
 from ftpcli.session.transfer import Line, Transfer
@@ -36,6 +37,7 @@ class FtpSession:
         identity: TlsIdentity | None,
         memory: HostMemory,
         capabilities: Capabilities,
+        digests: Digests,
         home: str | None,
         encoding: str,
     ) -> None:
@@ -44,6 +46,7 @@ class FtpSession:
         self._line = line
         self._identity = identity
         self._memory = memory
+        self._digests = digests
         self._home = home
         self._encoding = encoding
         self._directory = home
@@ -194,6 +197,9 @@ class FtpSession:
         if known is not None:
             return () if known == _NO_TIMES else (known,)
         return ("MFMT", "MDTM", "SITE UTIME") if self.capabilities.mfmt else ("MDTM", "SITE UTIME")
+
+    def digest(self, path: str) -> Digest | None:
+        return self._digests.of(self._path(path))
 
     # Life and end
 

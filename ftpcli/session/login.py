@@ -18,11 +18,13 @@ from ftpcli.net.stream import PlainStream, Stream
 from ftpcli.net.wait import StopSignal
 from ftpcli.session.control import ControlConnection
 from ftpcli.session.data import Dialer
+from ftpcli.session.digests import Digests
 from ftpcli.session.ftp import FtpSession
 from ftpcli.session.protocol import HostMemory, Notify
 from ftpcli.session.refusals import unexpected
 from ftpcli.session.transfer import Line
 from ftpcli.wire.answers import parse_features, parse_quoted_path
+from ftpcli.wire.digests import Offer, parse_offers
 from ftpcli.wire.reply import Reply
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ class _Login:
         self._local = local
         self._peer = peer
         self._identity: TlsIdentity | None = None
+        self._offers: tuple[Offer, ...] = ()
 
     def run(self) -> FtpSession:
         endpoint = self._endpoint
@@ -89,8 +92,16 @@ class _Login:
         capabilities = self._capabilities(greeting)
         self._protect()
         self._must("TYPE", "I", "switch to binary transfers")
+        digests = Digests(self._control, self._memory, self._offers, endpoint.timing.final_reply)
         session = FtpSession(
-            self._control, self._line(), self._identity, self._memory, capabilities, self._home(), endpoint.encoding
+            self._control,
+            self._line(),
+            self._identity,
+            self._memory,
+            capabilities,
+            digests,
+            self._home(),
+            endpoint.encoding,
         )
         self._describe(session, greeting)
         return session
@@ -138,6 +149,7 @@ class _Login:
         reply = self._control.ask("FEAT")
         features = parse_features(reply) if reply.code == 211 else {}
         names = frozenset(features)
+        self._offers = parse_offers(features)
         if "UTF8" in names and self._endpoint.encoding.lower().replace("-", "") == "utf8":
             self._control.ask("OPTS", "UTF8 ON")  # IIS wants it said; others refuse it and speak UTF-8 all the same
         return Capabilities(
@@ -148,6 +160,7 @@ class _Login:
             mdtm="MDTM" in names,
             mfmt="MFMT" in names,
             utf8="UTF8" in names,
+            digests=tuple(dict.fromkeys(offer.algorithm for offer in self._offers)),
         )
 
     def _protect(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
-from ftpcli.model import Capabilities, Entry, Listing, TlsFacts
+from ftpcli.model import Capabilities, Digest, Entry, Listing, TlsFacts
 from ftpcli.net.pump import Reader, Writer
 from ftpcli.net.wait import StopSignal
 
@@ -76,6 +76,11 @@ class Session(Protocol):
         """False where the server has no way to set times."""
         ...
 
+    def digest(self, path: str) -> Digest | None:
+        """Of the whole file, as the server computes it, by the best algorithm that it offers; None where it offers
+        none. Raises NotFound, and Refused where the server does not do it for this file."""
+        ...
+
     def ping(self) -> None:
         """Ask for a sign of life. Raises ConnectionLost."""
         ...
@@ -104,6 +109,7 @@ class HostMemory:
     data_mode: str | None = None
     list_all: bool | None = None
     time_command: str | None = None
+    digest_command: str | None = None
 
 
 Notify = Callable[[str], None]

@@ -256,8 +256,8 @@ class Transfer:
 
     def _count(self, count: int, on_moved: OnMoved) -> None:
         self._moved += count
+        on_moved(count)  # which may take its time, to keep to a rate
         self._deadline.renew()
-        on_moved(count)
 
     def _step(self, step: Callable[[], int]) -> int:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import pytest
 
 from ftpcli.engine.events import Event
 from ftpcli.errors import Busy, ConnectionLost, LoginRejected, NotFound, Refused, Unsupported
-from ftpcli.model import Capabilities, Endpoint, Entry, Kind, Listing, TlsFacts
+from ftpcli.model import Capabilities, Digest, Endpoint, Entry, Kind, Listing, TlsFacts
 from ftpcli.net.pump import Reader, Writer
 from ftpcli.net.wait import StopSignal, check
 from ftpcli.session.protocol import HostMemory, Moved, Notify, OnMoved
@@ -83,6 +84,7 @@ class FakeServer:
         self.renames_over = True
         self.restarts = True
         self.sets_times = True
+        self.digests: str | None = None
         self.knows_sizes = True
         self.confirms = True
         self.logins = 0
@@ -278,6 +280,11 @@ class FakeSession:
             if self.server.sets_times:
                 self.server.file(path).mtime = seconds // 1
             return self.server.sets_times
+
+    def digest(self, path: str) -> Digest | None:
+        with self.call("digest", path):
+            data, algorithm = self.server.file(path).data, self.server.digests
+            return Digest(algorithm, hashlib.new(algorithm, data).hexdigest()) if algorithm else None
 
     def ping(self) -> None:
         with self.call("ping", ""):

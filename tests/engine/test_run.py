@@ -19,7 +19,7 @@ from ftpcli.engine.stop import StopToken
 from ftpcli.errors import Denied, LoginRejected, Refused, TransientRefusal
 from ftpcli.local import is_part
 from ftpcli.model import Direction, Job, Report, Root, Rules
-from tests.engine.fake import ENDPOINT, Events, FakeServer, Folder, Link, Tree, lost, raising, use
+from tests.engine.fake import ENDPOINT, Events, FakeServer, File, Folder, Link, Tree, lost, raising, use
 
 TREE: Tree = {
     "a.txt": b"alpha",
@@ -166,8 +166,9 @@ class TestMirror:
         assert side.target == OLD
         assert {call[0] for call in side.server.calls} <= {"list", "stat"}
         planned = {(event.action, event.path) for event in side.events if isinstance(event, Planned)}
-        assert ("delete", "gone/") in planned
-        assert ("delete", "gone.txt") in planned
+        assert {path for action, path in planned if action == "delete"} == {
+            "gone", "gone/inner", "gone/inner/y.txt", "gone/z.txt", "gone.txt", "sub/old",
+        }  # fmt: skip
         assert (side.direction.value, "sub/deep/er/c.txt") in planned
         assert report.exit_code == 0
         assert side.events.of(Started, Finished, Deleted) == []
@@ -180,25 +181,78 @@ class TestMirror:
         assert (foreseen.transferred, foreseen.bytes, foreseen.skipped, foreseen.made_directories) == (
             report.transferred, report.bytes, report.skipped, report.made_directories,
         )  # fmt: skip
+        assert foreseen.deleted == report.deleted == 6
 
-    @pytest.mark.parametrize("where", ["", "sub"])
-    def test_an_unreadable_line_in_a_listing_of_the_server_blocks_deletes(self, side: Side, where: str) -> None:
+    @pytest.mark.parametrize(
+        ("where", "elsewhere"),
+        [("", {"sub/old"}), ("sub", set())],
+        ids=["the problem is at the root", "the problem is in sub, and sub in the root"],
+    )
+    def test_an_unreadable_line_blocks_deletes_there(self, side: Side, where: str, elsewhere: set[str]) -> None:
         side.put(TREE, OLD)
         side.server.problems["/".join(filter(None, ("top", where)))] = ("what is this: ???",)
         report = side.mirror(delete=True)
-        assert side.events.of(Deleted) == []
+        assert {event.path for event in side.events if isinstance(event, Deleted)} == elsewhere
         assert report.exit_code != 0
-        assert set(names(OLD)) <= set(names(side.target)), "nothing is gone"
+        assert set(names(OLD)) - elsewhere <= set(names(side.target)), "nothing else is gone"
         assert set(names(TREE)) <= set(names(side.target)), "and all is brought"
-        assert any("nothing is deleted" in event.message for event in side.events if isinstance(event, Warned))
+        assert any("nothing is deleted in" in event.message for event in side.events if isinstance(event, Warned))
 
-    def test_a_failure_blocks_deletes(self, side: Side) -> None:
+    def test_a_failure_blocks_deletes_in_its_directory_only(self, side: Side) -> None:
         side.put(TREE, OLD)
         verb = "write" if side.up else "read"
         side.server.on(verb, raising(Denied("no", reply="553 no")))
         report = side.mirror(delete=True, parallel=1)
-        assert side.events.of(Deleted) == []
+        (failure,) = [event.path for event in side.events if isinstance(event, Failed)]
+        deleted = {event.path for event in side.events if isinstance(event, Deleted)}
+        folder = failure.rpartition("/")[0]
+        assert not any(path.rpartition("/")[0] == folder for path in deleted)
+        assert deleted
         assert (report.failed, report.transferred, report.exit_code) == (1, 4, 1)
+
+    def test_an_empty_source_is_refused(self, side: Side) -> None:
+        side.put({}, OLD)
+        report = side.mirror(delete=True)
+        assert report.exit_code == 9
+        assert side.target == OLD
+        assert side.mirror(delete=True, allow_empty_source=True, max_delete_percent=100).exit_code == 0
+        assert side.target == {}
+
+    def test_too_many_deletes_are_refused_before_the_first(self, side: Side) -> None:
+        many = {f"file {number}": b"" for number in range(30)}
+        side.put({"new": b"1", "file 0": b""}, many)
+        report = side.mirror(delete=True)
+        assert report.exit_code == 9
+        assert side.events.of(Deleted) == []
+        assert set(side.target) == {*many, "new"}
+        assert side.mirror(delete=True, max_delete=28).exit_code == 9
+        assert set(side.target) == {*many, "new"}
+        assert side.mirror(delete=True, max_delete=29).exit_code == 0
+        assert set(side.target) == {"new", "file 0"}
+
+    def test_a_handful_may_always_go(self, side: Side) -> None:
+        side.put({"new": b"1"}, {f"file {number}": b"" for number in range(10)})
+        assert side.mirror(delete=True).exit_code == 0
+        assert set(side.target) == {"new"}
+
+    def test_what_came_into_a_doomed_directory_meanwhile_stays(self, side: Side) -> None:
+        """Deleted is what was listed, name by name; a directory only when it is empty."""
+        side.put({"new": b"1"}, {"gone": {"x": b"1"}})
+        fresh = {"came.txt": b"just now"}
+
+        def come(event: object) -> None:
+            collect(event)  # type: ignore[arg-type]
+            if isinstance(event, Deleted) and event.path == "gone/x":
+                if side.up:
+                    side.server.find("top/gone").inside["came.txt"] = File(b"just now")  # type: ignore[union-attr]
+                else:
+                    write(side.folder / "gone", fresh)
+
+        collect = side.events.append
+        side.events.append = come  # type: ignore[method-assign]
+        report = side.mirror(delete=True, parallel=1)
+        assert report.exit_code != 0
+        assert side.target["gone"] == fresh
 
     def test_conflicts(self, side: Side) -> None:
         side.put({"x": b"file", "y": {"in": b"1"}, "z": b"fine"}, {"x": {"in": b"2"}, "y": b"file", "w": b"extra"})
@@ -264,7 +318,7 @@ class TestMirror:
         assert side.events.of(Deleted) == []
 
     def test_stop_while_it_deletes(self, side: Side) -> None:
-        side.put({}, {f"file {number}": b"" for number in range(100)})
+        side.put({"new": b""}, {f"file {number}": b"" for number in range(100)})
         collect = side.events.append
 
         def stop_soon(event: object) -> None:
@@ -273,7 +327,7 @@ class TestMirror:
                 side.stop.request(130)
 
         side.events.append = stop_soon  # type: ignore[method-assign]
-        assert side.mirror(delete=True).exit_code == 130
+        assert side.mirror(delete=True, max_delete=100).exit_code == 130
         assert 0 < len(side.events.of(Deleted)) < 100
 
     def test_a_wrong_password(self, side: Side) -> None:
@@ -309,13 +363,14 @@ trees = st.recursive(
 ).filter(lambda tree: isinstance(tree, dict))
 
 
-def clash(source: Tree, target: Tree) -> bool:
-    """A file on one side where a directory is on the other."""
-    return any(
-        isinstance(source[name], dict) is not isinstance(target[name], dict)
-        or (isinstance(source[name], dict) and clash(source[name], target[name]))
-        for name in set(source) & set(target)
-    )
+def clashes(source: Tree, target: Tree, folder: str = "") -> Iterator[str]:
+    """Directories in which a name is a file on one side and a directory on the other."""
+    for name in set(source) & set(target):
+        one, other = source[name], target[name]
+        if isinstance(one, dict) is not isinstance(other, dict):
+            yield folder
+        elif isinstance(one, dict) and isinstance(other, dict):
+            yield from clashes(one, other, f"{folder}{name}/")
 
 
 @BOTH
@@ -324,21 +379,26 @@ def clash(source: Tree, target: Tree) -> bool:
 def test_any_two_trees(
     monkeypatch: pytest.MonkeyPatch, direction: Direction, source: Tree, target: Tree, parallel: int
 ) -> None:
-    """After a mirror with --delete and full comparison the two are alike, or there was a conflict and all is left."""
+    """After a mirror with --delete and full comparison the two are alike, but for directories with a conflict."""
     server, stop = FakeServer(), StopToken()
     use(server, monkeypatch)
     with tempfile.TemporaryDirectory() as folder:
         side = Side(direction, server, Path(folder, "local"), stop, Events())
         side.put(source, target)
-        report = side.mirror(delete=True, compare="always", parallel=parallel)
+        report = side.mirror(
+            delete=True, compare="always", parallel=parallel, allow_empty_source=True, max_delete=10**9
+        )
         after = side.target
         assert side.source == source
     stop.close()
-    if not clash(source, target):
+    blocked = set(clashes(source, target))
+    if not blocked:
         assert (report.exit_code, after) == (0, source)
     else:
         assert report.exit_code != 0
-        assert set(names(target)) <= set(names(after)), "nothing was deleted"
+        lost = set(names(target)) - set(names(after))
+        assert not {path for path in lost if path.rpartition("/")[0] in {folder.rstrip("/") for folder in blocked}}
+        assert not lost & set(names(source)), "only what the source does not have"
 
 
 class TestRoots:
@@ -398,7 +458,7 @@ class TestDeleting:
     def test_lost_after_a_delete(self, side: Side, verb: str, tree: Tree) -> None:
         side.put({}, tree)
         side.server.on(verb, lost(), done=True)
-        report = side.mirror(delete=True)
+        report = side.mirror(delete=True, allow_empty_source=True)
         assert side.target == {}
         assert report.exit_code == 0
 
@@ -406,7 +466,7 @@ class TestDeleting:
     def test_what_is_gone_is_told_in_any_case(self, side: Side) -> None:
         side.put({}, {"gone": {"x": b"1", "y": b"2"}})
         side.server.on("rmdir", raising(Denied("no")))
-        report = side.mirror(delete=True)
+        report = side.mirror(delete=True, allow_empty_source=True)
         assert side.target == {"gone": {}}
         assert {event.path for event in side.events if isinstance(event, Deleted)} == {"gone/x", "gone/y"}
         assert report.deleted == 2
@@ -414,7 +474,7 @@ class TestDeleting:
     def test_a_directory_that_cannot_be_listed_whole_stays(self, side: Side) -> None:
         side.put({}, {"gone": {"x": b"1"}})
         side.server.problems["top/gone"] = ("???",)
-        report = side.mirror(delete=True)
+        report = side.mirror(delete=True, allow_empty_source=True)
         assert side.target == {"gone": {"x": b"1"}}
         assert report.exit_code == 6
 

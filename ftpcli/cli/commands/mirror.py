@@ -8,6 +8,7 @@ import click
 
 from ftpcli.cli.arguments import EitherArgument
 from ftpcli.cli.options import command, connecting_options, in_place_option, option, resume_option, work_options
+from ftpcli.cli.parameters import MaxDelete
 
 if TYPE_CHECKING:
     from ftpcli.cli.targets import Target
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 @click.argument("source", type=EitherArgument())
 @click.argument("target", type=EitherArgument())
 @option("--delete", is_flag=True, help="Delete from TARGET what is not in SOURCE.")
+@option(
+    "--max-delete",
+    type=MaxDelete(),
+    default=50.0,
+    metavar="N|P%",
+    help="Delete nothing if more than N entries, or P% of TARGET's, would go [50%].",
+)
+@option("--allow-empty-source", is_flag=True, help="With --delete: an empty SOURCE may empty TARGET.")
 @option("-n", "--dry-run", is_flag=True, help="Only print what would be done.")
 @in_place_option()
 @resume_option()
@@ -54,9 +63,13 @@ def _job(endpoint: Endpoint, direction: Direction, place: Target, local: str) ->
 
     choices = place.choices
     source, target = (place.path, local) if direction is Direction.DOWNLOAD else (local, place.path)
+    limit = choices["max_delete"]
     rules = Rules(
         compare=choices["compare"],
         delete=choices["delete"],
+        max_delete=limit if isinstance(limit, int) else None,
+        max_delete_percent=limit if isinstance(limit, float) else 100.0,
+        allow_empty_source=choices["allow_empty_source"],
         dry_run=choices["dry_run"],
         in_place=choices["in_place"],
         resume=choices["resume"],
