@@ -25,7 +25,17 @@ class Option(click.Option):
 
 
 class Command(click.Command):
-    """A command whose ``--help`` shows its own options first and the shared ones under headings."""
+    """A command whose ``--help`` shows its own options first and the shared ones under headings.
+
+    One with a --report option finds a Record in ``ctx.obj``, to pass on to ``surroundings``.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if "report" not in ctx.params:
+            return super().invoke(ctx)
+        from ftpcli.cli.record import recorded
+
+        return recorded(ctx, super().invoke)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {OWN: []}
@@ -131,6 +141,8 @@ def _staying_options() -> Callable[[F], F]:
                help="Try again up to N times without progress [3]."),
         option("--retry-wait", type=Duration(), default=Job.retry_wait, metavar="S", section=section,
                help="Seconds before the first new try; grows with each [1]."),
+        option("--deadline", type=PositiveDuration(), metavar="S", section=section,
+               help="Stop in order after S seconds (30m, 2h); the next run goes on from there. Exit code 11."),
         option("--encoding", type=Charset(), default="utf-8", metavar="NAME", section=section,
                help="How the server writes names [utf-8]."),
     )  # fmt: skip
@@ -147,6 +159,18 @@ def output_options() -> Callable[[F], F]:
                help="When to use colour [auto; NO_COLOR is honoured]."),
         option("--log-file", type=_FILE, metavar="F", section=section, help="Append a log of the run to F."),
     )  # fmt: skip
+
+
+def report_option() -> Callable[[F], F]:
+    return option("--report", type=_FILE, metavar="FILE", section="Output",
+                  help="Write what happens to FILE as JSON lines, the summary last.")  # fmt: skip
+
+
+def record_options() -> Callable[[F], F]:
+    """For commands whose standard output is free for it."""
+    json = option("--json", is_flag=True, section="Output",
+                  help="Write what happens to standard output as JSON lines, the summary last.")  # fmt: skip
+    return _together(json, report_option())
 
 
 def config_option() -> Callable[[F], F]:

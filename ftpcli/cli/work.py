@@ -6,22 +6,25 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from ftpcli.cli.choices import Choices
 from ftpcli.cli.logs import logging_to
 from ftpcli.cli.progress import showing
+from ftpcli.cli.record import Record
 from ftpcli.cli.render import EventPrinter, show_summary
 from ftpcli.cli.screen import Screen
 from ftpcli.cli.signals import watching
+from ftpcli.cli.targets import Target
+from ftpcli.engine.events import Event, OnEvent, Warned
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.stop import StopToken
 from ftpcli.errors import FtpcliError, Retry, Stopped
 from ftpcli.model import Job, Report
 
-T = TypeVar("T")
+DEADLINE_PASSED = 11
 _log = logging.getLogger(__name__)
 
 
@@ -31,14 +34,29 @@ class Surroundings:
 
     screen: Screen
     stop: StopToken
+    record: Record
     progress: str = "none"
+
+    def listener(self, *, dry_run: bool = False) -> OnEvent:
+        """What the engine tells goes to the record and to the screen."""
+        printer = EventPrinter(self.screen, dry_run=dry_run and not self.record.on_stdout)
+
+        def on_event(event: Event) -> None:
+            self.record(event)
+            printer(event)
+
+        return on_event
+
+    def warn(self, message: str) -> None:
+        self.record(Warned(message))
+        self.screen.warn(message)
 
     def verb(self, choices: Choices) -> dict[str, Any]:
         """What every verb of the engine takes besides its own arguments."""
         return {
             "retries": choices["retries"],
             "retry_wait": choices["retry_wait"],
-            "on_event": EventPrinter(self.screen),
+            "on_event": self.listener(),
             "stop": self.stop,
         }
 
@@ -48,16 +66,28 @@ class Surroundings:
 
 
 @contextmanager
-def surroundings(choices: Choices, warnings: Iterable[str] = ()) -> Iterator[Surroundings]:
-    """Set everything up and take it down again; an interrupted command ends in 130 or 143."""
+def surroundings(
+    choices: Choices, warnings: Iterable[str] = (), record: Record | None = None
+) -> Iterator[Surroundings]:
+    """Set everything up and take it down again; an interrupted command ends in 130 or 143.
+
+    ``record``: of a command that has the options for one.
+    """
     screen = screen_for(choices)
     stop = StopToken()
     try:
+        if record is None:
+            record = Record()
+        else:
+            record.open(screen, stop, json=choices.get("json", False), report=choices["report"])
         with logging_to(screen, choices["log_file"]):
+            around = Surroundings(screen, stop, record, "none" if record.on_terminal else choices["progress"])
             for warning in warnings:
-                screen.warn(warning)
+                around.warn(warning)
+            if choices.get("deadline"):
+                stop.expire_after(choices["deadline"], DEADLINE_PASSED)
             try:
-                yield Surroundings(screen, stop, choices["progress"])
+                yield around
             except Exception as error:
                 if not isinstance(error, (FtpcliError, click.exceptions.Exit)):
                     _log.debug("internal error", exc_info=True)
@@ -67,7 +97,11 @@ def surroundings(choices: Choices, warnings: Iterable[str] = ()) -> Iterator[Sur
     except Stopped as error:
         raise click.exceptions.Exit(stop.exit_code or error.exit_code) from None
     finally:
+        if record is not None:
+            record.stop = None
         stop.close()
+        if stop.exit_code == DEADLINE_PASSED:
+            screen.fail("the deadline passed; part files are kept, and the next run goes on from there")
 
 
 def screen_for(choices: Choices) -> Screen:
@@ -90,21 +124,21 @@ def run_job(around: Surroundings, job: Job) -> Report:
     from ftpcli.engine.run import run
 
     meter = Meter(min(job.parallel, job.max_connections or job.parallel))
-    printer = EventPrinter(around.screen, dry_run=job.rules.dry_run)
     progress = "none" if job.rules.dry_run else around.progress
     with watching(around.stop), showing(progress, around.screen, meter):
-        return run(job, printer, around.stop, meter)
+        return run(job, around.listener(dry_run=job.rules.dry_run), around.stop, meter)
 
 
-def each(around: Surroundings, things: Iterable[T], do: Callable[[T], int]) -> int:
-    """``do`` for each thing; the others get their turn after a failure that is one thing's own."""
+def each(around: Surroundings, places: Iterable[Target], do: Callable[[Target], int]) -> int:
+    """``do`` for each place; the others get their turn after a failure that is one place's own."""
     codes = []
-    for thing in things:
+    for place in places:
         try:
-            codes.append(do(thing))
+            codes.append(do(place))
         except FtpcliError as error:
             if error.retry is Retry.STOP_RUN:
                 raise
+            around.record.failed(place.path, error, error.exit_code)
             around.screen.fail(str(error))
             codes.append(error.exit_code)
         if around.stop.requested:

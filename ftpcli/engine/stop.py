@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import select
 import socket
+import threading
 from collections.abc import Callable
 
 from ftpcli.errors import Stopped
+
+# How long workers may take to stop in order, once a deadline has passed.
+_PATIENCE = 10.0
 
 
 class StopToken:
@@ -22,6 +26,7 @@ class StopToken:
         self.requested = False
         self.exit_code = 0
         self._cutters: list[Callable[[], None]] = []
+        self._timer: threading.Timer | None = None
 
     def fileno(self) -> int:
         return self._read.fileno()
@@ -35,6 +40,20 @@ class StopToken:
             self.requested = True
             self.exit_code = exit_code
             self._write.send(b"x")
+
+    def expire_after(self, seconds: float, exit_code: int) -> None:
+        """Ask for a stop when so much time has passed, and cut the connections when that was not enough."""
+
+        def expire() -> None:
+            self.request(exit_code)
+            self._start_timer(_PATIENCE, self.cut)
+
+        self._start_timer(seconds, expire)
+
+    def _start_timer(self, seconds: float, do: Callable[[], None]) -> None:
+        self._timer = threading.Timer(seconds, do)
+        self._timer.daemon = True
+        self._timer.start()
 
     def check(self) -> None:
         """Raise Stopped when a stop was asked for."""
@@ -54,5 +73,7 @@ class StopToken:
             cutter()
 
     def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         self._read.close()
         self._write.close()

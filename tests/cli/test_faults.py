@@ -143,6 +143,20 @@ def test_interrupted_download_keeps_its_part_and_goes_on_next_time(
     assert [int(command.argument) for command in server.sent("REST") if command.argument != "0"] == [kept]
 
 
+def test_a_deadline_stops_in_order_and_the_next_run_goes_on(scripted: Start, run_ftpcli: Program, down: Path) -> None:
+    server = scripted(files={"/f.bin": BIG})
+    server.on("RETR", Course(chunk=20_000, pause=0.02), times=1)
+    result = run_ftpcli("get", server.url("f.bin"), "-d", down, "--deadline", "1.5", *options(), timeout=15)
+    assert result.code == 11, result.stderr
+    assert "deadline" in result.stderr
+    (part,) = parts(down)
+    kept = part.stat().st_size
+    assert kept > 0
+    assert run_ftpcli("get", server.url("f.bin"), "-d", down, *options()).code == 0
+    assert files_below(down) == {"f.bin": BIG}
+    assert [int(command.argument) for command in server.sent("REST") if command.argument != "0"] == [kept]
+
+
 # Uploads ------------------------------------------------------------------------------------------------------------
 
 

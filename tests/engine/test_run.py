@@ -16,7 +16,7 @@ from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Retrying, S
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.run import run
 from ftpcli.engine.stop import StopToken
-from ftpcli.errors import Denied, LoginRejected, Refused, TransientRefusal
+from ftpcli.errors import ConnectFailed, Denied, LoginRejected, Refused, TransientRefusal
 from ftpcli.local import is_part
 from ftpcli.model import Direction, Job, Report, Root, Rules
 from tests.engine.fake import ENDPOINT, Events, FakeServer, File, Folder, Link, Tree, lost, raising, use
@@ -399,6 +399,28 @@ def test_any_two_trees(
         lost = set(names(target)) - set(names(after))
         assert not {path for path in lost if path.rpartition("/")[0] in {folder.rstrip("/") for folder in blocked}}
         assert not lost & set(names(source)), "only what the source does not have"
+
+
+@BOTH
+def test_a_server_that_is_gone_for_good_ends_the_run(side: Side) -> None:
+    """Not every one of the files has to find out for itself."""
+    side.put({f"file {number}": b"1" for number in range(50)}, {})
+    verb = "write" if side.up else "read"
+    knocks: list[None] = []
+
+    def knock() -> None:
+        knocks.append(None)
+        raise ConnectFailed("nobody answers")
+
+    def die() -> None:
+        side.server.on("open", knock, times=10**6)
+        lost()()
+
+    side.server.on(verb, die, times=10**6)
+    report = side.mirror(parallel=2, retries=2)
+    assert report.exit_code == 3
+    assert 3 <= len(knocks) <= 2 * 3
+    assert side.events.of(Retrying)
 
 
 class TestRoots:
