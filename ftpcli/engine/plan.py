@@ -9,6 +9,14 @@ from enum import Enum
 from ftpcli.local import is_part
 from ftpcli.model import Entry, Kind, Listing, Rules
 
+# Zones differ from UTC by whole quarters of an hour, and by 14 hours at most.
+_QUARTER = 900.0
+_WIDEST_ZONE = 14 * 3600.0
+_VAGUE = 60.0
+
+
+TIME_DIFFERS = "time differs"
+
 
 class What(Enum):
     COPY = "copy"
@@ -79,13 +87,26 @@ def difference(source: Entry, target: Entry | None, compare: str) -> str:
     if compare in ("auto", "size") and source.size != target.size and None not in (source.size, target.size):
         return f"size differs: {source.size} here, {target.size} there"
     if compare in ("auto", "time") and not same_time(source, target):
-        return "time differs"
+        return TIME_DIFFERS
     return ""
 
 
 def same_time(one: Entry, other: Entry) -> bool:
-    """True unless the two are certainly different: each ``mtime`` begins an interval of its ``precision``."""
+    """True unless the two are certainly different: each ``mtime`` begins an interval of its ``precision``.
+
+    Where a time's zone is not known, the zone that would bring the two closest is assumed.
+    """
     if one.mtime is None or other.mtime is None:
         return True
+    apart = one.mtime - other.mtime
+    if not (one.mtime_is_utc and other.mtime_is_utc):
+        apart -= max(-_WIDEST_ZONE, min(_WIDEST_ZONE, round(apart / _QUARTER) * _QUARTER))
+        # The start of the interval may be rounded to either side of a quarter.
+        return abs(apart) < max(one.precision, other.precision, 1.0)
     # Servers cut fractions off, file systems keep them: a second is the finest that means anything.
-    return one.mtime < other.mtime + max(other.precision, 1.0) and other.mtime < one.mtime + max(one.precision, 1.0)
+    return -max(one.precision, 1.0) < apart < max(other.precision, 1.0)
+
+
+def is_vague(entry: Entry | None) -> bool:
+    """True where a listing shows less of a file's time than the server knows."""
+    return entry is not None and (entry.precision >= _VAGUE or not entry.mtime_is_utc)

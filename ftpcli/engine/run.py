@@ -29,11 +29,11 @@ from ftpcli.engine.events import (
     Warned,
 )
 from ftpcli.engine.meter import Meter
-from ftpcli.engine.plan import Decision, What, decide, pair
+from ftpcli.engine.plan import TIME_DIFFERS, Decision, What, decide, is_vague, pair
 from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.roots import Found, Resolve, Resolved
 from ftpcli.engine.stop import StopToken
-from ftpcli.engine.tasks import Copied, CopyFile, Listed, ListPair, Pair, Remove
+from ftpcli.engine.tasks import Copied, CopyFile, Listed, ListPair, Pair, Recheck, Rechecked, Remove
 from ftpcli.errors import FtpcliError, GuardRefused, LocalFileError, Refused, Retry
 from ftpcli.model import Direction, Entry, Job, Kind, Listing, Report
 from ftpcli.session.opening import open_session
@@ -77,7 +77,7 @@ class _Coordinator:
         )
         self._pairs: list[Pair] = []
         self._listings = 0
-        self._copies: deque[Iterator[CopyFile]] = deque()
+        self._copies: deque[Iterator[CopyFile | Recheck]] = deque()
         self._deletes = Deletes(job.rules)
         self._fatal: FtpcliError | None = None
 
@@ -118,7 +118,7 @@ class _Coordinator:
     def _halted(self) -> bool:
         return self._fatal is not None or self._stop.requested
 
-    def _next_task(self) -> CopyFile | ListPair | None:
+    def _next_task(self) -> CopyFile | Recheck | ListPair | None:
         while self._copies:
             copy = next(self._copies[0], None)
             if copy is not None:
@@ -139,6 +139,8 @@ class _Coordinator:
                 self._begin(result.task, found)
         elif isinstance(result, Listed):
             self._compare(result)
+        elif isinstance(result, Rechecked):
+            self._rechecked(result)
         elif isinstance(result, Copied):
             self._copied(result)
 
@@ -172,7 +174,7 @@ class _Coordinator:
         if self._is_suspiciously_empty(where, listed):
             return
         descents: list[Pair] = []
-        copies: list[CopyFile] = []
+        copies: list[CopyFile | Recheck] = []
         for source, target in pair(listed.source, listed.target):
             self._carry_out(decide(source, target, self._rules), where, descents, copies)
         # Depth first, in the order of the listing.
@@ -180,16 +182,16 @@ class _Coordinator:
         if copies:
             self._copies.append(iter(copies))
 
-    def _carry_out(self, decision: Decision, where: Pair, descents: list[Pair], copies: list[CopyFile]) -> None:
+    def _carry_out(
+        self, decision: Decision, where: Pair, descents: list[Pair], copies: list[CopyFile | Recheck]
+    ) -> None:
         name = decision.name
         shown = f"{where.shown}/{name}" if where.shown else name
         assert where.source is not None
         source, target = self._join_source(where.source, name), self._join_target(where.target, name)
         if decision.what is What.COPY:
             assert decision.source is not None
-            copy = self._copy(source, target, shown, decision.source, decision.why)
-            if copy is not None:
-                copies.append(copy)
+            self._plan_copy(decision, source, target, shown, copies)
         elif decision.what is What.DESCEND:
             descents.append(Pair(source, target, shown, target_exists=decision.target is not None))
         elif decision.what is What.DELETE:
@@ -198,8 +200,35 @@ class _Coordinator:
         elif decision.what is What.CONFLICT:
             self._fail(shown, self._conflict(decision.why))
         elif decision.source is not None:
-            self._report.skipped += 1
-            self._on_event(Skipped(shown, decision.why))
+            self._skip(shown, decision.why)
+
+    def _plan_copy(
+        self, decision: Decision, source: str, target: str, shown: str, copies: list[CopyFile | Recheck]
+    ) -> None:
+        assert decision.source is not None
+        there = decision.target
+        if decision.why == TIME_DIFFERS and is_vague(there if self._remote_target else decision.source):
+            assert there is not None
+            copies.append(
+                Recheck(source, target, shown, decision.source, there, self._job.direction, self._rules.compare)
+            )
+            return
+        copy = self._copy(source, target, shown, decision.source, decision.why)
+        if copy is not None:
+            copies.append(copy)
+
+    def _rechecked(self, result: Rechecked) -> None:
+        task = result.task
+        if not result.why:
+            self._skip(task.shown, "up to date")
+            return
+        copy = self._copy(task.source, task.target, task.shown, result.entry, result.why)
+        if copy is not None:
+            self._copies.append(iter((copy,)))
+
+    def _skip(self, shown: str, reason: str) -> None:
+        self._report.skipped += 1
+        self._on_event(Skipped(shown, reason))
 
     def _conflict(self, message: str) -> FtpcliError:
         return Refused(message) if self._remote_target else LocalFileError(message)
@@ -315,7 +344,7 @@ class _Coordinator:
         if isinstance(task, ListPair):
             self._listings -= 1
             self._deletes.block(task.pair.owner, f"{task.pair.shown or '.'} could not be listed")
-        shown = task.shown if isinstance(task, (Resolve, CopyFile, Remove)) else task.pair.shown or "."
+        shown = task.shown if isinstance(task, (Resolve, CopyFile, Recheck, Remove)) else task.pair.shown or "."
         if error.retry is Retry.STOP_RUN:
             self._fatal = self._fatal or error
             return

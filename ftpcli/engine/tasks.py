@@ -11,6 +11,7 @@ from ftpcli import local
 from ftpcli.engine import retry
 from ftpcli.engine.events import Deleted, Event, Retrying, Started
 from ftpcli.engine.meter import Lane
+from ftpcli.engine.plan import difference
 from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.slot import Slot
 from ftpcli.engine.stop import StopToken
@@ -179,6 +180,36 @@ class CopyFile:
         finally:
             bench.lane.clear()
         return Copied(self, done, tries, time.monotonic() - began, bench.number, bench.slot.tls_facts())
+
+
+@dataclass(frozen=True)
+class Recheck:
+    """A file whose time seems to differ in a listing that shows times vaguely: ask for the exact one first."""
+
+    source: str
+    target: str
+    shown: str
+    source_entry: Entry
+    target_entry: Entry
+    direction: Direction
+    compare: str
+
+    def run(self, bench: Bench) -> Rechecked:
+        source, target = self.source_entry, self.target_entry
+        if self.direction is Direction.DOWNLOAD:
+            source = bench.insist(self.shown, lambda session: session.stat(self.source))
+        else:
+            target = bench.insist(self.shown, lambda session: session.stat(self.target))
+        return Rechecked(self, source, difference(source, target, self.compare))
+
+
+@dataclass(frozen=True)
+class Rechecked:
+    """``why`` is empty where the file turned out to be up to date. ``entry`` is the source's, exact now."""
+
+    task: Recheck
+    entry: Entry
+    why: str
 
 
 @dataclass(frozen=True)

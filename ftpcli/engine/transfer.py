@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ftpcli.engine.meter import Lane
+from ftpcli.engine.plan import same_time
 from ftpcli.errors import (
     FtpcliError,
     Incomplete,
@@ -33,9 +34,6 @@ log = logging.getLogger("ftpcli.transfer")
 # What is sent again before the place where an upload was cut, or where a download only lacks its confirmation: the last
 # blocks that a server counts may not be on its disk.
 _OVERLAP = 64 * 1024
-
-_QUARTER = 900
-_WIDEST_ZONE = 14 * 3600
 
 # Below this asking for a part file left by an earlier run costs more than sending the file again.
 _WORTH_RESUMING = 1024 * 1024
@@ -119,8 +117,11 @@ class Download:
             entry = session.stat(self._source)
         except (Unsupported, TransientRefusal):
             return
-        if entry.kind is Kind.FILE and entry.size is not None and not _same_file(entry, self._entry):
+        if entry.kind is Kind.FILE and entry.size is not None and not self._is_same(entry):
             self._entry = entry
+
+    def _is_same(self, entry: Entry) -> bool:
+        return entry.size == self._entry.size and same_time(entry, self._entry)
 
     def _receive(self, session: Session, part: PartFile) -> None:
         try:
@@ -155,20 +156,6 @@ class Download:
             part.restart()
             raise SourceChanged(f"{self._source} has more than the {size} bytes it was listed with: it changed")
         raise Incomplete(f"{self._source}: the server called the transfer complete after {part.size} of {size} bytes")
-
-
-def _same_file(one: Entry, other: Entry) -> bool:
-    """True unless size or time tell otherwise. A LIST line's zone is unknown: there whole quarters of an hour, in
-    which all zones differ from UTC, do not count."""
-    if one.size != other.size or one.mtime is None or other.mtime is None:
-        return one.size == other.size
-    slack = max(one.precision, other.precision, 1.0)
-    apart = abs(one.mtime - other.mtime)
-    if not (one.mtime_is_utc and other.mtime_is_utc):
-        if slack > _QUARTER:
-            return apart < slack + _WIDEST_ZONE
-        apart = min(apart % _QUARTER, _QUARTER - apart % _QUARTER)
-    return apart <= slack
 
 
 class Upload:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ftpcli.errors import FtpcliError, PeerProtocolError, Refused, Unsupported
 from ftpcli.model import Capabilities, Digest, Entry, Kind, Listing, TlsFacts
+from ftpcli.session import zone
 from ftpcli.session.control import ControlConnection
 from ftpcli.session.digests import Digests
 from ftpcli.session.protocol import HostMemory
@@ -72,6 +73,9 @@ class FtpSession:
         target = self._path(path)
         if self.capabilities.lists_facts:
             return self._read_listing("MLSD", target or None, facts=True)[0]
+        return self._in_utc(self._list_lines(target), target)
+
+    def _list_lines(self, target: str) -> Listing:
         argument = self._enter(target)
         if self._memory.list_all is not False:
             listing, shows_itself = self._read_listing("LIST", "-a", facts=False) if argument is None else (None, False)
@@ -81,6 +85,15 @@ class FtpSession:
             # Where -a is taken for a file name the answer is an empty listing: never believe that one.
             self._memory.list_all = False
         return self._read_listing("LIST", argument, facts=False)[0]
+
+    def _in_utc(self, listing: Listing, target: str) -> Listing:
+        """Times in UTC, as far as the server's zone can be found out."""
+        if self._memory.zone_ahead is None and self.capabilities.mdtm:
+            entry = zone.witness(listing)
+            if entry is not None and entry.mtime is not None:
+                exact = self._mdtm(posixpath.join(target, entry.name))
+                self._memory.zone_ahead = None if exact is None else zone.offset(entry.mtime, exact)
+        return listing if self._memory.zone_ahead is None else zone.to_utc(listing, self._memory.zone_ahead)
 
     def _enter(self, target: str) -> str | None:
         """Change to a directory, so that LIST needs no argument: servers take arguments for options or patterns."""

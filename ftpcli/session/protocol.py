@@ -108,6 +108,7 @@ class HostMemory:
     logged_in: bool = False
     data_mode: str | None = None
     list_all: bool | None = None
+    zone_ahead: float | None = None
     time_command: str | None = None
     digest_command: str | None = None
 

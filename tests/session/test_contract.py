@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ftpcli.errors import NotFound, Refused
-from ftpcli.model import DataSettings, Endpoint, Kind, Secret, Timing, TlsMode, TlsSettings
+from ftpcli.model import DataSettings, Digest, Endpoint, Kind, Secret, Timing, TlsMode, TlsSettings
 from ftpcli.session.opening import open_session
 from ftpcli.session.protocol import HostMemory, Session
 from tests.servers.embedded import Embedded, embedded
@@ -188,6 +190,26 @@ def test_small_verbs_and_times(case: Case, tmp_path: Path) -> None:
     session.ping()
 
 
+def test_digests(case: Case) -> None:
+    """ProFTPD's mod_digest selects SHA-1 by itself and has SHA-256; the others offer none."""
+    session = case.session
+    contents = {name: name.encode() for name in ("plain", "two  spaces ", 'q" uote', "umlaut-ä", "-o", "a" * 64)}
+    contents |= {"empty": b"", "large": bytes(20_000_000)}
+    for name, content in contents.items():
+        case.server.write(name, content)
+    offers = program_of(case.server) == "proftpd"
+    assert session.capabilities.digests == (("sha256", "sha512", "sha1", "md5", "crc32") if offers else ())
+    for name, content in contents.items():
+        expected = Digest("sha256", hashlib.sha256(content).hexdigest())
+        assert session.digest(name) == (expected if offers else None)
+        session.remove(name)
+    if offers:
+        with pytest.raises(NotFound):
+            session.digest("absent")
+        with pytest.raises(Refused):
+            session.digest("")  # a directory
+
+
 def test_a_refusal_leaves_the_session_usable(case: Case) -> None:
     with pytest.raises(NotFound):
         read(case.session, "absent")
@@ -197,3 +219,24 @@ def test_a_refusal_leaves_the_session_usable(case: Case) -> None:
     case.server.write("present", b"here")
     assert read(case.session, "present") == b"here"
     case.session.remove("present")
+
+
+X_COMMANDS = {"XSHA256": "sha256", "XSHA512": "sha512", "XSHA1": "sha1", "XSHA": "sha1", "XMD5": "md5", "XCRC": "crc32"}
+
+
+@pytest.mark.parametrize("command", [*(f"HASH {name}" for name in ("SHA-512", "SHA-1", "MD5", "CRC32")), *X_COMMANDS])
+def test_every_digest_of_proftpd(command: str) -> None:
+    """What is remembered decides which one is asked for. The X commands refuse empty files: 501."""
+    algorithm = X_COMMANDS.get(command) or command[5:].lower().replace("-", "")
+    # The CRC of b"62" begins with two zeros.
+    contents = {"plain": b"1", "zeros": b"62", "two  spaces ": b"2", 'q" uo\\te': b"3"}
+    with started(Setup("proftpd")) as server:
+        session = open_session(endpoint(server), HostMemory(digest_command=command), lambda _: None, None)
+        for name, content in contents.items():
+            server.write(name, content)
+            crc = f"{zlib.crc32(content):08x}"
+            value = crc if algorithm == "crc32" else hashlib.new(algorithm, content).hexdigest()
+            assert session.digest(name) == Digest(algorithm, value)
+        server.write("empty")
+        assert (session.digest("empty") is None) == (command in X_COMMANDS)
+        session.close()
