@@ -195,14 +195,32 @@ class Root:
 
 
 @dataclass(frozen=True)
+class FilterRules:
+    """What limits a run to a part of the tree. ``engine.filters`` tells what the patterns mean, and their order.
+
+    Files only: sizes in bytes, both still included; times in seconds since 1970, from ``newer_than`` on and before
+    ``older_than``.
+    """
+
+    patterns: tuple[str, ...] = ()
+    min_size: int | None = None
+    max_size: int | None = None
+    newer_than: float | None = None
+    older_than: float | None = None
+
+
+@dataclass(frozen=True)
 class Rules:
     """What a run may do.
 
     ``compare``: "always" copies every file (get, put); "auto" copies what is missing or differs in size or time.
+    "checksum" asks the server for a digest of what has the same size. ``verify``: auto, size, checksum, none.
     ``max_delete`` is a number of entries and takes the place of ``max_delete_percent``, a share of the target's.
     """
 
     compare: str = "auto"
+    newer_only: bool = False
+    verify: str = "auto"
     recursive: bool = True
     delete: bool = False
     max_delete: int | None = None
@@ -213,6 +231,7 @@ class Rules:
     resume: bool = True
     times: bool = True
     make_parents: bool = False
+    filters: FilterRules = FilterRules()
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "paramiko": ("ftpcli.session.sftp",),
     "click": ("ftpcli.cli", "ftpcli.__main__"),
     "rich": ("ftpcli.cli",),
+    "pathspec": ("ftpcli.engine.filters",),
     "pyftpdlib": ("ftpcli.demo", "ftpcli.cli.commands.demo"),
     "threading": ("ftpcli.engine", "ftpcli.cli.progress", "ftpcli.cli.screen", "ftpcli.demo"),
     "socket": ("ftpcli.net", "ftpcli.session", "ftpcli.engine.stop", "ftpcli.cli", "ftpcli.demo"),
@@ -44,7 +45,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "importlib": ("ftpcli.cli.app",),
 }
 # The protocol itself: no sockets, no TLS, no threads, no files, no clock.
-PURE = ("ftpcli.wire", "ftpcli.model", "ftpcli.errors", "ftpcli.engine.plan")
+PURE = ("ftpcli.wire", "ftpcli.model", "ftpcli.errors", "ftpcli.engine.plan", "ftpcli.engine.filters")
 IMPURE = ("socket", "ssl", "select", "selectors", "threading", "queue", "asyncio", "subprocess", "os", "io", "pathlib")
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
 

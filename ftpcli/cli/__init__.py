@@ -5,5 +5,5 @@ and ``login`` and ``endpoints`` (the engine's ``Endpoint``). ``work`` surrounds 
 progress; ``render`` turns events into lines. ``app.main`` is the one place where errors become exit codes.
 
 Every module that a command needs at work is imported inside the command's function, so that ``--help``, ``--version``
-and completion stay fast. Data goes out by ``screen.emit`` and words by ``Screen``; nothing else prints.
+and completion stay fast. Data goes out by ``screen.emit`` and ``record``, and words by ``Screen``; nothing else prints.
 """

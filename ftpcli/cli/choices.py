@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from ftpcli.cli.config import Config, Table
+from ftpcli.cli.options import TYPED
 from ftpcli.errors import UsageError
 
 LOGIN_NAMES = frozenset({"user", "password", "password_file", "password_command"})
@@ -29,10 +30,12 @@ class Origin(IntEnum):
 class Choices:
     """Values by parameter name, one layer for each origin.
 
-    ``password`` is in the profile's layer only, as a Secret; there is no such option.
+    ``password`` is in the profile's layer only, as a Secret; there is no such option. ``typed``: the name of each
+    parameter as often, and in the order, as it stands on the command line.
     """
 
     layers: Mapping[Origin, Mapping[str, Any]]
+    typed: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Any:
         return self.layers[self.origin(name)][name]
@@ -74,7 +77,7 @@ def choose(ctx: click.Context, config: Config, profile: Table | None) -> Choices
                 _put(layers[Origin.PROFILE], name, profile.options)
     if profile is not None:
         _add_place_login(layers[Origin.PROFILE], profile)
-    return Choices(layers)
+    return Choices(layers, ctx.meta[TYPED])
 
 
 def _put(layer: dict[str, Any], name: str, values: Mapping[str, Any]) -> None:

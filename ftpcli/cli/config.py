@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import click
 
 from ftpcli.cli.options import Option
-from ftpcli.cli.parameters import Duration
+from ftpcli.cli.parameters import Duration, Size
 from ftpcli.cli.urls import PROFILE_NAME, SCHEMES, Location, parse_url, remote_path
 from ftpcli.errors import UsageError
 from ftpcli.model import Secret
@@ -172,12 +172,10 @@ class _Reader:
                 self._fail(at, f"{at[-1]} must be {wanted}, not {_toml_type(item)}")
         try:
             if option.multiple:
-                return tuple(option.type.convert(item, option, None) for item in (value if many else [value]))
-            converted = option.type.convert(value, option, None)
+                return tuple(_converted(option, item) for item in (value if many else [value]))
+            converted = _converted(option, value)
         except click.BadParameter as error:
             self._fail(at, f"{at[-1]}: {error.message}")
-        if isinstance(option.type, click.Path):
-            return os.path.expanduser(converted)
         return not converted if key.inverted else converted
 
     def _place(self, at: tuple[str, ...], values: dict[str, Any]) -> Location | None:
@@ -247,9 +245,16 @@ def _accepted(option: Option) -> tuple[tuple[type, ...], str]:
         return (int,), "a whole number"
     if isinstance(option.type, Duration):
         return (int, float, str), 'a number of seconds, or a text such as "30m"'
+    if isinstance(option.type, Size):
+        return (int, str), 'a number of bytes, or a text such as "10k"'
     if option.multiple:
         return (str,), "a text in quotes, or a list of such"
     return (str,), "a text in quotes"
+
+
+def _converted(option: Option, value: Any) -> Any:
+    converted = option.type.convert(value, option, None)
+    return os.path.expanduser(converted) if isinstance(option.type, click.Path) else converted
 
 
 def _toml_type(value: Any) -> str:

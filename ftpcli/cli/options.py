@@ -7,11 +7,12 @@ from typing import Any, TypeVar
 
 import click
 
-from ftpcli.cli.parameters import Charset, Duration, IpAddress, Pin, PortRange, PositiveDuration
+from ftpcli.cli.parameters import Charset, Duration, IpAddress, Moment, Pattern, Pin, PortRange, PositiveDuration, Size
 from ftpcli.model import Job, Timing
 
 F = TypeVar("F", bound=Callable[..., Any])
 OWN = "Options"
+TYPED = "ftpcli.typed"
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -27,8 +28,14 @@ class Option(click.Option):
 class Command(click.Command):
     """A command whose ``--help`` shows its own options first and the shared ones under headings.
 
-    One with a --report option finds a Record in ``ctx.obj``, to pass on to ``surroundings``.
+    One with a --report option finds a Record in ``ctx.obj``, to pass on to ``surroundings``. ``ctx.meta[TYPED]`` holds
+    the names of its parameters in the order they were typed in; click has none among options that may be repeated.
     """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        _, _, order = self.make_parser(ctx).parse_args(list(args))
+        ctx.meta[TYPED] = tuple(parameter.name for parameter in order)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         if "report" not in ctx.params:
@@ -205,6 +212,25 @@ def connecting_options() -> Callable[[F], F]:
         output_options(),
         _config_options(),
     )
+
+
+def filter_options() -> Callable[[F], F]:
+    """For commands that go through trees; ``filter_rules`` reads them."""
+    section = "Filters"
+    return _together(
+        option("--include", type=Pattern(), multiple=True, metavar="PATTERN", section=section,
+               help="Take what matches (gitignore syntax). The last match decides; where the first one of all is an "
+               "include, nothing else is taken."),
+        option("--exclude", type=Pattern(), multiple=True, metavar="PATTERN", section=section,
+               help="Leave alone what matches, on both sides, and all that is in it."),
+        option("--filter-from", type=_FILE, multiple=True, metavar="F", section=section,
+               help="Take patterns from F, one a line: excludes, or with a leading ! includes."),
+        option("--min-size", type=Size(), metavar="SIZE", section=section, help="Only files from SIZE on, as 10k."),
+        option("--max-size", type=Size(), metavar="SIZE", section=section, help="Only files up to SIZE, as 1.5G."),
+        option("--newer-than", type=Moment(), metavar="WHEN", section=section,
+               help="Only files changed since WHEN: 7d or 12h ago, or 2026-01-31[T18:00]."),
+        option("--older-than", type=Moment(), metavar="WHEN", section=section, help="Only files changed before WHEN."),
+    )  # fmt: skip
 
 
 def resume_option() -> Callable[[F], F]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +18,8 @@ else:  # generic since click 8.2 only
 _ASCII = "".join(map(chr, range(32, 127)))
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|m|h|d|)\Z")
+_SIZE = re.compile(r"(\d{1,18}(?:\.\d*)?|\.\d+)\s*([kmgt]?)\Z", re.ASCII | re.IGNORECASE)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?)?\Z", re.ASCII)
 
 
 class Duration(ParamType):
@@ -61,6 +64,57 @@ class MaxDelete(ParamType):
         if not re.fullmatch(r"\d{1,3}(?:\.\d+)?%", text, re.ASCII) or float(text[:-1]) > 100:
             self.fail(f"{value!r} is neither a number of entries nor a percentage such as 20%", param, ctx)
         return float(text[:-1])
+
+
+class Size(ParamType):
+    """Bytes as a number, or with k, M, G or T, which are powers of 1024: ``1000``, ``10k``, ``1.5G``."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        match = _SIZE.match(str(value).strip())
+        if match is None:
+            self.fail(f"{value!r} is not a size: bytes, or a number with k, M, G or T", param, ctx)
+        return int(float(match[1]) * 1024 ** " kmgt".index(match[2].lower() or " "))
+
+
+class Moment(ParamType):
+    """How long ago, ``7d`` or ``12h``, or a date with or without a time. Comes out in seconds since 1970."""
+
+    name = "when"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return value if isinstance(value, float) else moment(str(value).strip(), time.time())
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is neither a duration such as 7d or 12h nor a date such as 2026-01-31", param, ctx)
+
+
+def moment(text: str, now: float) -> float:
+    """Seconds since 1970. A date is the local one unless it names its zone. Raises ValueError or OverflowError."""
+    from datetime import datetime
+
+    duration = _DURATION.match(text)
+    if duration is not None and duration[2]:
+        return now - float(duration[1]) * _UNITS[duration[2]]
+    if not _DATE.match(text):
+        raise ValueError(text)
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+class Pattern(ParamType):
+    """A pattern in the syntax of gitignore."""
+
+    name = "pattern"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from ftpcli.engine.filters import parse
+
+        try:
+            parse(str(value))
+        except ValueError as error:
+            self.fail(f"{value!r} is not a pattern: {error}", param, ctx)
+        return str(value)
 
 
 class PortRange(ParamType):

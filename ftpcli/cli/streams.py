@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 
 from ftpcli.cli.progress import showing
-from ftpcli.cli.render import EventPrinter, show_summary
+from ftpcli.cli.render import show_summary
 from ftpcli.cli.screen import BROKEN_PIPE, stdout_is_gone
 from ftpcli.cli.signals import watching
 from ftpcli.cli.targets import Target
 from ftpcli.cli.work import Surroundings
+from ftpcli.engine.events import Event, Finished, OnEvent, Retrying, Summary
 from ftpcli.engine.meter import Meter
 from ftpcli.errors import FtpcliError, LocalFileError, UsageError
-from ftpcli.model import Endpoint
+from ftpcli.model import Endpoint, Report
 
 
 def fetch_to_stdout(around: Surroundings, endpoint: Endpoint, place: Target, progress: str) -> int:
@@ -21,7 +22,7 @@ def fetch_to_stdout(around: Surroundings, endpoint: Endpoint, place: Target, pro
 
     if sys.stdout is None:
         raise LocalFileError("standard output is closed")
-    meter = Meter(1)
+    meter, tries = Meter(1), _Tries(around.listener())
     sys.stdout.flush()
     try:
         with watching(around.stop), showing(progress, around.screen, meter):
@@ -31,7 +32,7 @@ def fetch_to_stdout(around: Surroundings, endpoint: Endpoint, place: Target, pro
                 sys.stdout.buffer,
                 retries=place.choices["retries"],
                 retry_wait=place.choices["retry_wait"],
-                on_event=EventPrinter(around.screen),
+                on_event=tries,
                 stop=around.stop,
                 meter=meter,
             )
@@ -42,6 +43,7 @@ def fetch_to_stdout(around: Surroundings, endpoint: Endpoint, place: Target, pro
         raise
     if report.exit_code and not around.stop.requested and stdout_is_gone():
         return BROKEN_PIPE
+    _record(around, place, "download", tries, report)
     if around.screen.verbosity:
         show_summary(around.screen, report)
     return report.exit_code
@@ -55,7 +57,7 @@ def send_from_stdin(around: Surroundings, endpoint: Endpoint, place: Target) -> 
         raise UsageError("put - needs the name of a file: the URL must not end in /")
     if sys.stdin is None:
         raise LocalFileError("standard input is closed")
-    meter = Meter(1)
+    meter, tries = Meter(1), _Tries(around.listener())
     with (
         open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as source,
         watching(around.stop),
@@ -69,9 +71,28 @@ def send_from_stdin(around: Surroundings, endpoint: Endpoint, place: Target) -> 
             in_place=place.choices["in_place"],
             retries=place.choices["retries"],
             retry_wait=place.choices["retry_wait"],
-            on_event=EventPrinter(around.screen),
+            on_event=tries,
             stop=around.stop,
             meter=meter,
         )
+    _record(around, place, "upload", tries, report)
     show_summary(around.screen, report)
     return report.exit_code
+
+
+class _Tries:
+    """Passes events on, and counts the tries that they tell of."""
+
+    def __init__(self, on_event: OnEvent) -> None:
+        self.count = 1
+        self._on_event = on_event
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Retrying):
+            self.count = event.tries + 1
+        self._on_event(event)
+
+
+def _record(around: Surroundings, place: Target, action: str, tries: _Tries, report: Report) -> None:
+    around.record(Finished(place.path, action, 0, report.bytes, report.seconds, tries.count, tls=report.tls))
+    around.record(Summary(report))

@@ -42,6 +42,8 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
+    """``action``: download, upload, mkdir, rename; only the last has a ``target``, the new name."""
+
     path: str
     action: str
     worker: int
@@ -51,6 +53,7 @@ class Finished:
     resumed_from: int = 0
     verified: str = "none"
     tls: TlsFacts | None = None
+    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,10 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
+    """The last event of a run. ``connections_known``: False where nobody counted the connections."""
+
     report: Report
+    connections_known: bool = True
 
 
 Event = Planned | Started | Retrying | Finished | Failed | Skipped | Deleted | Warned | Summary

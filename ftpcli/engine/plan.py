@@ -16,6 +16,7 @@ _VAGUE = 60.0
 
 
 TIME_DIFFERS = "time differs"
+CONTENT_UNKNOWN = "same size; its digest will tell"
 
 
 class What(Enum):
@@ -65,8 +66,17 @@ def decide(source: Entry | None, target: Entry | None, rules: Rules) -> Decision
         return Decision(What.CONFLICT, source.name, source, target, why)
     if source.kind is Kind.DIR:
         return Decision(What.DESCEND, source.name, source, target)
+    if rules.newer_only and target is not None and not _is_newer(source, target):
+        return Decision(What.SKIP, source.name, source, target, "not newer than what is there")
     why = difference(source, target, rules.compare)
     return Decision(What.COPY if why else What.SKIP, source.name, source, target, why or "up to date")
+
+
+def _is_newer(source: Entry, target: Entry) -> bool:
+    """True also where a time is not known: a copy too much does less harm than one too few."""
+    if source.mtime is None or target.mtime is None:
+        return True
+    return source.mtime > target.mtime and not same_time(source, target)
 
 
 def _kind(entry: Entry) -> str:
@@ -84,9 +94,11 @@ def difference(source: Entry, target: Entry | None, compare: str) -> str:
         return "missing"
     if compare == "always":
         return "asked for"
-    if compare in ("auto", "size") and source.size != target.size and None not in (source.size, target.size):
+    if compare != "time" and source.size != target.size and None not in (source.size, target.size):
         return f"size differs: {source.size} here, {target.size} there"
-    if compare in ("auto", "time") and not same_time(source, target):
+    if compare == "checksum":
+        return CONTENT_UNKNOWN
+    if compare != "size" and not same_time(source, target):
         return TIME_DIFFERS
     return ""
 

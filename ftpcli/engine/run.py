@@ -12,6 +12,7 @@ import posixpath
 import time
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from ftpcli.engine import retry
@@ -28,8 +29,9 @@ from ftpcli.engine.events import (
     Summary,
     Warned,
 )
+from ftpcli.engine.filters import Filters
 from ftpcli.engine.meter import Meter
-from ftpcli.engine.plan import TIME_DIFFERS, Decision, What, decide, is_vague, pair
+from ftpcli.engine.plan import CONTENT_UNKNOWN, TIME_DIFFERS, Decision, What, decide, is_vague, pair
 from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.roots import Found, Resolve, Resolved
 from ftpcli.engine.stop import StopToken
@@ -79,6 +81,7 @@ class _Coordinator:
         self._listings = 0
         self._copies: deque[Iterator[CopyFile | Recheck]] = deque()
         self._deletes = Deletes(job.rules)
+        self._filters = Filters(job.rules.filters)
         self._fatal: FtpcliError | None = None
 
     def run(self) -> Report:
@@ -149,7 +152,8 @@ class _Coordinator:
             if not self._rules.recursive:
                 self._fail(found.source, Refused("it is a directory; -r takes directories as well"))
                 return
-            self._pairs.append(Pair(found.source, found.target, "" if task.root.tree else found.entry.name))
+            name = "" if task.root.tree else found.entry.name
+            self._pairs.append(Pair(found.source, found.target, name, prefix=f"{name}/" if name else ""))
             return
         copy = self._copy(found.source, found.target, found.source, found.entry, "asked for")
         if copy is not None:
@@ -173,14 +177,35 @@ class _Coordinator:
             return
         if self._is_suspiciously_empty(where, listed):
             return
+        decisions = [self._decide(where, source, target) for source, target in pair(listed.source, listed.target)]
+        if where.lazy and any(decision.what is What.COPY for decision in decisions):
+            self._pairs.append(replace(where, lazy=False))  # so it is made after all
+            return
         descents: list[Pair] = []
         copies: list[CopyFile | Recheck] = []
-        for source, target in pair(listed.source, listed.target):
-            self._carry_out(decide(source, target, self._rules), where, descents, copies)
+        for decision in decisions:
+            self._carry_out(decision, where, descents, copies)
         # Depth first, in the order of the listing.
         self._pairs.extend(reversed(descents))
         if copies:
             self._copies.append(iter(copies))
+
+    def _decide(self, where: Pair, source: Entry | None, target: Entry | None) -> Decision:
+        """The plan's decision, unless a filter keeps the entry out of everything."""
+        entry = source or target
+        assert entry is not None
+        path = self._filtered_path(where, entry.name)
+        if entry.kind is Kind.DIR and source is not None:
+            excluded = not self._filters.enters(path)
+        else:
+            excluded = not self._filters.keeps(path, entry)
+        if excluded:
+            return Decision(What.SKIP, entry.name, source, target, "excluded")
+        return decide(source, target, self._rules)
+
+    @staticmethod
+    def _filtered_path(where: Pair, name: str) -> str:
+        return (f"{where.shown}/{name}" if where.shown else name)[len(where.prefix) :]
 
     def _carry_out(
         self, decision: Decision, where: Pair, descents: list[Pair], copies: list[CopyFile | Recheck]
@@ -193,10 +218,13 @@ class _Coordinator:
             assert decision.source is not None
             self._plan_copy(decision, source, target, shown, copies)
         elif decision.what is What.DESCEND:
-            descents.append(Pair(source, target, shown, target_exists=decision.target is not None))
+            assert decision.source is not None
+            lazy = not self._filters.keeps(shown[len(where.prefix) :], decision.source)
+            there = decision.target is not None
+            descents.append(Pair(source, target, shown, target_exists=there, prefix=where.prefix, lazy=lazy))
         elif decision.what is What.DELETE:
             assert decision.target is not None
-            self._plan_delete(decision.target, target, shown, where.shown)
+            self._plan_delete(decision.target, target, shown, replace(where, owner=where.shown))
         elif decision.what is What.CONFLICT:
             self._fail(shown, self._conflict(decision.why))
         elif decision.source is not None:
@@ -207,7 +235,8 @@ class _Coordinator:
     ) -> None:
         assert decision.source is not None
         there = decision.target
-        if decision.why == TIME_DIFFERS and is_vague(there if self._remote_target else decision.source):
+        vague = decision.why == TIME_DIFFERS and is_vague(there if self._remote_target else decision.source)
+        if vague or decision.why == CONTENT_UNKNOWN:
             assert there is not None
             copies.append(
                 Recheck(source, target, shown, decision.source, there, self._job.direction, self._rules.compare)
@@ -289,16 +318,19 @@ class _Coordinator:
         )
         return True
 
-    def _plan_delete(self, entry: Entry, target: str, shown: str, owner: str) -> None:
+    def _plan_delete(self, entry: Entry, target: str, shown: str, where: Pair) -> None:
         """Join the plan; what a directory holds is listed next, because every entry that goes is named."""
-        self._deletes.add(Delete(target, shown, entry.kind, owner))
+        self._deletes.add(Delete(target, shown, entry.kind, where.owner))
         if entry.kind is Kind.DIR:
-            self._pairs.append(Pair(None, target, shown, target_exists=True, owner=owner))
+            self._pairs.append(replace(where, source=None, target=target, shown=shown, target_exists=True, lazy=False))
 
     def _doom(self, where: Pair, listing: Listing) -> None:
         for entry in listing.entries:
-            target = self._join_target(where.target, entry.name)
-            self._plan_delete(entry, target, f"{where.shown}/{entry.name}", where.owner)
+            if self._filters.keeps(self._filtered_path(where, entry.name), entry):
+                target = self._join_target(where.target, entry.name)
+                self._plan_delete(entry, target, f"{where.shown}/{entry.name}", where)
+            else:
+                self._deletes.keep(where.shown)
 
     def _delete(self) -> None:
         if self._halted:

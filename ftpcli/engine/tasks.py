@@ -11,12 +11,13 @@ from ftpcli import local
 from ftpcli.engine import retry
 from ftpcli.engine.events import Deleted, Event, Retrying, Started
 from ftpcli.engine.meter import Lane
-from ftpcli.engine.plan import difference
+from ftpcli.engine.plan import TIME_DIFFERS, same_time
 from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.slot import Slot
 from ftpcli.engine.stop import StopToken
-from ftpcli.engine.transfer import Done, Download, Upload, exists
-from ftpcli.errors import FtpcliError, NotFound, Refused
+from ftpcli.engine.transfer import Done, Download, Hands, Upload, exists
+from ftpcli.engine.verify import same_digest
+from ftpcli.errors import FtpcliError, NotFound, Refused, VerifyMismatch
 from ftpcli.model import Direction, Entry, Kind, Listing, Rules, TlsFacts
 from ftpcli.session.protocol import Session
 
@@ -35,6 +36,10 @@ class Bench:
     stop: StopToken
     tell: Callable[[Event], None]
     rate: RateLimit | None = None
+
+    @property
+    def hands(self) -> Hands:
+        return Hands(self.lane, self.moved, self.stop)
 
     def moved(self, count: int) -> None:
         """Bytes went over the data connection."""
@@ -61,7 +66,8 @@ class Pair:
     """A directory and its counterpart. ``target_exists`` is None where nobody knows yet.
 
     Without ``source`` it is a directory that only the target has, about to be deleted with all that is in it;
-    ``owner`` is then the nearest directory above it that both sides have.
+    ``owner`` is then the nearest directory above it that both sides have. ``prefix`` is the part of ``shown`` above
+    the root, which filters do not see. ``lazy``: the target is made only if something goes into it.
     """
 
     source: str | None
@@ -69,6 +75,8 @@ class Pair:
     shown: str
     target_exists: bool | None = None
     owner: str = ""
+    prefix: str = ""
+    lazy: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,8 @@ class ListPair:
         path = self.pair.target
         if self.pair.target_exists is not False and local.is_directory(path):
             return local.scan(path), False
+        if self.pair.lazy:
+            return NOTHING, False
         if not self.dry_run:
             local.make_directory(path)
         return NOTHING, True
@@ -112,6 +122,8 @@ class ListPair:
             except NotFound:
                 if self.pair.target_exists:
                     raise
+        if self.pair.lazy:
+            return NOTHING, False
         if not self.dry_run:
             make_directories(session, path)
         return NOTHING, True
@@ -161,11 +173,9 @@ class CopyFile:
     def run(self, bench: Bench) -> Copied:
         transfer: Download | Upload
         if self.direction is Direction.DOWNLOAD:
-            transfer = Download(
-                self.source, self.target, self.entry, self.rules, bench.lane, self.place, self.shown, bench.moved
-            )
+            transfer = Download(self.source, self.target, self.entry, self.rules, bench.hands, self.place, self.shown)
         else:
-            transfer = Upload(self.source, self.target, self.rules, bench.lane, self.shown, bench.moved)
+            transfer = Upload(self.source, self.target, self.rules, bench.hands, self.shown)
         began = time.monotonic()
         bench.tell(Started(self.shown, self.direction.value, bench.number, self.entry.size))
         tries = 0
@@ -184,7 +194,7 @@ class CopyFile:
 
 @dataclass(frozen=True)
 class Recheck:
-    """A file whose time seems to differ in a listing that shows times vaguely: ask for the exact one first."""
+    """A file that two listings cannot tell from its counterpart: the server is asked for the time, or a digest."""
 
     source: str
     target: str
@@ -195,12 +205,28 @@ class Recheck:
     compare: str
 
     def run(self, bench: Bench) -> Rechecked:
+        if self.compare == "checksum":
+            verdict = bench.insist(self.shown, lambda session: self._by_digest(session, bench.stop))
+            if verdict is not None:
+                return Rechecked(self, self.source_entry, verdict)
+        return self._by_time(bench)
+
+    def _by_digest(self, session: Session, stop: StopToken) -> str | None:
+        """Why they differ, empty where they do not; None where the server tells no digest."""
+        down = self.direction is Direction.DOWNLOAD
+        remote, here = (self.source, self.target) if down else (self.target, self.source)
+        try:
+            return None if same_digest(session, remote, here, stop) is None else ""
+        except VerifyMismatch as error:
+            return error.message
+
+    def _by_time(self, bench: Bench) -> Rechecked:
         source, target = self.source_entry, self.target_entry
         if self.direction is Direction.DOWNLOAD:
             source = bench.insist(self.shown, lambda session: session.stat(self.source))
         else:
             target = bench.insist(self.shown, lambda session: session.stat(self.target))
-        return Rechecked(self, source, difference(source, target, self.compare))
+        return Rechecked(self, source, "" if same_time(source, target) else TIME_DIFFERS)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from typing import Protocol
 
 from ftpcli.engine.meter import Lane
 from ftpcli.engine.plan import same_time
+from ftpcli.engine.stop import StopToken
+from ftpcli.engine.verify import same_digest, same_size
 from ftpcli.errors import (
     FtpcliError,
     Incomplete,
@@ -24,6 +26,7 @@ from ftpcli.errors import (
     SourceChanged,
     TransientRefusal,
     Unsupported,
+    VerifyMismatch,
 )
 from ftpcli.local import OpenSource, PartFile, open_source, part_name
 from ftpcli.model import Entry, Kind, Rules
@@ -48,6 +51,15 @@ class Done:
     verified: str = "none"
 
 
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """What a worker lends to a transfer. ``moved`` is told of all bytes that go over the data connection."""
+
+    lane: Lane
+    moved: Callable[[int], None]
+    stop: StopToken
+
+
 class FileTransfer(Protocol):
     def attempt(self, session: Session) -> Done: ...
     def progress(self) -> int:
@@ -64,17 +76,15 @@ class Download:
         target: str,
         entry: Entry,
         rules: Rules,
-        lane: Lane,
+        hands: Hands,
         place: str,
         shown: str,
-        on_moved: Callable[[int], None] | None = None,
     ) -> None:
         self._source = source
         self._target = target
         self._entry = entry
         self._rules = rules
-        self._lane = lane
-        self._on_moved = on_moved or lane.add
+        self._hands = hands
         self._place = place
         self._shown = shown
         self._tries = 0
@@ -105,11 +115,12 @@ class Download:
                 part.step_back(_OVERLAP)
             self._receive(session, part)
             self._check(part)
+            verified = self._verify(session, part)
             part.commit(entry.mtime if self._rules.times else None)
         finally:
             self._reached = max(self._reached, part.size)
             part.close()
-        return Done(part.size, self._started_at or 0, "size" if entry.size is not None else "none")
+        return Done(part.size, self._started_at or 0, verified)
 
     def _look_again(self, session: Session) -> None:
         """After a failure: is it still the same file? Its new size and time give it a new part file."""
@@ -136,11 +147,11 @@ class Download:
         with session.open_read(self._source, offset) as source:
             if self._started_at is None:
                 self._started_at = offset
-            self._lane.start(self._shown, self._entry.size, offset)
+            self._hands.lane.start(self._shown, self._entry.size, offset)
 
             def on_moved(count: int) -> None:
                 part.size += count
-                self._on_moved(count)
+                self._hands.moved(count)
 
             try:
                 source.pump_to(part.file, on_moved)
@@ -157,6 +168,18 @@ class Download:
             raise SourceChanged(f"{self._source} has more than the {size} bytes it was listed with: it changed")
         raise Incomplete(f"{self._source}: the server called the transfer complete after {part.size} of {size} bytes")
 
+    def _verify(self, session: Session, part: PartFile) -> str:
+        """What vouches for the content. Raises VerifyMismatch, and what came is thrown away."""
+        if self._rules.verify == "checksum":
+            try:
+                algorithm = same_digest(session, self._source, part.path, self._hands.stop)
+            except VerifyMismatch:
+                part.restart()
+                raise
+            if algorithm is not None:
+                return algorithm
+        return "size" if self._entry.size is not None and self._rules.verify != "none" else "none"
+
 
 class Upload:
     """A local file onto the server."""
@@ -166,21 +189,20 @@ class Upload:
         source: str,
         target: str,
         rules: Rules,
-        lane: Lane,
+        hands: Hands,
         shown: str,
-        on_moved: Callable[[int], None] | None = None,
     ) -> None:
         self._source = source
         self._target = target
         self._rules = rules
-        self._lane = lane
-        self._on_moved = on_moved or lane.add
+        self._hands = hands
         self._shown = shown
         self._reached = 0
         self._started_at: int | None = None
         self._state: tuple[str, int, int] | None = None
         self._sent = False
         self._timed = False
+        self._verified = "none"
         self._doubted = False
 
     def progress(self) -> int:
@@ -198,13 +220,14 @@ class Upload:
                 self._replacement = Replacement(part, self._target)
             if not self._sent:
                 self._send(session, source, part)
+                self._verified = self._verify(session, source, part)
                 self._sent = True
             if self._rules.times and not self._timed:
                 self._set_time(session, part, source)
                 self._timed = True
             if part != self._target:
                 self._replacement.attempt(session, source.size)
-            return Done(source.size, self._started_at or 0, "size")
+            return Done(source.size, self._started_at or 0, self._verified)
 
     def _part(self, source: OpenSource) -> str:
         if self._rules.in_place:
@@ -246,8 +269,8 @@ class Upload:
         with session.open_write(part, offset) as sink:
             if self._started_at is None:
                 self._started_at = offset
-            self._lane.start(self._shown, source.size, offset)
-            sink.pump_from(source.file, self._on_moved)
+            self._hands.lane.start(self._shown, source.size, offset)
+            sink.pump_from(source.file, self._hands.moved)
             moved = sink.finish()
         if offset + moved.bytes != source.size or not source.unchanged():
             if part != self._target:
@@ -255,6 +278,26 @@ class Upload:
             raise SourceChanged(f"{self._source} changed while it was being sent")
         if not moved.confirmed and session.stat(part).size != source.size:
             raise Incomplete(f"{self._source}: the server called the upload complete, but its file has another size")
+
+    def _verify(self, session: Session, source: OpenSource, part: str) -> str:
+        """What vouches for the content. Raises VerifyMismatch, and the part file on the server goes."""
+        verify = self._rules.verify
+        if verify == "none":
+            return "none"
+        try:
+            if verify == "checksum":
+                algorithm = same_digest(session, part, self._source, self._hands.stop)
+                if algorithm is not None:
+                    return algorithm
+            # The bytes were counted; what was put together from two uploads or is large is worth a question more.
+            if verify != "auto" or self._started_at or source.size >= _WORTH_RESUMING:
+                same_size(session, part, source.size)
+        except VerifyMismatch:
+            self._doubted = True
+            if part != self._target:
+                session.remove(part)
+            raise
+        return "size"
 
     def _set_time(self, session: Session, part: str, source: OpenSource) -> None:
         if not session.set_mtime(part, source.mtime_ns / 1e9):

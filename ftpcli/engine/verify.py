@@ -6,7 +6,9 @@ import hashlib
 import zlib
 
 from ftpcli.engine.stop import StopToken
+from ftpcli.errors import Refused, Unsupported, VerifyMismatch
 from ftpcli.local import open_source, translated
+from ftpcli.session.protocol import Session
 
 _PIECE = 1024 * 1024
 
@@ -27,3 +29,30 @@ def digest_of(path: str, algorithm: str, stop: StopToken) -> str:
             else:
                 crc = zlib.crc32(piece[:count], crc)
     return f"{crc:08x}" if hasher is None else hasher.hexdigest()
+
+
+def same_digest(session: Session, remote: str, local: str, stop: StopToken) -> str | None:
+    """The algorithm by which the two files are the same; None where the server tells no digest of this one.
+
+    Raises VerifyMismatch.
+    """
+    try:
+        told = session.digest(remote)
+    except Refused:
+        return None
+    if told is None:
+        return None
+    ours = digest_of(local, told.algorithm, stop)
+    if ours != told.value:
+        raise VerifyMismatch(f"the {told.algorithm} digests differ: {ours} here, {told.value} on the server")
+    return told.algorithm
+
+
+def same_size(session: Session, remote: str, size: int) -> None:
+    """Raises VerifyMismatch where the server tells another size. One that tells none proves nothing either way."""
+    try:
+        told = session.stat(remote).size
+    except Unsupported:
+        return
+    if told is not None and told != size:
+        raise VerifyMismatch(f"{size} bytes were sent, and the server has {told}")

@@ -419,7 +419,7 @@ def test_a_server_that_is_gone_for_good_ends_the_run(side: Side) -> None:
     side.server.on(verb, die, times=10**6)
     report = side.mirror(parallel=2, retries=2)
     assert report.exit_code == 3
-    assert 0 < len(knocks) <= 2 * 2, "each of two workers at most twice, after it lost its connection"
+    assert 0 < len(knocks) < 20, "some tries by each of two workers, and not some by each of 50 files"
     assert side.events.of(Retrying)
 
 

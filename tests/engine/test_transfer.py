@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.engine import retry
+from ftpcli.engine import retry, verify
 from ftpcli.engine.meter import Lane
 from ftpcli.engine.retry import Policy
 from ftpcli.engine.slot import Slot
 from ftpcli.engine.stop import StopToken
-from ftpcli.engine.transfer import Done, Download, FileTransfer, Replacement, Upload
+from ftpcli.engine.transfer import Done, Download, FileTransfer, Hands, Replacement, Upload
 from ftpcli.errors import (
     ConnectionLost,
     DataConnectionFailed,
@@ -22,11 +22,13 @@ from ftpcli.errors import (
     LocalFileError,
     Refused,
     SourceChanged,
+    VerifyMismatch,
 )
 from ftpcli.local import PartFile, is_part, part_name
 from ftpcli.model import Entry, Kind, Rules
 from tests.engine.fake import FakeServer, File, lost, raising
 
+STOP = StopToken()
 DATA = bytes(range(256)) * 4  # 1024 bytes: eleven of the fake's pieces
 OTHER = DATA[::-1]
 OVERLAP = 250  # what is sent again where an upload was cut; in real life 64 KiB
@@ -46,14 +48,19 @@ def run(server: FakeServer, stop: StopToken) -> Run:
     return run
 
 
+def hands() -> Hands:
+    lane = Lane()
+    return Hands(lane, lane.add, STOP)
+
+
 def download(server: FakeServer, target: Path, *, size: int | None = -1, mtime: float = 5e8, **rules: bool) -> Download:
     server.root.inside.setdefault("a", File(DATA, mtime))
     entry = Entry("a", Kind.FILE, size=len(server.file("a").data) if size == -1 else size, mtime=mtime)
-    return Download("a", str(target), entry, Rules(**rules), Lane(), "fake:21", "a")
+    return Download("a", str(target), entry, Rules(**rules), hands(), "fake:21", "a")
 
 
 def upload(source: Path, target: str = "a", **rules: bool) -> Upload:
-    return Upload(str(source), target, Rules(**rules), Lane(), "a")
+    return Upload(str(source), target, Rules(**rules), hands(), "a")
 
 
 def parts(names: object) -> list[str]:
@@ -470,3 +477,51 @@ def test_a_part_file_that_another_run_writes(server: FakeServer, target: Path, r
             run(transfer)
     finally:
         other.close()
+
+
+class TestVerification:
+    """What arrived is held against the server's digest before it counts."""
+
+    def test_a_download_by_digest(self, server: FakeServer, target: Path, run: Run) -> None:
+        server.digests = "sha256"
+        assert run(download(server, target, verify="checksum")).verified == "sha256"
+        assert target.read_bytes() == DATA
+
+    def test_without_a_digest_the_size_has_to_do(self, server: FakeServer, target: Path, run: Run) -> None:
+        assert run(download(server, target, verify="checksum")).verified == "size"
+
+    def test_a_download_that_differs_leaves_the_old_file(
+        self, server: FakeServer, target: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        server.digests = "sha256"
+        target.write_bytes(b"good")
+        monkeypatch.setattr("ftpcli.engine.verify.digest_of", lambda *_: "0" * 64)
+        with pytest.raises(VerifyMismatch, match="digests differ"):
+            run(download(server, target, verify="checksum"), retries=1)
+        assert target.read_bytes() == b"good"
+        assert [path.name for path in target.parent.iterdir()] == [target.name]
+
+    def test_an_upload_by_digest(self, server: FakeServer, source: Path, run: Run) -> None:
+        server.digests = "sha1"
+        assert run(upload(source, verify="checksum")).verified == "sha1"
+
+    def test_an_upload_that_differs_is_sent_again(
+        self, server: FakeServer, source: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        server.digests = "sha256"
+        wrong = iter(["0" * 64])
+        right = verify.digest_of
+        monkeypatch.setattr("ftpcli.engine.verify.digest_of", lambda *words: next(wrong, None) or right(*words))
+        server.root.inside["a"] = File(b"good")
+        assert run(upload(source, verify="checksum")).verified == "sha256"
+        assert server.tree() == {"a": DATA}
+
+    def test_an_upload_that_differs_for_good_leaves_the_old_file(
+        self, server: FakeServer, source: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        server.digests = "sha256"
+        monkeypatch.setattr("ftpcli.engine.verify.digest_of", lambda *_: "0" * 64)
+        server.root.inside["a"] = File(b"good")
+        with pytest.raises(VerifyMismatch):
+            run(upload(source, verify="checksum"), retries=1)
+        assert server.tree() == {"a": b"good"}

@@ -10,8 +10,10 @@ from ftpcli.cli.arguments import RemoteArgument
 from ftpcli.cli.options import (
     command,
     connecting_options,
+    filter_options,
     no_glob_option,
     option,
+    record_options,
     resume_option,
     work_options,
 )
@@ -31,8 +33,10 @@ if TYPE_CHECKING:
 @option("-r", "--recursive", is_flag=True, help="Directories too, with all that is in them.")
 @resume_option()
 @no_glob_option()
+@filter_options()
 @work_options()
 @connecting_options()
+@record_options()
 @click.pass_context
 def get(ctx: click.Context, /, urls: tuple[str, ...], **_options: Any) -> int:
     """Download each URL. The client expands * ? [...] in the path; quote them for the shell."""
@@ -43,29 +47,33 @@ def get(ctx: click.Context, /, urls: tuple[str, ...], **_options: Any) -> int:
     places = [targets.remote(url) for url in urls]
     output: str | None = places[0].choices["output"]
     if output is not None:
-        _check_output(places)
-    with surroundings(places[0].choices, targets.config.warnings) as around:
+        _check_output(places, output)
+    with surroundings(places[0].choices, targets.config.warnings, ctx.obj) as around:
         if output == "-":
-            return _to_stdout(around, targets, places[0])
+            return _to_stdout(around, targets, places)
         return _to_files(around, targets, places, output)
 
 
-def _check_output(places: list[Target]) -> None:
+def _check_output(places: list[Target], output: str) -> None:
     from ftpcli.errors import UsageError
 
     if places[0].choices["directory"] is not None:
         raise UsageError("-o and -d contradict each other")
+    if output == "-" and places[0].choices["json"]:
+        raise UsageError("-o - and --json both want standard output; --report FILE leaves it free")
     if len(places) > 1 or places[0].has_glob:
         raise UsageError("-o FILE goes with one URL without a glob; use -d DIR for several files")
 
 
-def _to_stdout(around: Surroundings, targets: Targets, place: Target) -> int:
+def _to_stdout(around: Surroundings, targets: Targets, places: list[Target]) -> int:
     import sys
 
     from ftpcli.cli.streams import fetch_to_stdout
+    from ftpcli.cli.work import each
 
     progress = around.progress if sys.stdout is not None and not sys.stdout.isatty() else "none"
-    return fetch_to_stdout(around, targets.endpoint(place, around.screen.warn), place, progress)
+    endpoint = targets.endpoint(places[0], around.warn)
+    return each(around, places, lambda place: fetch_to_stdout(around, endpoint, place, progress))
 
 
 def _to_files(around: Surroundings, targets: Targets, places: list[Target], output: str | None) -> int:
@@ -97,6 +105,7 @@ def _make_directory(path: str) -> None:
 
 
 def _job(around: Surroundings, targets: Targets, group: list[Target], output: str | None) -> Job:
+    from ftpcli.cli.filtering import filter_rules
     from ftpcli.model import Direction, Job, Root, Rules
 
     choices = group[0].choices
@@ -107,10 +116,15 @@ def _job(around: Surroundings, targets: Targets, group: list[Target], output: st
         else Root(place.path, directory or ".", into=place.has_name, glob=place.has_glob)
         for place in group
     )
-    rules = Rules(compare="always", recursive=choices["recursive"], resume=choices["resume"])
+    rules = Rules(
+        compare="always",
+        recursive=choices["recursive"],
+        resume=choices["resume"],
+        filters=filter_rules(choices),
+    )
     return Job(
         Direction.DOWNLOAD,
-        targets.endpoint(group[0], around.screen.warn),
+        targets.endpoint(group[0], around.warn),
         roots,
         rules,
         parallel=choices["parallel"],

@@ -34,7 +34,7 @@ def ls(ctx: click.Context, /, url: str, **_options: Any) -> int:
     targets = Targets(ctx)
     target = targets.remote(url)
     with surroundings(target.choices, targets.config.warnings) as around:
-        return _list(around, targets.endpoint(target, around.screen.warn), target)
+        return _list(around, targets.endpoint(target, around.warn), target)
 
 
 def _list(around: Surroundings, endpoint: Endpoint, target: Target) -> int:

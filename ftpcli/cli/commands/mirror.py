@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ftpcli.cli.arguments import EitherArgument
-from ftpcli.cli.options import command, connecting_options, in_place_option, option, resume_option, work_options
+from ftpcli.cli.options import (
+    command,
+    connecting_options,
+    filter_options,
+    in_place_option,
+    option,
+    record_options,
+    resume_option,
+    work_options,
+)
 from ftpcli.cli.parameters import MaxDelete
 
 if TYPE_CHECKING:
     from ftpcli.cli.targets import Target
-    from ftpcli.model import Direction, Endpoint, Job
+    from ftpcli.model import Direction, Endpoint, FilterRules, Job
 
 
 @command("mirror")
@@ -33,11 +42,14 @@ if TYPE_CHECKING:
 @option("--times/--no-times", default=True, help="Give copies the modification times of their sources [times].")
 @option("--compare", type=click.Choice(["auto", "size", "time"]), default="auto",
         help="What tells that a file is up to date [auto: size and time].")  # fmt: skip
+@filter_options()
 @work_options()
 @connecting_options()
+@record_options()
 @click.pass_context
 def mirror(ctx: click.Context, /, source: str, target: str, **_options: Any) -> int:
     """Make the tree TARGET like the tree SOURCE. The one that is a URL or PROFILE:path is on the server."""
+    from ftpcli.cli.filtering import filter_rules
     from ftpcli.cli.targets import Targets
     from ftpcli.cli.urls import is_remote
     from ftpcli.cli.work import surroundings, transfer
@@ -52,13 +64,14 @@ def mirror(ctx: click.Context, /, source: str, target: str, **_options: Any) -> 
         )
     targets = Targets(ctx)
     place = targets.remote(source if down else target)
-    with surroundings(place.choices, targets.config.warnings) as around:
-        endpoint = targets.endpoint(place, around.screen.warn)
+    with surroundings(place.choices, targets.config.warnings, ctx.obj) as around:
+        filters = filter_rules(place.choices)
+        endpoint = targets.endpoint(place, around.warn)
         direction, local = (Direction.DOWNLOAD, target) if down else (Direction.UPLOAD, source)
-        return transfer(around, _job(endpoint, direction, place, local)).exit_code
+        return transfer(around, _job(endpoint, direction, place, local, filters)).exit_code
 
 
-def _job(endpoint: Endpoint, direction: Direction, place: Target, local: str) -> Job:
+def _job(endpoint: Endpoint, direction: Direction, place: Target, local: str, filters: FilterRules) -> Job:
     from ftpcli.model import Direction, Job, Root, Rules
 
     choices = place.choices
@@ -75,6 +88,7 @@ def _job(endpoint: Endpoint, direction: Direction, place: Target, local: str) ->
         resume=choices["resume"],
         times=choices["times"],
         make_parents=True,
+        filters=filters,
     )
     return Job(
         direction,

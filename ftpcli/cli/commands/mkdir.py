@@ -7,13 +7,14 @@ from typing import Any
 import click
 
 from ftpcli.cli.arguments import RemoteArgument
-from ftpcli.cli.options import command, connecting_options, option
+from ftpcli.cli.options import command, connecting_options, option, record_options
 
 
 @command("mkdir")
 @click.argument("urls", nargs=-1, required=True, type=RemoteArgument(), metavar="URL...")
 @option("-p", "--parents", is_flag=True, help="Also those above it; no error if it is there already.")
 @connecting_options()
+@record_options()
 @click.pass_context
 def mkdir(ctx: click.Context, /, urls: tuple[str, ...], **_options: Any) -> int:
     """Make each directory URL on its server."""
@@ -22,14 +23,16 @@ def mkdir(ctx: click.Context, /, urls: tuple[str, ...], **_options: Any) -> int:
 
     targets = Targets(ctx)
     places = [targets.remote(url) for url in urls]
-    with surroundings(places[0].choices, targets.config.warnings) as around:
+    with surroundings(places[0].choices, targets.config.warnings, ctx.obj) as around:
 
         def make(place: Target) -> int:
+            from ftpcli.engine.events import Finished
             from ftpcli.engine.verbs import make_directory
 
-            endpoint = targets.endpoint(place, around.screen.warn)
+            endpoint = targets.endpoint(place, around.warn)
             with around.watched():
                 make_directory(endpoint, place.path, parents=place.choices["parents"], **around.verb(place.choices))
+            around.record(Finished(place.path, "mkdir", 0))
             return 0
 
         return each(around, places, make)

@@ -7,19 +7,20 @@ from typing import Any
 import click
 
 from ftpcli.cli.arguments import RemoteArgument
-from ftpcli.cli.options import command, connecting_options
+from ftpcli.cli.options import command, connecting_options, record_options
 
 
 @command("mv")
 @click.argument("source", type=RemoteArgument())
 @click.argument("target", type=RemoteArgument())
 @connecting_options()
+@record_options()
 @click.pass_context
 def mv(ctx: click.Context, /, source: str, target: str, **_options: Any) -> int:
     """Rename SOURCE to TARGET, both on one server. A TARGET that ends in / is a directory to move into."""
-    from ftpcli.cli.targets import Targets
+    from ftpcli.cli.targets import Target, Targets
     from ftpcli.cli.urls import join
-    from ftpcli.cli.work import surroundings
+    from ftpcli.cli.work import each, surroundings
     from ftpcli.errors import UsageError
 
     targets = Targets(ctx)
@@ -30,10 +31,16 @@ def mv(ctx: click.Context, /, source: str, target: str, **_options: Any) -> int:
         raise UsageError("mv cannot move the login directory or the root")
     name = old.path.rpartition("/")[2]
     path = join(new.path, name) if new.location.trailing_slash else new.path
-    with surroundings(old.choices, targets.config.warnings) as around:
-        from ftpcli.engine.verbs import rename
+    with surroundings(old.choices, targets.config.warnings, ctx.obj) as around:
 
-        endpoint = targets.endpoint(old, around.screen.warn)
-        with around.watched():
-            rename(endpoint, old.path, path, **around.verb(old.choices))
-        return 0
+        def move(place: Target) -> int:
+            from ftpcli.engine.events import Finished
+            from ftpcli.engine.verbs import rename
+
+            endpoint = targets.endpoint(place, around.warn)
+            with around.watched():
+                rename(endpoint, place.path, path, **around.verb(place.choices))
+            around.record(Finished(place.path, "rename", 0, target=path))
+            return 0
+
+        return each(around, [old], move)

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ftpcli.cli.arguments import EitherArgument
-from ftpcli.cli.options import command, connecting_options, in_place_option, option, resume_option, work_options
+from ftpcli.cli.options import (
+    command,
+    connecting_options,
+    filter_options,
+    in_place_option,
+    option,
+    record_options,
+    resume_option,
+    work_options,
+)
 
 if TYPE_CHECKING:
     from ftpcli.cli.targets import Target, Targets
@@ -21,22 +30,25 @@ if TYPE_CHECKING:
 @option("--mkdir", is_flag=True, help="Make the directories above the target that are missing.")
 @in_place_option()
 @resume_option()
+@filter_options()
 @work_options()
 @connecting_options()
+@record_options()
 @click.pass_context
 def put(ctx: click.Context, /, places: tuple[str, ...], **_options: Any) -> int:
     """Upload each FILE to URL. - is standard input. A URL that ends in / is a directory."""
     from ftpcli.cli.streams import send_from_stdin
     from ftpcli.cli.targets import Targets
-    from ftpcli.cli.work import surroundings, transfer
+    from ftpcli.cli.work import each, surroundings, transfer
 
     *files, url = places
     _check_files(files)
     targets = Targets(ctx)
     target = targets.remote(url)
-    with surroundings(target.choices, targets.config.warnings) as around:
+    with surroundings(target.choices, targets.config.warnings, ctx.obj) as around:
         if files == ["-"]:
-            return send_from_stdin(around, targets.endpoint(target, around.screen.warn), target)
+            endpoint = targets.endpoint(target, around.warn)
+            return each(around, [target], lambda place: send_from_stdin(around, endpoint, place))
         return transfer(around, _job(around, targets, files, target)).exit_code
 
 
@@ -54,6 +66,7 @@ def _check_files(files: list[str]) -> None:
 
 
 def _job(around: Surroundings, targets: Targets, files: list[str], target: Target) -> Job:
+    from ftpcli.cli.filtering import filter_rules
     from ftpcli.model import Direction, Job, Root, Rules
 
     choices = target.choices
@@ -64,10 +77,11 @@ def _job(around: Surroundings, targets: Targets, files: list[str], target: Targe
         in_place=choices["in_place"],
         resume=choices["resume"],
         make_parents=choices["mkdir"],
+        filters=filter_rules(choices),
     )
     return Job(
         Direction.UPLOAD,
-        targets.endpoint(target, around.screen.warn),
+        targets.endpoint(target, around.warn),
         tuple(Root(file, target.path, into=into) for file in files),
         rules,
         parallel=choices["parallel"],

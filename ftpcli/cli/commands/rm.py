@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ftpcli.cli.arguments import RemoteArgument
-from ftpcli.cli.options import command, connecting_options, no_glob_option, option
+from ftpcli.cli.options import command, connecting_options, no_glob_option, option, record_options
 
 
 @command("rm")
@@ -15,6 +15,7 @@ from ftpcli.cli.options import command, connecting_options, no_glob_option, opti
 @option("-r", "--recursive", is_flag=True, in_profile=False, help="Directories too, with all that is in them.")
 @no_glob_option()
 @connecting_options()
+@record_options()
 @click.pass_context
 def rm(ctx: click.Context, /, urls: tuple[str, ...], recursive: bool, **_options: Any) -> int:
     """Delete each URL on its server. The client expands * ? [...] in the path; quote them for the shell."""
@@ -26,12 +27,12 @@ def rm(ctx: click.Context, /, urls: tuple[str, ...], recursive: bool, **_options
     places = [targets.remote(url) for url in urls]
     if not all(place.has_name for place in places):
         raise UsageError("rm does not delete the login directory, the root, . or ..")
-    with surroundings(places[0].choices, targets.config.warnings) as around:
+    with surroundings(places[0].choices, targets.config.warnings, ctx.obj) as around:
 
         def delete(place: Target) -> int:
             from ftpcli.engine.verbs import remove
 
-            endpoint = targets.endpoint(place, around.screen.warn)
+            endpoint = targets.endpoint(place, around.warn)
             with around.watched():
                 remove(endpoint, place.path, recursive=recursive, glob=place.has_glob, **around.verb(place.choices))
             return 0
