@@ -7,8 +7,6 @@ whatever the tree's size. Deletes come last, and only after a run in which every
 from __future__ import annotations
 
 import logging
-import os
-import posixpath
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -29,9 +27,9 @@ from ftpcli.engine.events import (
     Summary,
     Warned,
 )
-from ftpcli.engine.filters import Filters
 from ftpcli.engine.meter import Meter
-from ftpcli.engine.plan import CONTENT_UNKNOWN, TIME_DIFFERS, Decision, What, decide, is_vague, pair
+from ftpcli.engine.pairing import Pairing, shown
+from ftpcli.engine.plan import CONTENT_UNKNOWN, TIME_DIFFERS, Decision, What, is_vague, pair
 from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.roots import Found, Resolve, Resolved
 from ftpcli.engine.stop import StopToken
@@ -81,7 +79,7 @@ class _Coordinator:
         self._listings = 0
         self._copies: deque[Iterator[CopyFile | Recheck]] = deque()
         self._deletes = Deletes(job.rules)
-        self._filters = Filters(job.rules.filters)
+        self._pairing = Pairing(job)
         self._fatal: FtpcliError | None = None
 
     def run(self) -> Report:
@@ -177,7 +175,9 @@ class _Coordinator:
             return
         if self._is_suspiciously_empty(where, listed):
             return
-        decisions = [self._decide(where, source, target) for source, target in pair(listed.source, listed.target)]
+        decisions = [
+            self._pairing.decide(where, source, target) for source, target in pair(listed.source, listed.target)
+        ]
         if where.lazy and any(decision.what is What.COPY for decision in decisions):
             self._pairs.append(replace(where, lazy=False))  # so it is made after all
             return
@@ -190,59 +190,37 @@ class _Coordinator:
         if copies:
             self._copies.append(iter(copies))
 
-    def _decide(self, where: Pair, source: Entry | None, target: Entry | None) -> Decision:
-        """The plan's decision, unless a filter keeps the entry out of everything."""
-        entry = source or target
-        assert entry is not None
-        path = self._filtered_path(where, entry.name)
-        if entry.kind is Kind.DIR and source is not None:
-            excluded = not self._filters.enters(path)
-        else:
-            excluded = not self._filters.keeps(path, entry)
-        if excluded:
-            return Decision(What.SKIP, entry.name, source, target, "excluded")
-        return decide(source, target, self._rules)
-
-    @staticmethod
-    def _filtered_path(where: Pair, name: str) -> str:
-        return (f"{where.shown}/{name}" if where.shown else name)[len(where.prefix) :]
-
     def _carry_out(
         self, decision: Decision, where: Pair, descents: list[Pair], copies: list[CopyFile | Recheck]
     ) -> None:
-        name = decision.name
-        shown = f"{where.shown}/{name}" if where.shown else name
-        assert where.source is not None
-        source, target = self._join_source(where.source, name), self._join_target(where.target, name)
+        path = shown(where, decision.name)
         if decision.what is What.COPY:
-            assert decision.source is not None
-            self._plan_copy(decision, source, target, shown, copies)
+            self._plan_copy(decision, where, copies)
         elif decision.what is What.DESCEND:
             assert decision.source is not None
-            lazy = not self._filters.keeps(shown[len(where.prefix) :], decision.source)
-            there = decision.target is not None
-            descents.append(Pair(source, target, shown, target_exists=there, prefix=where.prefix, lazy=lazy))
+            descents.append(self._pairing.below(where, decision.source, exists=decision.target is not None))
         elif decision.what is What.DELETE:
             assert decision.target is not None
-            self._plan_delete(decision.target, target, shown, replace(where, owner=where.shown))
+            self._plan_delete(decision.target, where, owner=where.shown)
         elif decision.what is What.CONFLICT:
-            self._fail(shown, self._conflict(decision.why))
+            self._fail(path, self._conflict(decision.why))
         elif decision.source is not None:
-            self._skip(shown, decision.why)
+            self._skip(path, decision.why)
 
-    def _plan_copy(
-        self, decision: Decision, source: str, target: str, shown: str, copies: list[CopyFile | Recheck]
-    ) -> None:
+    def _plan_copy(self, decision: Decision, where: Pair, copies: list[CopyFile | Recheck]) -> None:
         assert decision.source is not None
-        there = decision.target
+        name, there = decision.name, decision.target
+        source, target = self._pairing.source(where, name), self._pairing.target(where, name)
         vague = decision.why == TIME_DIFFERS and is_vague(there if self._remote_target else decision.source)
         if vague or decision.why == CONTENT_UNKNOWN:
             assert there is not None
             copies.append(
-                Recheck(source, target, shown, decision.source, there, self._job.direction, self._rules.compare)
+                Recheck(
+                    source, target, shown(where, name), decision.source, there, self._job.direction, self._rules.compare
+                )
             )
             return
-        copy = self._copy(source, target, shown, decision.source, decision.why)
+        copy = self._copy(source, target, shown(where, name), decision.source, decision.why)
         if copy is not None:
             copies.append(copy)
 
@@ -261,18 +239,6 @@ class _Coordinator:
 
     def _conflict(self, message: str) -> FtpcliError:
         return Refused(message) if self._remote_target else LocalFileError(message)
-
-    def _join_source(self, folder: str, name: str) -> str:
-        return self._join(folder, name, remote=not self._remote_target)
-
-    def _join_target(self, folder: str, name: str) -> str:
-        return self._join(folder, name, remote=self._remote_target)
-
-    @staticmethod
-    def _join(folder: str, name: str, *, remote: bool) -> str:
-        if remote:
-            return posixpath.join(folder, name) if folder else name
-        return os.path.join(folder, name)
 
     def _copy(self, source: str, target: str, shown: str, entry: Entry, why: str) -> CopyFile | None:
         """The task for one file; counted, and told where nothing is to be done really."""
@@ -318,19 +284,19 @@ class _Coordinator:
         )
         return True
 
-    def _plan_delete(self, entry: Entry, target: str, shown: str, where: Pair) -> None:
+    def _plan_delete(self, entry: Entry, where: Pair, owner: str) -> None:
         """Join the plan; what a directory holds is listed next, because every entry that goes is named."""
-        self._deletes.add(Delete(target, shown, entry.kind, where.owner))
+        target = self._pairing.target(where, entry.name)
+        self._deletes.add(Delete(target, shown(where, entry.name), entry.kind, owner))
         if entry.kind is Kind.DIR:
-            self._pairs.append(replace(where, source=None, target=target, shown=shown, target_exists=True, lazy=False))
+            self._pairs.append(self._pairing.doomed(where, entry, owner))
 
     def _doom(self, where: Pair, listing: Listing) -> None:
         for entry in listing.entries:
-            if self._filters.keeps(self._filtered_path(where, entry.name), entry):
-                target = self._join_target(where.target, entry.name)
-                self._plan_delete(entry, target, f"{where.shown}/{entry.name}", where)
-            else:
+            if self._pairing.spares(where, entry):
                 self._deletes.keep(where.shown)
+            else:
+                self._plan_delete(entry, where, where.owner)
 
     def _delete(self) -> None:
         if self._halted:

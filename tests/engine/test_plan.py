@@ -124,3 +124,14 @@ def test_a_time_that_a_server_rounded_down_is_the_same(mtime: float, precision: 
     exact = replace(FILE, mtime=mtime, precision=0.001)
     shown = replace(FILE, mtime=mtime // precision * precision, precision=precision)
     assert same_time(exact, shown)
+
+
+@pytest.mark.parametrize(
+    ("source_time", "target_time", "copied"), [(100.0, 50.0, True), (50.0, 100.0, False), (50.0, 50.0, False)]
+)
+def test_newer_only(source_time: float, target_time: float, copied: bool) -> None:
+    source = Entry("a", Kind.FILE, size=1, mtime=source_time)
+    target = Entry("a", Kind.FILE, size=2, mtime=target_time)
+    decision = decide(source, target, Rules(newer_only=True))
+    assert (decision.what is What.COPY) == copied
+    assert decide(source, None, Rules(newer_only=True)).what is What.COPY

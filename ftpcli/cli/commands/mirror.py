@@ -40,8 +40,11 @@ if TYPE_CHECKING:
 @in_place_option()
 @resume_option()
 @option("--times/--no-times", default=True, help="Give copies the modification times of their sources [times].")
-@option("--compare", type=click.Choice(["auto", "size", "time"]), default="auto",
+@option("--compare", type=click.Choice(["auto", "size", "time", "checksum"]), default="auto",
         help="What tells that a file is up to date [auto: size and time].")  # fmt: skip
+@option("--newer-only", is_flag=True, help="Copy only what is newer in SOURCE.")
+@option("--verify", type=click.Choice(["auto", "size", "checksum", "none"]), default="auto",
+        help="What is asked of the server before a copy counts, besides its bytes [auto].")  # fmt: skip
 @filter_options()
 @work_options()
 @connecting_options()
@@ -79,6 +82,8 @@ def _job(endpoint: Endpoint, direction: Direction, place: Target, local: str, fi
     limit = choices["max_delete"]
     rules = Rules(
         compare=choices["compare"],
+        newer_only=choices["newer_only"],
+        verify=choices["verify"],
         delete=choices["delete"],
         max_delete=limit if isinstance(limit, int) else None,
         max_delete_percent=limit if isinstance(limit, float) else 100.0,
