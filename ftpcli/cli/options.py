@@ -199,6 +199,8 @@ def work_options() -> Callable[[F], F]:
                help="Transfer N files at a time [4]."),
         option("--max-connections", type=click.IntRange(min=1), metavar="N", section=section,
                help="Never hold more than N connections to the server."),
+        option("--limit-rate", type=Size(), metavar="RATE", section=section,
+               help="Move RATE bytes a second at most, all workers together (500k, 2M)."),
     )  # fmt: skip
 
 

@@ -35,6 +35,7 @@ def fetch_to_stdout(around: Surroundings, endpoint: Endpoint, place: Target, pro
                 on_event=tries,
                 stop=around.stop,
                 meter=meter,
+                limit_rate=place.choices.get("limit_rate"),
             )
             sys.stdout.buffer.flush()
     except FtpcliError:
@@ -74,6 +75,7 @@ def send_from_stdin(around: Surroundings, endpoint: Endpoint, place: Target) -> 
             on_event=tries,
             stop=around.stop,
             meter=meter,
+            limit_rate=place.choices.get("limit_rate"),
         )
     _record(around, place, "upload", tries, report)
     show_summary(around.screen, report)

@@ -10,6 +10,7 @@ from typing import BinaryIO, Protocol
 
 from ftpcli.engine.events import OnEvent
 from ftpcli.engine.meter import Meter
+from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.retry import Policy
 from ftpcli.engine.solo import Solo
 from ftpcli.engine.stop import StopToken
@@ -48,16 +49,20 @@ def fetch(
     on_event: OnEvent,
     stop: StopToken,
     meter: Meter,
+    limit_rate: float | None = None,
 ) -> Report:
     """Download ``path`` into ``out``. A retry goes on behind the last byte that was written, never repeats one."""
     began = time.monotonic()
     written = 0
     lane = meter.lanes[0]
+    rate = RateLimit(limit_rate, stop.sleep) if limit_rate else None
 
     def on_moved(count: int) -> None:
         nonlocal written
         written += count
         lane.add(count)
+        if rate is not None:
+            rate.take(count)
 
     def attempt(session: Session) -> None:
         size = _size(session, path)
@@ -97,6 +102,7 @@ def send(
     on_event: OnEvent,
     stop: StopToken,
     meter: Meter,
+    limit_rate: float | None = None,
 ) -> Report:
     """Upload everything ``source`` gives. Once its first byte is read there is no second try: it cannot be rewound."""
     began = time.monotonic()
@@ -106,11 +112,14 @@ def send(
     sent = 0
     done = False
     lane = meter.lanes[0]
+    rate = RateLimit(limit_rate, stop.sleep) if limit_rate else None
 
     def on_moved(count: int) -> None:
         nonlocal sent
         sent += count
         lane.add(count)
+        if rate is not None:
+            rate.take(count)
 
     def attempt(session: Session) -> None:
         nonlocal done

@@ -157,6 +157,16 @@ def test_a_deadline_stops_in_order_and_the_next_run_goes_on(scripted: Start, run
     assert [int(command.argument) for command in server.sent("REST") if command.argument != "0"] == [kept]
 
 
+@pytest.mark.parametrize("tls", ["none", "explicit"])
+def test_a_rate_that_four_workers_share(scripted: Start, run_ftpcli: Program, down: Path, tls: str) -> None:
+    """2 MB at 1 MiB a second: that it takes its time is no timing, that it took none would be no limit."""
+    server = scripted(tls=tls, files={f"/d/{number}": BIG[:250_000] for number in range(8)})
+    result = run_ftpcli("mirror", server.url("d"), down, "--limit-rate", "1M", "--parallel", "4", *options())
+    assert result.code == 0, result.stderr
+    assert len(files_below(down)) == 8
+    assert result.seconds > 1.5
+
+
 # Uploads ------------------------------------------------------------------------------------------------------------
 
 

@@ -131,4 +131,5 @@ def _job(around: Surroundings, targets: Targets, group: list[Target], output: st
         max_connections=choices["max_connections"],
         retries=choices["retries"],
         retry_wait=choices["retry_wait"],
+        limit_rate=choices["limit_rate"],
     )

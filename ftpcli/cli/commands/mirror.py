@@ -104,4 +104,5 @@ def _job(endpoint: Endpoint, direction: Direction, place: Target, local: str, fi
         max_connections=choices["max_connections"],
         retries=choices["retries"],
         retry_wait=choices["retry_wait"],
+        limit_rate=choices["limit_rate"],
     )

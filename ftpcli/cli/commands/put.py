@@ -88,4 +88,5 @@ def _job(around: Surroundings, targets: Targets, files: list[str], target: Targe
         max_connections=choices["max_connections"],
         retries=choices["retries"],
         retry_wait=choices["retry_wait"],
+        limit_rate=choices["limit_rate"],
     )
