@@ -7,7 +7,10 @@ import sys
 
 def main() -> int:
     """The console script's entry point."""
-    from ftpcli.cli.app import main as run
+    try:
+        from ftpcli.cli.app import main as run
+    except KeyboardInterrupt:
+        return 130
 
     return run()
 

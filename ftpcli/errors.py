@@ -43,6 +43,12 @@ class UsageError(FtpcliError):
     exit_code = 2
 
 
+class BadName(UsageError):
+    """A name that the protocol or the encoding cannot carry: that file's trouble alone."""
+
+    retry = Retry.GIVE_UP
+
+
 class ConnectFailed(FtpcliError):
     """No connection: the name does not resolve, the port is closed, nobody answers."""
 

@@ -10,6 +10,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 
@@ -18,6 +19,7 @@ from ftpcli.model import Entry, Kind, Listing
 
 PART_SUFFIX = ".ftpcli-part"
 _LONGEST_NAME = 255
+_PART = re.compile(r"\..*\.[0-9a-f]{8}" + re.escape(PART_SUFFIX), re.DOTALL)
 
 
 @contextlib.contextmanager
@@ -27,6 +29,8 @@ def translated(doing: str, path: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise LocalFileError(f"cannot {doing} {path}: {(error.strerror or str(error)).lower()}") from error
+    except ValueError as error:  # NUL in a name, or a letter that the file system's encoding does not have
+        raise LocalFileError(f"cannot {doing} {path!a}: this system cannot hold such a name") from error
 
 
 def part_name(name: str, *identity: object) -> str:
@@ -45,7 +49,7 @@ def part_name(name: str, *identity: object) -> str:
 
 
 def is_part(name: str) -> bool:
-    return name.startswith(".") and name.endswith(PART_SUFFIX)
+    return _PART.fullmatch(name) is not None
 
 
 def look(path: str, name: str | None = None) -> Entry | None:
@@ -112,10 +116,14 @@ def remove_directory(path: str) -> None:
 def open_source(path: str) -> OpenSource:
     """Open a file for reading. Raises LocalFileError."""
     with translated("read", path):
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+        # Without O_NONBLOCK a named pipe would hold us until somebody writes to it.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
             os.close(descriptor)
-            raise IsADirectoryError(errno.EISDIR, "it is a directory")
+            if stat.S_ISDIR(mode):
+                raise IsADirectoryError(errno.EISDIR, "it is a directory")
+            raise OSError(errno.EINVAL, "it is no regular file; put - reads standard input")
     return OpenSource(path, descriptor)
 
 
@@ -140,6 +148,12 @@ class OpenSource:
         self.file.close()
 
 
+def discard(path: str) -> None:
+    """Delete a file of ours that nobody needs any more."""
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
 class PartFile:
     """A file on its way: written beside ``target`` under a part name, renamed over it when everything agrees.
 
@@ -162,7 +176,8 @@ class PartFile:
             else:
                 folder, name = os.path.split(target)
                 self.path = os.path.join(folder, part_name(name, *identity))
-                descriptor = self._claim()
+                # What replaces a private file is private from its first byte.
+                descriptor = self._claim(0o666 if self._mode is None else self._mode & 0o666)
         self.file = os.fdopen(descriptor, "wb", buffering=0)
         self.size = 0
         if not self._in_place:
@@ -176,10 +191,10 @@ class PartFile:
         except FileNotFoundError:
             return None
 
-    def _claim(self) -> int:
+    def _claim(self, mode: int) -> int:
         """A descriptor of the part file that nobody else holds the lock of."""
         while True:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -236,9 +251,3 @@ class PartFile:
                     os.unlink(self.path)
         with contextlib.suppress(OSError):
             self.file.close()
-
-    def discard(self) -> None:
-        if not self._in_place:
-            with contextlib.suppress(OSError):
-                os.unlink(self.path)
-        self.file.close()

@@ -41,10 +41,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One directory as the server told it. ``problems`` names every line that could not be used."""
+    """One directory as the server told it. ``problems`` names every line that could not be used.
+
+    ``doubt`` says why nothing may be deleted on its word although every line was understood; with
+    ``hides_dot_files`` that holds for names with a leading dot only.
+    """
 
     entries: tuple[Entry, ...]
     problems: tuple[str, ...] = ()
+    doubt: str = ""
+    hides_dot_files: bool = False
 
     @property
     def whole(self) -> bool:
@@ -251,7 +257,7 @@ class Job:
 
 @dataclass
 class Report:
-    """What a run did. Filled by the coordinator alone."""
+    """What a run did. ``bytes`` is the size of all files that are whole now, ``moved`` what went over the line."""
 
     transferred: int = 0
     skipped: int = 0
@@ -259,6 +265,7 @@ class Report:
     deleted: int = 0
     failed: int = 0
     bytes: int = 0
+    moved: int = 0
     seconds: float = 0.0
     connections: int = 0
     reconnects: int = 0

@@ -35,6 +35,6 @@ def duration_text(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02} min"
 
 
-def count_text(count: int, noun: str) -> str:
+def count_text(count: int, noun: str, nouns: str | None = None) -> str:
     """``1 file``, ``2 files``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"{count} {noun if count == 1 else nouns or noun + 's'}"

@@ -65,7 +65,13 @@ def _stated_sources(location: Location, choices: Choices) -> list[Source]:
 
 def _from_environment() -> Source:
     word = os.environ.get("FTPCLI_PASSWORD")
-    return Source(os.environ.get("FTPCLI_USER") or None, _known(None if word is None else Secret(word)))
+    known = _refuse_empty if word == "" else _known(None if word is None else Secret(word))
+    return Source(os.environ.get("FTPCLI_USER") or None, known)
+
+
+def _refuse_empty() -> Secret:
+    """In CI an empty variable is what a secret looks like that nobody has set."""
+    raise UsageError("FTPCLI_PASSWORD is set, but empty; unset it, or give it the password")
 
 
 def _from_options(layer: Mapping[str, Any]) -> Source:
@@ -171,7 +177,7 @@ def _netrc_complaint(message: str) -> str:
 
 
 def _prompt(user: str, host: str) -> Secret:
-    if not (sys.stdin.isatty() or sys.stderr.isatty()):
+    if not any(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
         raise UsageError(
             f"there is no password for {user} on {host}: use --password-file, --password-command, "
             "FTPCLI_PASSWORD or ~/.netrc (there is no terminal to ask on)"

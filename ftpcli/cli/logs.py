@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ftpcli.cli.screen import Screen, harmless
 from ftpcli.errors import UsageError
@@ -19,6 +19,24 @@ class _OneLine(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         return harmless(super().formatMessage(record))
+
+
+class _ToFile(logging.FileHandler):
+    """A log that cannot be written any more is said once; the transfers matter more."""
+
+    def __init__(self, path: str, screen: Screen) -> None:
+        super().__init__(path, encoding="utf-8", errors="backslashreplace")
+        self._screen = screen
+        self._told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, ARG002 - logging's name and form
+        if not self._told:
+            self._told = True
+            self._screen.warn(f"cannot write the log file {self.baseFilename}; the run goes on without it")
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
 
 
 class _ToScreen(logging.Handler):
@@ -62,7 +80,7 @@ def _handlers(screen: Screen, log_file: str | None) -> list[logging.Handler]:
         handlers.append(to_screen)
     if log_file:
         try:
-            to_file = logging.FileHandler(log_file, encoding="utf-8", errors="backslashreplace")
+            to_file = _ToFile(log_file, screen)
         except OSError as error:
             raise UsageError(f"--log-file {log_file}: {error.strerror}") from None
         to_file.setFormatter(_OneLine("%(asctime)s %(levelname)s %(threadName)s: %(message)s"))

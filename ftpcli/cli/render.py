@@ -89,17 +89,17 @@ def summary_line(report: Report) -> str:
     """Files, bytes, time and speed, and whatever else there was."""
     took = duration_text(report.seconds)
     if report.transferred:
-        speed = speed_text(report.bytes, report.seconds)
+        speed = speed_text(report.moved or report.bytes, report.seconds)
         parts = [f"{count_text(report.transferred, 'file')}, {size_text(report.bytes)} in {took} ({speed})"]
     else:
         parts = [f"nothing transferred in {took}"]
     others = (
-        (report.skipped, "skipped"),
-        (report.made_directories, "directories made"),
-        (report.deleted, "deleted"),
-        (report.failed, "failed"),
+        (report.skipped, f"{report.skipped} skipped"),
+        (report.made_directories, f"{count_text(report.made_directories, 'directory', 'directories')} made"),
+        (report.deleted, f"{report.deleted} deleted"),
+        (report.failed, f"{report.failed} failed"),
     )
-    parts += [f"{count} {what}" for count, what in others if count]
+    parts += [text for count, text in others if count]
     return ", ".join(parts)
 
 

@@ -10,6 +10,7 @@ from types import FrameType
 
 from ftpcli.engine.stop import StopToken
 
+LAST_PATIENCE = 1.0
 NOTICE = b"ftpcli: stopping: part files are kept; press again to cut the connections\n"
 
 
@@ -20,6 +21,9 @@ def watching(stop: StopToken, notice: bytes = NOTICE) -> Iterator[None]:
     def on_signal(number: int, _frame: FrameType | None) -> None:
         if stop.requested:
             stop.cut()
+            # Something local may hold us still: a named pipe that nobody reads, say.
+            signal.signal(signal.SIGALRM, lambda *_: os._exit(stop.exit_code))
+            signal.setitimer(signal.ITIMER_REAL, LAST_PATIENCE)
             return
         stop.request(128 + number)
         _say(notice)
@@ -28,6 +32,7 @@ def watching(stop: StopToken, notice: bytes = NOTICE) -> Iterator[None]:
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
 

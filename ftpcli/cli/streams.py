@@ -38,6 +38,10 @@ def fetch_to_stdout(around: Surroundings, endpoint: Endpoint, place: Target, pro
                 limit_rate=place.choices.get("limit_rate"),
             )
             sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        return BROKEN_PIPE
+    except OSError as error:
+        raise LocalFileError(f"cannot write to standard output: {(error.strerror or str(error)).lower()}") from error
     except FtpcliError:
         if stdout_is_gone():
             return BROKEN_PIPE

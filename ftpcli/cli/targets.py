@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -70,7 +71,8 @@ class Targets:
         place = parse(text)
         if place is None:
             if self._profile is None:
-                raise UsageError(f"{text!r} is not a URL: ftp://host/path, ftpes://..., ftps://... or PROFILE:path")
+                shown = re.sub(r":[^:@/]*@", ":***@", text)  # a mistyped URL may hold a password all the same
+                raise UsageError(f"{shown!r} is not a URL: ftp://host/path, ftpes://..., ftps://... or PROFILE:path")
             place = ProfilePath(self._profile, text)
         if isinstance(place, ProfilePath):
             return self._by_profile(place)

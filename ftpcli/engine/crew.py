@@ -23,6 +23,8 @@ from ftpcli.engine.tasks import Bench
 from ftpcli.errors import FtpcliError, Retry
 from ftpcli.session.protocol import Session
 
+_LONGEST_PAUSE = 86_400.0
+
 
 class Task(Protocol):
     def run(self, bench: Bench) -> Any: ...
@@ -62,7 +64,7 @@ class Crew:
         self._policy = policy
         self._meter = meter
         self._stop = stop
-        self._keepalive = keepalive or None
+        self._keepalive = min(keepalive, _LONGEST_PAUSE) or None
         self._place = place
         self._rate = rate
         self._tasks: SimpleQueue[Task | None] = SimpleQueue()
@@ -108,8 +110,16 @@ class Crew:
             self._slots.append(slot)
             self._working += 1
             thread = threading.Thread(target=self._work, args=(number, slot), name=f"worker-{number + 1}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:  # the system has no more threads for us
+                self._slots.pop()
+                self._working -= 1
+                self._limit = self._working
+                if not self._working:
+                    raise
+            else:
+                self._threads.append(thread)
 
     def _open(self) -> Session:
         with self._lock:

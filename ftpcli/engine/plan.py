@@ -13,6 +13,7 @@ from ftpcli.model import Entry, Kind, Listing, Rules
 _QUARTER = 900.0
 _WIDEST_ZONE = 14 * 3600.0
 _VAGUE = 60.0
+_EXACT = 2.0
 
 
 TIME_DIFFERS = "time differs"
@@ -40,15 +41,19 @@ class Decision:
 
 def pair(source: Listing, target: Listing) -> Iterator[tuple[Entry | None, Entry | None]]:
     """Entries of the same name, side by side; part files are nobody's business here."""
-    there = {entry.name: entry for entry in target.entries if not is_part(entry.name)}
+    there = {entry.name: entry for entry in target.entries if not _is_part(entry)}
     seen: set[str] = set()
     for entry in source.entries:
         # Some servers list a name twice while it is being replaced.
-        if not is_part(entry.name) and entry.name not in seen:
+        if not _is_part(entry) and entry.name not in seen:
             seen.add(entry.name)
             yield entry, there.pop(entry.name, None)
     for entry in there.values():
         yield None, entry
+
+
+def _is_part(entry: Entry) -> bool:
+    return entry.kind is Kind.FILE and is_part(entry.name)
 
 
 def decide(source: Entry | None, target: Entry | None, rules: Rules) -> Decision:
@@ -117,6 +122,11 @@ def same_time(one: Entry, other: Entry) -> bool:
         return abs(apart) < max(one.precision, other.precision, 1.0)
     # Servers cut fractions off, file systems keep them: a second is the finest that means anything.
     return -max(one.precision, 1.0) < apart < max(other.precision, 1.0)
+
+
+def is_exact(entry: Entry) -> bool:
+    """True where size and time are told so finely that another content would show."""
+    return entry.size is not None and entry.mtime is not None and entry.mtime_is_utc and entry.precision <= _EXACT
 
 
 def is_vague(entry: Entry | None) -> bool:

@@ -51,10 +51,10 @@ class Resolve:
             matches = expand(session, root.source)
             if not matches:
                 raise NotFound(f"nothing matches {root.source}")
-            return [Found(path, root.target, _followed(entry)) for path, entry in matches]
+            return [Found(path, root.target, _followed(session, path, entry)) for path, entry in matches]
         if root.tree:
             return [Found(root.source, root.target, Entry(posixpath.basename(root.source), Kind.DIR))]
-        return [Found(root.source, root.target, _followed(session.stat(root.source)))]
+        return [Found(root.source, root.target, _followed(session, root.source, session.stat(root.source)))]
 
     def _onto_local(self, found: Found) -> Found:
         into = self.root.into
@@ -97,9 +97,16 @@ class Resolved:
     found: tuple[Found, ...]
 
 
-def _followed(entry: Entry) -> Entry:
-    """A link that was named is followed, as by every other tool; what it leads to is for RETR to find out."""
-    return replace(entry, kind=Kind.FILE, size=None) if entry.kind is Kind.LINK else entry
+def _followed(session: Session, path: str, entry: Entry) -> Entry:
+    """A link that was named is followed, as by every other tool. MLST tells its own size, on ProFTPD as that of a file;
+    SIZE tells that of what it leads to."""
+    if entry.kind not in (Kind.FILE, Kind.LINK):
+        return entry
+    try:
+        size = session.size(path)
+    except Refused:
+        size = None if entry.kind is Kind.LINK else entry.size
+    return replace(entry, kind=Kind.FILE, size=size)
 
 
 def _is_remote_directory(session: Session, path: str) -> bool:

@@ -75,6 +75,8 @@ class _Coordinator:
             job.endpoint.place,
             RateLimit(job.limit_rate, stop.sleep) if job.limit_rate else None,
         )
+        self._targets: dict[str, str] = {}
+        self._left_out = 0
         self._pairs: list[Pair] = []
         self._listings = 0
         self._copies: deque[Iterator[CopyFile | Recheck]] = deque()
@@ -146,6 +148,10 @@ class _Coordinator:
             self._copied(result)
 
     def _begin(self, task: Resolve, found: Found) -> None:
+        first = self._targets.setdefault(found.target, found.source)
+        if first != found.source:
+            self._fail(found.source, Refused(f"it would replace {first}, which goes to {found.target} too"))
+            return
         if found.entry.kind is Kind.DIR:
             if not self._rules.recursive:
                 self._fail(found.source, Refused("it is a directory; -r takes directories as well"))
@@ -169,6 +175,8 @@ class _Coordinator:
         for problem in (*listed.source.problems, *listed.target.problems):
             self._deletes.block(where.shown if where.source is not None else where.owner, "its listing is in doubt")
             self._fail(where.shown or ".", Refused(problem))
+        if listed.source.doubt:
+            self._deletes.block(where.shown, listed.source.doubt)
         self._deletes.target_entries += len(listed.target.entries)
         if where.source is None:
             self._doom(where, listed.target)
@@ -184,27 +192,31 @@ class _Coordinator:
         descents: list[Pair] = []
         copies: list[CopyFile | Recheck] = []
         for decision in decisions:
-            self._carry_out(decision, where, descents, copies)
+            self._carry_out(decision, listed, descents, copies)
         # Depth first, in the order of the listing.
         self._pairs.extend(reversed(descents))
         if copies:
             self._copies.append(iter(copies))
 
     def _carry_out(
-        self, decision: Decision, where: Pair, descents: list[Pair], copies: list[CopyFile | Recheck]
+        self, decision: Decision, listed: Listed, descents: list[Pair], copies: list[CopyFile | Recheck]
     ) -> None:
+        where = listed.pair
         path = shown(where, decision.name)
         if decision.what is What.COPY:
             self._plan_copy(decision, where, copies)
         elif decision.what is What.DESCEND:
             assert decision.source is not None
             descents.append(self._pairing.below(where, decision.source, exists=decision.target is not None))
+        elif decision.what is What.DELETE and listed.source.hides_dot_files and decision.name.startswith("."):
+            self._skip(path, "the server's listing does not show names with a leading dot")
         elif decision.what is What.DELETE:
             assert decision.target is not None
             self._plan_delete(decision.target, where, owner=where.shown)
         elif decision.what is What.CONFLICT:
             self._fail(path, self._conflict(decision.why))
         elif decision.source is not None:
+            self._left_out += decision.source.kind in (Kind.LINK, Kind.OTHER) and decision.why != "excluded"
             self._skip(path, decision.why)
 
     def _plan_copy(self, decision: Decision, where: Pair, copies: list[CopyFile | Recheck]) -> None:
@@ -361,7 +373,10 @@ class _Coordinator:
 
     def _conclude(self, seconds: float) -> None:
         report = self._report
+        if self._left_out:
+            self._on_event(Warned(f"left out: {self._left_out} that are no file or directory (links are not copied)"))
         report.seconds = seconds
+        report.moved = self._meter.moved
         report.connections, report.reconnects = self._crew.connections()
         for slot in self._crew.slots():
             connections, resumed = slot.data_connections()

@@ -87,7 +87,7 @@ def _size(session: Session, path: str) -> int | None:
         return None
     if entry.kind is Kind.DIR:
         raise Refused("it is a directory")
-    return entry.size
+    return session.size(path)
 
 
 def send(
@@ -137,7 +137,7 @@ def send(
             with session.open_write(part, 0) as sink:
                 sink.pump_from(source, on_moved)
                 moved = sink.finish()
-            if not moved.confirmed and session.stat(part).size != sent:
+            if not moved.confirmed and session.size(part) != sent:
                 raise Incomplete("the server called the upload complete, but its file has another size")
         except FtpcliError as error:
             if sent and error.retry is not Retry.STOP_RUN:

@@ -6,6 +6,7 @@ import json
 import tempfile
 from array import array
 from collections.abc import Iterator
+from typing import IO
 
 from ftpcli.local import translated
 
@@ -14,14 +15,15 @@ class Spool:
     """Append, then iterate backwards. Entries are tuples of strings; the file has no name and goes with the process."""
 
     def __init__(self) -> None:
-        with translated("make a temporary file in", tempfile.gettempdir()):
-            self._file = tempfile.TemporaryFile("w+b")  # noqa: SIM115  (closed by close)
+        self._file: IO[bytes] | None = None
         self._starts = array("Q")
         self._end = 0
 
     def append(self, *entry: str) -> None:
         line = json.dumps(entry).encode("ascii")
-        with translated("write a temporary file in", tempfile.gettempdir()):
+        with translated("write", "a temporary file"):
+            if self._file is None:
+                self._file = tempfile.TemporaryFile("w+b")  # noqa: SIM115  (closed by close)
             self._file.write(line)
         self._starts.append(self._end)
         self._end += len(line)
@@ -30,6 +32,8 @@ class Spool:
         return len(self._starts)
 
     def __reversed__(self) -> Iterator[tuple[str, ...]]:
+        if self._file is None:
+            return
         end = self._end
         for start in reversed(self._starts):
             self._file.seek(start)
@@ -37,4 +41,5 @@ class Spool:
             end = start
 
     def close(self) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ftpcli.engine.meter import Lane
-from ftpcli.engine.plan import same_time
+from ftpcli.engine.plan import is_exact, same_time
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.verify import same_digest, same_size
 from ftpcli.errors import (
@@ -28,7 +28,7 @@ from ftpcli.errors import (
     Unsupported,
     VerifyMismatch,
 )
-from ftpcli.local import OpenSource, PartFile, open_source, part_name
+from ftpcli.local import OpenSource, PartFile, discard, open_source, part_name
 from ftpcli.model import Entry, Kind, Rules
 from ftpcli.session.protocol import Session
 
@@ -88,6 +88,7 @@ class Download:
         self._place = place
         self._shown = shown
         self._tries = 0
+        self._part_path: str | None = None
         self._reached = 0
         self._started_at: int | None = None
 
@@ -96,17 +97,15 @@ class Download:
 
     def attempt(self, session: Session) -> Done:
         self._tries += 1
-        if self._tries > 1:
+        if self._tries > 1 or self._is_worth_a_look():
             self._look_again(session)
         entry = self._entry
-        part = PartFile(
-            self._target,
-            self._place,
-            self._source,
-            entry.size,
-            entry.mtime,
-            resume=self._rules.resume or self._tries > 1,
-        )
+        # To the minute or the day is not enough: another version of the file may have been there in it.
+        resume = is_exact(entry) and (self._rules.resume or self._tries > 1)
+        part = PartFile(self._target, self._place, self._source, entry.size, entry.mtime, resume=resume)
+        if self._part_path not in (None, part.path):
+            discard(self._part_path)  # begun by an earlier try, of a source that is no more
+        self._part_path = part.path
         try:
             if entry.size is None or part.size > entry.size:
                 part.restart()  # not provably the same file
@@ -122,17 +121,22 @@ class Download:
             part.close()
         return Done(part.size, self._started_at or 0, verified)
 
+    def _is_worth_a_look(self) -> bool:
+        """A large file may be resumed, if only its time is known exactly."""
+        entry = self._entry
+        return self._rules.resume and not is_exact(entry) and (entry.size or _WORTH_RESUMING) >= _WORTH_RESUMING
+
     def _look_again(self, session: Session) -> None:
-        """After a failure: is it still the same file? Its new size and time give it a new part file."""
+        """Is it still the same file, and what is its exact time? Another size or time gives it another part file."""
         try:
             entry = session.stat(self._source)
         except (Unsupported, TransientRefusal):
             return
-        if entry.kind is Kind.FILE and entry.size is not None and not self._is_same(entry):
+        if entry.kind is not Kind.FILE or entry.size is None:
+            return
+        same = entry.size == self._entry.size and same_time(entry, self._entry)
+        if not same or (is_exact(entry) and not is_exact(self._entry)):
             self._entry = entry
-
-    def _is_same(self, entry: Entry) -> bool:
-        return entry.size == self._entry.size and same_time(entry, self._entry)
 
     def _receive(self, session: Session, part: PartFile) -> None:
         try:
@@ -257,7 +261,7 @@ class Upload:
         if not ask:
             return 0
         try:
-            there = session.stat(part).size or 0
+            there = session.size(part) or 0
         except (Refused, Unsupported):
             return 0
         if there > size or (there == size and self._doubted):
@@ -276,8 +280,8 @@ class Upload:
             if part != self._target:
                 session.remove(part)
             raise SourceChanged(f"{self._source} changed while it was being sent")
-        if not moved.confirmed and session.stat(part).size != source.size:
-            raise Incomplete(f"{self._source}: the server called the upload complete, but its file has another size")
+        if not moved.confirmed and session.size(part) != source.size:
+            raise Incomplete("the server called the upload complete, but its file has another size")
 
     def _verify(self, session: Session, source: OpenSource, part: str) -> str:
         """What vouches for the content. Raises VerifyMismatch, and the part file on the server goes."""
@@ -289,15 +293,12 @@ class Upload:
                 algorithm = same_digest(session, part, self._source, self._hands.stop)
                 if algorithm is not None:
                     return algorithm
-            # The bytes were counted; what was put together from two uploads or is large is worth a question more.
-            if verify != "auto" or self._started_at or source.size >= _WORTH_RESUMING:
-                same_size(session, part, source.size)
+            return "size" if same_size(session, part, source.size) else "none"
         except VerifyMismatch:
             self._doubted = True
             if part != self._target:
                 session.remove(part)
             raise
-        return "size"
 
     def _set_time(self, session: Session, part: str, source: OpenSource) -> None:
         if not session.set_mtime(part, source.mtime_ns / 1e9):
@@ -337,14 +338,30 @@ class Replacement:
         except Refused:
             if not _is_file(session, self._target):
                 raise
-            self._stepped_aside = True
-            session.rename(self._target, self._aside)
+            self._step_aside(session)
             try:
                 session.rename(self._part, self._target)
-            except Refused:
-                session.rename(self._aside, self._target)
-                self._stepped_aside = False
+            except Refused as error:
+                self._come_back(session, error)
                 raise
+
+    def _step_aside(self, session: Session) -> None:
+        self._stepped_aside = True
+        try:
+            session.rename(self._target, self._aside)
+        except Refused:
+            # A run that was killed just here left one; the file under its real name is not older than that.
+            if not exists(session, self._aside):
+                raise
+            session.remove(self._aside)
+            session.rename(self._target, self._aside)
+
+    def _come_back(self, session: Session, error: Refused) -> None:
+        try:
+            session.rename(self._aside, self._target)
+        except Refused:
+            error.message += f"; what was there before is now {self._aside}"
+        self._stepped_aside = False
 
 
 def exists(session: Session, path: str) -> bool:

@@ -6,7 +6,7 @@ import hashlib
 import zlib
 
 from ftpcli.engine.stop import StopToken
-from ftpcli.errors import Refused, Unsupported, VerifyMismatch
+from ftpcli.errors import NotFound, Refused, TransientRefusal, VerifyMismatch
 from ftpcli.local import open_source, translated
 from ftpcli.session.protocol import Session
 
@@ -48,11 +48,12 @@ def same_digest(session: Session, remote: str, local: str, stop: StopToken) -> s
     return told.algorithm
 
 
-def same_size(session: Session, remote: str, size: int) -> None:
-    """Raises VerifyMismatch where the server tells another size. One that tells none proves nothing either way."""
+def same_size(session: Session, remote: str, size: int) -> bool:
+    """False where the server tells no size, which proves nothing either way. Raises VerifyMismatch."""
     try:
-        told = session.stat(remote).size
-    except Unsupported:
-        return
+        told = session.size(remote)
+    except (NotFound, TransientRefusal):  # a drop box that lets nobody look
+        return False
     if told is not None and told != size:
         raise VerifyMismatch(f"{size} bytes were sent, and the server has {told}")
+    return told is not None

@@ -12,6 +12,7 @@ from typing import Any
 from ftpcli.errors import ConnectFailed, ConnectionLost, HostUnknown, PortClosed
 from ftpcli.net.wait import StopSignal, ready
 
+_LONGEST_KEEPALIVE = 32767  # Linux takes no more
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6, None: socket.AF_UNSPEC}
 
 
@@ -73,8 +74,9 @@ def _connect_one(family: int, address: Any, timeout: float, stop: StopSignal | N
     return sock
 
 
-def keep_alive(sock: socket.socket, idle: int) -> None:
-    """TCP keepalive probes after ``idle`` quiet seconds: they keep a NAT box's entry alive and no server minds them."""
+def keep_alive(sock: socket.socket, seconds: float) -> None:
+    """TCP keepalive probes after so many quiet seconds: they keep a NAT box's entry alive and no server minds them."""
+    idle = int(min(max(1, seconds), _LONGEST_KEEPALIVE))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     option = getattr(socket, "TCP_KEEPIDLE", None) or getattr(socket, "TCP_KEEPALIVE", None)  # Linux, macOS
     if option is not None:

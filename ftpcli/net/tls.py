@@ -41,6 +41,7 @@ class _Handshake:
 
     full: bool = False
     error: int = 0
+    leaf: str = ""
 
 
 class TlsIdentity:
@@ -83,13 +84,18 @@ class TlsIdentity:
         except (SSL.Error, crypto.Error) as error:
             raise UsageError(f"{settings.cert} and its key cannot be used: {_reason(error)}") from error
 
-    def _on_certificate(self, connection: SSL.Connection, _: crypto.X509, code: int, __: int, ok: int) -> bool:
+    def _on_certificate(
+        self, connection: SSL.Connection, certificate: crypto.X509, code: int, depth: int, ok: int
+    ) -> bool:
         handshake = connection.get_app_data()
         handshake.full = True
-        if ok or not self._trust.asks_chain:
-            return True
-        handshake.error = handshake.error or code
-        return False
+        if not ok and self._trust.asks_chain:
+            handshake.error = handshake.error or code
+        if depth == 0:
+            handshake.leaf = certificate.digest("sha256").decode("ascii").replace(":", "").lower()
+        # OpenSSL comes to the server's own certificate last: by then it is known which one to name, and it still ends
+        # there before anything of ours was said.
+        return not handshake.error or depth > 0
 
     def wrap_control(self, sock: socket.socket, peer: str) -> TlsStream:
         """The control connection's stream; its session is what every data connection resumes."""
@@ -117,14 +123,17 @@ class TlsIdentity:
     def settled(self, stream: TlsStream, connection: SSL.Connection, *, full: bool) -> None:
         """A handshake is over. Raises CertificateRejected."""
         if full:
+            handshake = connection.get_app_data()
+            if handshake.error:
+                raise self.rejected(handshake)
             self._trust.check(connection, self._host)
         if stream is not self._control:
             self.data_connections += 1
             self.data_resumed += not full
             self.data_resumed_last = not full
 
-    def rejected(self, code: int) -> CertificateRejected:
-        return self._trust.chain_rejected(self._host, code)
+    def rejected(self, handshake: _Handshake) -> CertificateRejected:
+        return self._trust.chain_rejected(self._host, handshake.error, handshake.leaf)
 
     def facts(self) -> TlsFacts | None:
         """What TLS settled on, at any time; None before the first handshake."""
@@ -201,9 +210,9 @@ class TlsStream(SocketStream):
         self._broken = True
         with contextlib.suppress(ConnectionLost):
             self.flush()  # the alert tells the server why
-        rejected = self._connection.get_app_data().error
-        if rejected:
-            return self._identity.rejected(rejected)
+        handshake = self._connection.get_app_data()
+        if handshake.error:
+            return self._identity.rejected(handshake)
         if self._heard and self._heard[0] not in _HANDSHAKE_OR_ALERT:
             return NotTls(f"{self.peer} does not speak TLS here", heard=self._heard)
         return TlsFailed(f"the TLS handshake with {self.peer} failed: {_reason(error)}")

@@ -64,11 +64,11 @@ class Trust:
         except SSL.Error as error:
             raise UsageError(f"{cafile} holds no CA certificate in PEM form") from error
 
-    def chain_rejected(self, host: str, code: int) -> CertificateRejected:
+    def chain_rejected(self, host: str, code: int, leaf: str) -> CertificateRejected:
         reason = _REASONS.get(code, f"OpenSSL verification error {code}")
         return CertificateRejected(
             f"the certificate of {host} is not trusted: {reason}; "
-            "--cafile names a CA of your own, --pin the one certificate to accept"
+            f"--cafile names a CA of your own, --pin sha256:{leaf or 'HEX'} accepts just this certificate"
         )
 
     def check(self, connection: SSL.Connection, host: str) -> None:

@@ -8,6 +8,9 @@ from typing import Protocol
 
 from ftpcli.errors import Stopped
 
+# poll() counts milliseconds in an int; whoever waits longer comes back here.
+_LONGEST = 86_400.0
+
 
 class StopSignal(Protocol):
     """What a wait needs of the stop token: a descriptor that turns readable, and the fact itself."""
@@ -41,7 +44,7 @@ def ready(
         poll.register(fd, select.POLLOUT | (select.POLLIN if fd in readable else 0))
     if stop is not None:
         poll.register(stop.fileno(), select.POLLIN)
-    found = frozenset(fd for fd, _ in poll.poll(max(0, timeout) * 1000))
+    found = frozenset(fd for fd, _ in poll.poll(min(max(0, timeout), _LONGEST) * 1000))
     if stop is not None and stop.fileno() in found:
         raise Stopped(stop.exit_code)
     return found

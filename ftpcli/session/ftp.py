@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ftpcli.errors import FtpcliError, PeerProtocolError, Refused, Unsupported
+from ftpcli.errors import FtpcliError, PeerProtocolError, Refused, TransientRefusal, Unsupported
 from ftpcli.model import Capabilities, Digest, Entry, Kind, Listing, TlsFacts
 from ftpcli.session import zone
 from ftpcli.session.control import ControlConnection
@@ -84,7 +84,8 @@ class FtpSession:
                 return listing
             # Where -a is taken for a file name the answer is an empty listing: never believe that one.
             self._memory.list_all = False
-        return self._read_listing("LIST", argument, facts=False)[0]
+        listing, shows_itself = self._read_listing("LIST", argument, facts=False)
+        return replace(listing, hides_dot_files=not shows_itself)
 
     def _in_utc(self, listing: Listing, target: str) -> Listing:
         """Times in UTC, as far as the server's zone can be found out."""
@@ -114,8 +115,8 @@ class FtpSession:
             ) as transfer:
                 transfer.pump_to(sink, lambda _: None)
                 transfer.finish()
-        except (Unsupported, Refused):
-            if argument != "-a":
+        except (Unsupported, Refused) as error:
+            if argument != "-a" or isinstance(error, TransientRefusal):
                 raise
             return Listing((), ()), False
         return sink.parser.finish(), sink.shows_itself
@@ -130,6 +131,16 @@ class FtpSession:
                 raise refusal(reply, f"look at {target or '.'}")
             return self._facts_of(reply.lines, name)
         return self._probe(target, name)
+
+    def size(self, path: str) -> int | None:
+        """A file's size in bytes; None where the server does not tell. Raises NotFound."""
+        reply = self._control.ask("SIZE", self._path(path))
+        if reply.completed:
+            return parse_size(reply)
+        error = refusal(reply, f"look at {path}")
+        if isinstance(error, Unsupported):
+            return None
+        raise error
 
     def _facts_of(self, lines: tuple[str, ...], name: str) -> Entry:
         for line in lines[1:-1]:
@@ -175,7 +186,15 @@ class FtpSession:
             raise unexpected(reply, f"{doing} {path}")
 
     def mkdir(self, path: str) -> None:
-        self._do("MKD", path, "make directory")
+        reply = self._control.ask("MKD", self._path(path))
+        if reply.code == 550:
+            # 550 is all there is for this; the server's own words tell which of the three it was.
+            raise Refused(
+                f"cannot make directory {path}: it is there already, what is above it is not, or it is not allowed",
+                reply=reply.text,
+            )
+        if not reply.completed:
+            raise unexpected(reply, f"make directory {path}")
 
     def remove(self, path: str) -> None:
         self._do("DELE", path, "delete")

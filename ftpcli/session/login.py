@@ -41,7 +41,7 @@ def open_ftp(endpoint: Endpoint, memory: HostMemory, notify: Notify, stop: StopS
     try:
         dial.no_delay(sock)
         if timing.keepalive and timing.keepalive_in_transfer != "off":
-            dial.keep_alive(sock, max(1, int(timing.keepalive)))
+            dial.keep_alive(sock, timing.keepalive)
         return _Login(control, endpoint, memory, notify, stop, dial.address_of(sock), dial.peer_of(sock)).run()
     except ServiceClosing as error:
         control.close()
@@ -75,6 +75,12 @@ class _Login:
         self._offers: tuple[Offer, ...] = ()
 
     def run(self) -> FtpSession:
+        self._control.stop = self._stop
+        session = self._open()
+        self._control.stop = None
+        return session
+
+    def _open(self) -> FtpSession:
         endpoint = self._endpoint
         if endpoint.tls is TlsMode.IMPLICIT:
             self._start_tls()

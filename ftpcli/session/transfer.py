@@ -7,7 +7,6 @@ agree; the engine adds the byte count to that.
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import time
 from collections.abc import Callable
@@ -74,6 +73,7 @@ class Transfer:
         self._final: Reply | None = None
         self._trouble: FtpcliError | None = None
         self._control_gone = False
+        self._unsaid = False
         self._moved = 0
         self._deadline = Deadline(line.timing.idle)
         self._next_noop = time.monotonic() + line.timing.keepalive
@@ -303,9 +303,11 @@ class Transfer:
         """close_notify, all of it: FIN behind half a record would look like a cut."""
         self._data.close_notify()
         deadline = Deadline(patience)
-        with contextlib.suppress(ConnectionLost):
+        try:
             while not self._data.flush() and not deadline.passed:
                 ready((), (self._data.fileno(),), deadline.left)
+        except ConnectionLost:
+            self._unsaid = True
 
     # The end
 
@@ -333,7 +335,7 @@ class Transfer:
             raise DataConnectionFailed(f"cannot {self._doing}: the server ended the transfer early", reply=reply.text)
         if not reply.completed:
             raise unexpected(reply, self._doing)
-        return Moved(self._moved, confirmed=verdict is Verdict.CLEAN)
+        return Moved(self._moved, confirmed=verdict is Verdict.CLEAN and not self._unsaid)
 
     def _await_final(self, patience: float) -> None:
         if self._final is not None or self._control_gone:

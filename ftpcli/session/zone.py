@@ -44,4 +44,4 @@ def to_utc(listing: Listing, ahead: float) -> Listing:
         else replace(entry, mtime=entry.mtime - ahead, mtime_is_utc=True)
         for entry in listing.entries
     )
-    return Listing(entries, listing.problems)
+    return replace(listing, entries=entries)

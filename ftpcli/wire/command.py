@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
-from ftpcli.errors import UsageError
+from ftpcli.errors import BadName
 
 _FORBIDDEN = ("\r", "\n", "\0")
 
@@ -21,18 +21,18 @@ class Command:
     def encode(self, encoding: str = "utf-8") -> bytes:
         """The bytes to send.
 
-        Raises UsageError where the argument holds CR, LF or NUL, which would start another command on the server,
+        Raises BadName where the argument holds CR, LF or NUL, which would start another command on the server,
         or a character that the encoding does not have.
         """
         if self.argument is None:
             return self.verb.encode("ascii") + b"\r\n"
         if any(char in self.argument for char in _FORBIDDEN):
-            raise UsageError(f"the name {self._shown()} holds a line break or NUL, which FTP cannot carry")
+            raise BadName(f"the name {self._shown()} holds a line break or NUL, which FTP cannot carry")
         argument = None
         with contextlib.suppress(UnicodeEncodeError):  # which holds the argument, and that may be a password
             argument = self.argument.encode(encoding, "surrogateescape")
         if argument is None:
-            raise UsageError(f"the name {self._shown()} cannot be written in {encoding}")
+            raise BadName(f"the name {self._shown()} cannot be written in {encoding}")
         return self.verb.encode("ascii") + b" " + argument + b"\r\n"
 
     def _shown(self) -> str:

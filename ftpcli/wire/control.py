@@ -25,6 +25,8 @@ from ftpcli.errors import ConnectionLost, PeerProtocolError
 from ftpcli.wire.command import Command
 from ftpcli.wire.reply import Reply, ReplyParser
 
+# One 1yz goes before a transfer, a few before a slow login; nobody means thousands.
+MOST_PRELIMINARIES = 1000
 _TRANSFERS = frozenset({"RETR", "STOR", "APPE", "LIST", "MLSD"})
 
 
@@ -42,6 +44,7 @@ class ControlMachine:
         self.encoding = encoding
         self._parser = ReplyParser(encoding)
         self._expected: deque[Command] = deque()
+        self._preliminaries = 0
 
     @property
     def outstanding(self) -> int:
@@ -73,7 +76,12 @@ class ControlMachine:
             return None
         try:
             reply = self._parser.next()
-            return None if reply is None else self._place(reply)
+            if reply is None:
+                return None
+            self._preliminaries = self._preliminaries + 1 if reply.preliminary else 0
+            if self._preliminaries > MOST_PRELIMINARIES:
+                raise PeerProtocolError("the server sends preliminary replies without end", reply=reply.text)
+            return self._place(reply)
         except PeerProtocolError:
             self.state = State.CLOSED
             raise

@@ -81,6 +81,8 @@ class FakeServer:
         self.problems: dict[str, tuple[str, ...]] = {}
         self.admits: int | None = None
         self.takes_password = True
+        self.hides_dot_files = False
+        self.doubt = ""
         self.renames_over = True
         self.restarts = True
         self.sets_times = True
@@ -221,7 +223,15 @@ class FakeSession:
             if not isinstance(node, Folder):
                 raise NotFound(f"{path} is no directory", reply="550 not a directory")
             entries = tuple(self.entry(name, inner) for name, inner in node.inside.items())
-            return Listing(entries, self.server.problems.get(path, ()))
+            server = self.server
+            return Listing(entries, server.problems.get(path, ()), server.doubt, server.hides_dot_files)
+
+    def size(self, path: str) -> int | None:
+        with self.call("size", path):
+            node = self.server.find(path)
+            if isinstance(node, Link):
+                raise Refused("it leads out of the tree", reply="550 no")
+            return self.entry("", node).size
 
     def stat(self, path: str) -> Entry:
         with self.call("stat", path):

@@ -210,6 +210,24 @@ class TestMirror:
         assert deleted
         assert (report.failed, report.transferred, report.exit_code) == (1, 4, 1)
 
+    def test_names_that_a_listing_hides_are_not_deleted(self, side: Side) -> None:
+        if side.up:
+            return  # our own listings hide nothing
+        side.put({"new": b"1"}, {".hidden": b"2", "gone": b"3"})
+        side.server.hides_dot_files = True
+        assert side.mirror(delete=True).exit_code == 0
+        assert side.target == {"new": b"1", ".hidden": b"2"}
+
+    def test_a_listing_that_may_be_cut_deletes_nothing(self, side: Side) -> None:
+        if side.up:
+            return
+        side.put({"new": b"1"}, {"gone": b"3"})
+        side.server.doubt = "it may be cut"
+        report = side.mirror(delete=True)
+        assert report.exit_code == 0
+        assert side.target == {"new": b"1", "gone": b"3"}
+        assert any("it may be cut" in event.message for event in side.events if isinstance(event, Warned))
+
     def test_an_empty_source_is_refused(self, side: Side) -> None:
         side.put({}, OLD)
         report = side.mirror(delete=True)
@@ -425,6 +443,14 @@ def test_a_server_that_is_gone_for_good_ends_the_run(side: Side) -> None:
 
 class TestRoots:
     """Several files and directories, named one by one."""
+
+    def test_two_sources_of_one_name_do_not_replace_each_other(self, side: Side) -> None:
+        side.put({"one": {"same": b"1"}, "two": {"same": b"2"}}, {})
+        report = go(side, tuple(Root(f"top/{name}/same", str(side.folder), into=True) for name in ("one", "two")))
+        assert report.exit_code == 1
+        assert side.target["same"] in (b"1", b"2")
+        (failure,) = [event for event in side.events if isinstance(event, Failed)]
+        assert "would replace" in failure.message
 
     @pytest.fixture
     def direction(self) -> Direction:

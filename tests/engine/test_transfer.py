@@ -181,7 +181,7 @@ class TestDownload:
         assert os.listdir(target.parent) == []
 
     def test_size_unknown(self, server: FakeServer, target: Path, run: Run) -> None:
-        assert run(download(server, target, size=None)) == Done(len(DATA), 0, "none")
+        assert run(download(server, target, size=None)) == Done(len(DATA), 0, "size"), "it was asked for"
         assert target.read_bytes() == DATA
 
     def test_size_unknown_is_never_continued(self, server: FakeServer, target: Path, run: Run) -> None:
@@ -525,3 +525,49 @@ class TestVerification:
         with pytest.raises(VerifyMismatch):
             run(upload(source, verify="checksum"), retries=1)
         assert server.tree() == {"a": b"good"}
+
+
+class TestVagueTimes:
+    """A LIST line tells the minute or the day; another version of the file may have been there within it."""
+
+    def transfer(self, server: FakeServer, target: Path, precision: float) -> Download:
+        server.root.inside.setdefault("a", File(DATA, 5e8))
+        entry = Entry("a", Kind.FILE, size=len(DATA), mtime=5e8, precision=precision)
+        return Download("a", str(target), entry, Rules(), hands(), "fake:21", "a")
+
+    @pytest.mark.parametrize("precision", [60.0, 86_400.0])
+    def test_a_part_of_an_earlier_version_is_not_continued(
+        self, server: FakeServer, target: Path, run: Run, precision: float
+    ) -> None:
+        server.on("reading", lost(), at=500)
+        with pytest.raises(ConnectionLost):
+            run(self.transfer(server, target, precision), retries=0)
+        server.root.inside["a"] = File(OTHER, 5e8 + 7)
+        run(self.transfer(server, target, precision))
+        assert target.read_bytes() == OTHER
+
+    def test_what_an_earlier_try_began_goes(self, server: FakeServer, target: Path, run: Run) -> None:
+        def swap() -> None:
+            server.root.inside["a"] = File(OTHER, 7e8)
+            lost()()
+
+        server.on("reading", swap, at=500)
+        run(download(server, target))
+        assert target.read_bytes() == OTHER
+        assert [path.name for path in target.parent.iterdir()] == [target.name]
+
+
+def test_an_upload_that_the_server_cut_short_is_no_success(server: FakeServer, source: Path, run: Run) -> None:
+    """It said 226 and kept less than it was sent."""
+    server.root.inside["a"] = File(b"good")
+
+    def cut() -> None:
+        for node in server.root.inside.values():
+            if isinstance(node, File) and node.data == DATA:
+                node.data = DATA[:700]
+
+    server.on("write", cut, done=True)
+    server.on("size", cut, times=9)
+    with pytest.raises(VerifyMismatch, match="the server has 700"):
+        run(upload(source), retries=1)
+    assert server.file("a").data == b"good"

@@ -19,6 +19,8 @@ class TlsServer:
 
     def __init__(self, certificate: Path, serve: Serve, *, ca: Path | None, versions: tuple[str, str]) -> None:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        # Set by some versions of Python: a bare FIN would pass as an orderly end.
+        self.context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
         self.context.load_cert_chain(certificate)
         self.context.minimum_version = ssl.TLSVersion["TLSv1_" + versions[0][2:]]
         self.context.maximum_version = ssl.TLSVersion["TLSv1_" + versions[1][2:]]

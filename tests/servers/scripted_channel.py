@@ -24,6 +24,8 @@ VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 def server_context(pem: Path, tls_min: str, tls_max: str, tickets: int | None) -> ssl.SSLContext:
     """Its ticket keys are its own: sessions of one context never resume under another one."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    # Set by some versions of Python: a bare FIN would pass as an orderly end.
+    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     context.load_cert_chain(pem)
     context.minimum_version, context.maximum_version = VERSIONS[tls_min], VERSIONS[tls_max]
     if tickets is not None:

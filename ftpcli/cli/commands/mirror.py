@@ -61,10 +61,8 @@ def mirror(ctx: click.Context, /, source: str, target: str, **_options: Any) -> 
 
     down, up = is_remote(source), is_remote(target)
     if down == up:
-        raise UsageError(
-            f"{'both' if down else 'neither'} of SOURCE and TARGET is a URL or PROFILE:path; mirror works between "
-            "this computer and a server"
-        )
+        found = "both SOURCE and TARGET are" if down else "neither SOURCE nor TARGET is"
+        raise UsageError(f"{found} a URL or PROFILE:path; mirror works between this computer and a server")
     targets = Targets(ctx)
     place = targets.remote(source if down else target)
     with surroundings(place.choices, targets.config.warnings, ctx.obj) as around:

@@ -50,7 +50,10 @@ class ListingParser:
         self._read(lines)
 
     def finish(self) -> Listing:
+        doubt = ""
         if self._tail:
+            # Some servers leave the last line end out; others were cut just there, and ``f10`` became ``f1``.
+            doubt = "its listing ends without a line end and may have been cut"
             self._read([bytes(self._tail)])
             self._tail.clear()
         page = self._page
@@ -60,7 +63,7 @@ class ListingParser:
         if page.surplus:
             page.problems.append(f"and {page.surplus} more lines that could not be read")
             page.surplus = 0
-        return Listing(tuple(page.entries), tuple(page.problems))
+        return Listing(tuple(page.entries), tuple(page.problems), doubt)
 
     def _keep(self, start: bytes) -> None:
         """Holds on to a line's start, but to no more of it than shows that it is too long."""
