@@ -206,11 +206,12 @@ class Upload:
         self._state: tuple[str, int, int] | None = None
         self._sent = False
         self._timed = False
-        self._verified = "none"
+        self._verified = ""
+        self._steps = 0
         self._doubted = False
 
     def progress(self) -> int:
-        return self._reached
+        return self._reached + self._steps
 
     def attempt(self, session: Session) -> Done:
         with open_source(self._source) as source:
@@ -221,14 +222,20 @@ class Upload:
                 self._state = state
                 self._started_at = None
                 self._sent = self._timed = self._doubted = False
+                self._verified = ""
                 self._replacement = Replacement(part, self._target)
+            # A step that was taken counts as progress, once, and is not taken again after the connection was lost.
             if not self._sent:
                 self._send(session, source, part)
-                self._verified = self._verify(session, source, part)
                 self._sent = True
+                self._steps = max(self._steps, 1)
+            if not self._verified:
+                self._verified = self._verify(session, source, part)
+                self._steps = max(self._steps, 2)
             if self._rules.times and not self._timed:
                 self._set_time(session, part, source)
                 self._timed = True
+                self._steps = 3
             if part != self._target:
                 self._replacement.attempt(session, source.size)
             return Done(source.size, self._started_at or 0, self._verified)
@@ -296,6 +303,7 @@ class Upload:
             return "size" if same_size(session, part, source.size) else "none"
         except VerifyMismatch:
             self._doubted = True
+            self._sent = False
             if part != self._target:
                 session.remove(part)
             raise
@@ -323,8 +331,11 @@ class Replacement:
     def attempt(self, session: Session, size: int) -> None:
         """Raises Refused, and what a lost connection raises."""
         self._tries += 1
-        if self._tries == 1 or not self._done(session, size):
+        try:
             self._rename(session)
+        except NotFound:
+            if self._tries == 1 or not self._done(session, size):
+                raise
         if self._stepped_aside and exists(session, self._aside):
             session.remove(self._aside)
 
@@ -336,7 +347,7 @@ class Replacement:
         try:
             session.rename(self._part, self._target)
         except Refused:
-            if not _is_file(session, self._target):
+            if not exists(session, self._part) or not _is_file(session, self._target):
                 raise
             self._step_aside(session)
             try:

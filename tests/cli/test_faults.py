@@ -531,9 +531,9 @@ def test_drop_after_every_third_command_down(
 
 
 @ANY_TLS
-def test_drop_after_every_tenth_command_up(scripted: Start, run_ftpcli: Program, tmp_path: Path, tls: str) -> None:
+def test_drop_after_every_third_command_up(scripted: Start, run_ftpcli: Program, tmp_path: Path, tls: str) -> None:
     files = {**many(11), "/sub/big.bin": BIG}
-    server = scripted(tls=tls, drop_every=10)
+    server = scripted(tls=tls, drop_every=3)
     local = local_tree(tmp_path / "up", files)
     result = run_ftpcli("mirror", local, server.url(), *options("--retries", "3"))
     assert result.code == 0, result.stderr
