@@ -139,13 +139,6 @@ class ResumptionRefused(TlsFailed):
     retry = Retry.FRESH_SESSION
 
 
-class HostKeyRejected(FtpcliError):
-    """The SSH host key is unknown, changed or revoked."""
-
-    retry = Retry.STOP_RUN
-    exit_code = 4
-
-
 class LoginRejected(FtpcliError):
     """The server does not accept the user or the password."""
 

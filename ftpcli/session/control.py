@@ -147,18 +147,6 @@ class ControlConnection:
             if found is command and not reply.preliminary:
                 return reply
 
-    def first_reply(self, command: Command, timeout: float) -> Reply | None:
-        """The next reply to ``command``, preliminary or final; None after ``timeout`` seconds."""
-        deadline = Deadline(timeout)
-        while True:
-            try:
-                found, reply = self._next(deadline, f"answer {command.verb}")
-            except TimedOut:
-                self.healthy = True
-                return None
-            if found is command:
-                return reply
-
     def arrived(self, command: Command) -> Reply | None:
         """A reply to ``command`` that is there already; never waits."""
         while True:

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from ftpcli.model import Capabilities, Digest, Entry, Listing, TlsFacts
 from ftpcli.net.pump import Reader, Writer
-from ftpcli.net.wait import StopSignal
 
 OnMoved = Callable[[int], None]
 
@@ -118,4 +117,3 @@ class HostMemory:
 
 
 Notify = Callable[[str], None]
-Opener = Callable[[StopSignal | None], Session]
