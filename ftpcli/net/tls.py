@@ -1,4 +1,5 @@
-"""TLS in memory: OpenSSL turns bytes into bytes, and the socket stays in our hands.
+"""TLS over sockets that never block: in memory, where OpenSSL turns bytes into bytes and the socket stays in our hands,
+and directly on the socket, where bulk data comes in.
 
 Theory of operation. One TlsIdentity belongs to one control connection and is born and dies with it: its own
 ``SSL.Context`` and through it its own sessions. Strict servers (vsftpd, ProFTPD, FileZilla Server) accept a data
@@ -9,6 +10,10 @@ The session is taken from the control connection anew for every data connection,
 TLS 1.3 tickets come after the handshake, FileZilla Server sends one with each EPSV reply. A data connection that is
 freed without having sent close_notify makes OpenSSL mark the shared session as not resumable, for every later file;
 ``TlsStream.close`` therefore always tells OpenSSL that the end was said, also where it could not be sent.
+
+Data that is *received* goes directly from the socket into OpenSSL: two copies less of every byte. All else goes through
+memory, because OpenSSL must not see certain ends: a FIN without close_notify is fatal to it and takes the session with
+it, and that is how vsftpd ends every upload.
 
 Whether a session was resumed shows in the verify callback: OpenSSL calls it in full handshakes only.
 """
@@ -21,7 +26,7 @@ from dataclasses import dataclass, replace
 
 from OpenSSL import SSL, crypto
 
-from ftpcli.errors import CertificateRejected, ConnectionLost, NotTls, TlsFailed, UsageError
+from ftpcli.errors import CertificateRejected, ConnectionLost, FtpcliError, NotTls, TlsFailed, UsageError
 from ftpcli.model import TlsFacts, TlsSettings
 from ftpcli.net.stream import BLOCKED, ORDERLY_END, RAW_END, SocketStream
 from ftpcli.net.trust import Trust
@@ -30,6 +35,7 @@ _RECORD = 16 * 1024
 _CHUNK = 256 * 1024
 _PARTIAL_WRITE = 0x1  # SSL_MODE_ENABLE_PARTIAL_WRITE: into memory, a write is always whole
 _HEARD = 512
+_EOF = -1  # what pyOpenSSL has for errno where the socket ended without close_notify
 _HANDSHAKE_OR_ALERT = (21, 22)  # record types that a server's first bytes may begin with, RFC 8446 §5.1
 # OpenSSL's own choice, but AES-128 first as browsers have it: no weaker in practice, and less work for both sides.
 _CIPHERS = b"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
@@ -105,17 +111,18 @@ class TlsIdentity:
         self._control = TlsStream(self._connection(), sock, peer, self)
         return self._control
 
-    def wrap_data(self, sock: socket.socket, peer: str) -> TlsStream:
+    def wrap_data(self, sock: socket.socket, peer: str, *, sending: bool) -> TlsStream:
         """A data connection's stream, set up to resume the control connection's present session."""
         assert self._control is not None
-        connection = self._connection()
+        connection = self._connection(None if sending else sock)
         session = self._control.session
         if session is not None:
             connection.set_session(session)
-        return TlsStream(connection, sock, peer, self)
+        kind = TlsStream if sending else DirectTlsStream
+        return kind(connection, sock, peer, self)
 
-    def _connection(self) -> SSL.Connection:
-        connection = SSL.Connection(self._context, None)
+    def _connection(self, sock: socket.socket | None = None) -> SSL.Connection:
+        connection = SSL.Connection(self._context, sock)
         connection.set_app_data(_Handshake())
         connection.set_connect_state()
         if not self._host.replace(".", "").isdigit() and ":" not in self._host:
@@ -195,7 +202,7 @@ class TlsStream(SocketStream):
                 if count == BLOCKED:
                     return False
                 if count == RAW_END:
-                    raise ConnectionLost(f"{self.peer} closed the connection during the TLS handshake") from None
+                    raise self._hung_up() from None
             except SSL.Error as error:
                 raise self._handshake_failed(error) from error
             else:
@@ -209,7 +216,10 @@ class TlsStream(SocketStream):
                     raise
         return self.flush()
 
-    def _handshake_failed(self, error: SSL.Error) -> TlsFailed:
+    def _hung_up(self) -> ConnectionLost:
+        return ConnectionLost(f"{self.peer} closed the connection during the TLS handshake")
+
+    def _handshake_failed(self, error: SSL.Error) -> FtpcliError:
         self._broken = True
         with contextlib.suppress(ConnectionLost):
             self.flush()  # the alert tells the server why
@@ -237,8 +247,11 @@ class TlsStream(SocketStream):
             except SSL.ZeroReturnError:
                 return filled or ORDERLY_END
             except SSL.Error as error:
-                self._broken = True
-                raise ConnectionLost(f"TLS with {self.peer} broke: {_reason(error)}") from error
+                raise self._protocol_broke(error) from error
+
+    def _protocol_broke(self, error: SSL.Error) -> ConnectionLost:
+        self._broken = True
+        return ConnectionLost(f"TLS with {self.peer} broke: {_reason(error)}")
 
     def _fill(self) -> int:
         count = self._receive(self._identity.incoming)
@@ -255,8 +268,7 @@ class TlsStream(SocketStream):
         try:
             count = self._connection.send(data[:_CHUNK])
         except SSL.Error as error:
-            self._broken = True
-            raise ConnectionLost(f"TLS with {self.peer} broke: {_reason(error)}") from error
+            raise self._protocol_broke(error) from error
         self._flush(count + _RECORD)
         return count
 
@@ -290,6 +302,42 @@ class TlsStream(SocketStream):
         # Freeing a connection that did not say close_notify would take the shared session from all later ones.
         self._connection.set_shutdown(_SENT_AND_RECEIVED)
         super().close()
+
+
+class DirectTlsStream(TlsStream):
+    """TLS directly on the socket, for a data connection that is received from."""
+
+    _end = BLOCKED
+
+    def _handshake_failed(self, error: SSL.Error) -> FtpcliError:
+        if not isinstance(error, SSL.SysCallError):
+            return super()._handshake_failed(error)
+        self._broken = True
+        return self._hung_up() if error.args[0] == _EOF else self._lost(OSError(*error.args))
+
+    def receive_into(self, buffer: memoryview) -> int:
+        filled, size = 0, len(buffer)
+        receive = self._connection.recv_into
+        while filled < size and self._end == BLOCKED:
+            try:
+                filled += receive(buffer[filled : filled + _RECORD])
+            except SSL.WantReadError:
+                return filled or BLOCKED
+            except SSL.ZeroReturnError:
+                self._end = ORDERLY_END
+            except SSL.SysCallError as error:
+                if error.args[0] != _EOF:
+                    raise self._lost(OSError(*error.args)) from error
+                self._end = RAW_END
+            except SSL.Error as error:
+                raise self._protocol_broke(error) from error
+        return filled or self._end
+
+    def _fill(self) -> int:
+        return BLOCKED  # OpenSSL has read what there was
+
+    def _flush(self, room: int) -> bool:  # noqa: ARG002
+        return True  # and has sent what there was
 
 
 def _reason(error: Exception) -> str:

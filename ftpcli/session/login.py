@@ -211,9 +211,11 @@ class _Login:
             buffer=memoryview(bytearray(CHUNK)),
         )
 
-    def _wrap_data(self, sock: socket.socket) -> Stream:
+    def _wrap_data(self, sock: socket.socket, sending: bool) -> Stream:
         peer = self._endpoint.place
-        return PlainStream(sock, peer) if self._identity is None else self._identity.wrap_data(sock, peer)
+        if self._identity is None:
+            return PlainStream(sock, peer)
+        return self._identity.wrap_data(sock, peer, sending=sending)
 
     def _describe(self, session: FtpSession, greeting: Reply) -> None:
         facts = session.tls_facts()

@@ -49,11 +49,11 @@ _BROKEN = -3
 
 @dataclass(frozen=True)
 class Line:
-    """What a session lends to its transfers."""
+    """What a session lends to its transfers. ``wrap`` makes the stream; True where it is sent to."""
 
     control: ControlConnection
     dialer: Dialer
-    wrap: Callable[[socket.socket], Stream]
+    wrap: Callable[[socket.socket, bool], Stream]
     timing: Timing
     stop: StopSignal | None
     buffer: memoryview
@@ -106,7 +106,7 @@ class Transfer:
             raise refusal(reply, f"{self._doing} from byte {offset} on")
 
     def _open(self, meeting: Meeting) -> None:
-        self._stream = self._line.wrap(self._meet(meeting))
+        self._stream = self._line.wrap(self._meet(meeting), self._closing.state is State.SENDING)
         patience = Deadline(_PRELIMINARY_PATIENCE)
         while not self._started and self._final is None and not patience.passed:
             self._wait((self._control.fileno(),), (), patience)
@@ -116,6 +116,7 @@ class Transfer:
         except ConnectionLost:
             # ProFTPD hangs up before it says 550, or 425 where the session was not resumed.
             self._await_final(_REASON_PATIENCE)
+            self._lose_tls_session()
             if self._final is not None and self._final.refused:
                 raise self._refused(self._final) from None
             raise
@@ -234,11 +235,16 @@ class Transfer:
             if count == BLOCKED:
                 self._wait_on_both(writable=False)
             elif count == RAW_END:
+                self._lose_tls_session()
                 self._act(Event.RAW_END)
             elif count == 0:
                 self._act(Event.PEER_END)
             elif count > 0:
                 self._count(count, on_moved)
+
+    def _lose_tls_session(self) -> None:
+        """A bare FIN on a stream that is received from takes the TLS session from all later data connections."""
+        self._control.healthy = False
 
     def pump_from(self, file: pump.Reader, on_moved: OnMoved) -> None:
         """Send the file to its end. Raises LocalFileError, Stopped."""

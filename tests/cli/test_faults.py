@@ -679,6 +679,21 @@ def _assert_all_resumed(server: ScriptedServer, stderr: str) -> None:
     assert all(transfer.ended in ("", "close_notify") for transfer in server.transfers)
 
 
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_refused_download_that_ends_in_a_bare_fin_takes_no_session_from_later_ones(
+    scripted: Start, run_ftpcli: Program, down: Path, version: str
+) -> None:
+    """With that end OpenSSL gives up the session which all data connections of TLS 1.2 share."""
+    files = many(6, "/a")
+    server = scripted(tls="explicit", files=dict(files), require_resumption=True, tls_min=version, tls_max=version)
+    server.on("RETR", Course(only=1, ending="fin", reply="550 Bad disk.", reply_first=True, late=0.2), match="f00")
+    result = run_ftpcli("mirror", server.url(), down, "-v", *options("--parallel", "1", "--retries", "0"))
+    assert result.code == 1, result.stderr
+    del files["/a/f00.bin"]
+    assert relative(files).items() <= files_below(down).items()
+    assert server.resumed == server.data_connections
+
+
 @pytest.mark.parametrize(
     ("refusal", "handshake_first"),
     [

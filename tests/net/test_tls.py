@@ -11,8 +11,9 @@ import ssl
 import struct
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,12 @@ from ftpcli.net.wait import ready
 from tests.net.tls_server import PATIENCE, TlsServer, tls_server
 from tests.servers.certificates import Certificates, session_certificates
 
+SENDING = pytest.mark.parametrize("sending", [True, False])
+KINDS = pytest.mark.parametrize("kind", ["in_memory", "direct"])
 SIZES = [0, 1, 16383, 16384, 16385, 32725, 32746, 65471, 65492, 1024 * 1024]
 VERSIONS = pytest.mark.parametrize("version", ["1.2", "1.3"])
 Wrap = Callable[[socket.socket, str], TlsStream]
+Kind = Callable[[TlsIdentity, TlsServer], AbstractContextManager[TlsStream]]
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +71,25 @@ def connected(wrap: Wrap, server: TlsServer, *, handshake: bool = True) -> Itera
         stream.close()
 
 
+@contextmanager
+def in_memory(identity: TlsIdentity, server: TlsServer) -> Iterator[TlsStream]:
+    with connected(identity.wrap_control, server) as stream:
+        yield stream
+
+
+@contextmanager
+def direct(identity: TlsIdentity, server: TlsServer) -> Iterator[TlsStream]:
+    """A data connection that is received from."""
+    with (
+        connected(identity.wrap_control, server),
+        connected(partial(identity.wrap_data, sending=False), server) as stream,
+    ):
+        yield stream
+
+
+KIND: dict[str, Kind] = {"in_memory": in_memory, "direct": direct}
+
+
 def read_all(stream: TlsStream, room: int = 256 * 1024) -> tuple[bytes, int]:
     """Everything to the end, and how it ended."""
     buffer, found = memoryview(bytearray(room)), bytearray()
@@ -97,6 +120,11 @@ def flush(stream: TlsStream) -> None:
 
 
 # What servers do
+
+
+def _reset(sock: socket.socket) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
 
 
 def say(payload: bytes) -> Callable[[ssl.SSLSocket], object]:
@@ -216,7 +244,10 @@ class TestTrust:
         ):
             pass
 
-    def test_data_connections_are_checked_too(self, certificates: Certificates, trusting: TlsSettings) -> None:
+    @SENDING
+    def test_data_connections_are_checked_too(
+        self, certificates: Certificates, trusting: TlsSettings, sending: bool
+    ) -> None:
         """Somebody else answers on the data port."""
         identity = TlsIdentity(trusting, "localhost")
         with (
@@ -224,7 +255,7 @@ class TestTrust:
             tls_server(certificates.foreign, listen_to_the_end) as other,
             connected(identity.wrap_control, server),
             pytest.raises(CertificateRejected),
-            connected(identity.wrap_data, other),
+            connected(partial(identity.wrap_data, sending=sending), other),
         ):
             pass
 
@@ -311,6 +342,38 @@ class TestHandshake:
         theirs.close()
         stream.close()
 
+    @pytest.mark.parametrize(
+        ("act", "error", "words"),
+        [
+            (lambda sock: sock.shutdown(socket.SHUT_WR), ConnectionLost, "closed the connection during the TLS"),
+            (lambda sock: _reset(sock), ConnectionLost, "reset the connection"),
+            (lambda sock: sock.sendall(b"550 no such file\r\n"), TlsFailed, "handshake with the server failed"),
+        ],
+    )
+    def test_a_data_connection_that_goes_wrong_at_once(
+        self,
+        certificates: Certificates,
+        trusting: TlsSettings,
+        act: Callable[[socket.socket], None],
+        error: type[Exception],
+        words: str,
+    ) -> None:
+        identity = TlsIdentity(trusting, "localhost")
+        with (
+            tls_server(certificates.server, listen_to_the_end) as server,
+            connected(identity.wrap_control, server),
+            socket.create_server(("127.0.0.1", 0)) as listener,
+        ):
+            ours = dial.connect("127.0.0.1", listener.getsockname()[1], timeout=PATIENCE)
+            theirs, _ = listener.accept()
+            with theirs:
+                stream = identity.wrap_data(ours, "the server", sending=False)
+                assert not stream.handshake()
+                act(theirs)
+                with pytest.raises(error, match=words):
+                    shake(stream)
+                stream.close()
+
     def test_a_silent_server_blocks_nobody(self, trusting: TlsSettings) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
@@ -356,9 +419,10 @@ class TestHandshake:
 
 class TestResumption:
     @VERSIONS
+    @SENDING
     @pytest.mark.parametrize("orderly", [True, False])
     def test_many_data_connections(
-        self, certificates: Certificates, trusting: TlsSettings, version: str, orderly: bool
+        self, certificates: Certificates, trusting: TlsSettings, version: str, orderly: bool, sending: bool
     ) -> None:
         """All but none resume, also behind one that was closed without ceremony."""
         identity = TlsIdentity(only(trusting, version), "localhost")
@@ -369,7 +433,7 @@ class TestResumption:
             write_all(control, b"c")
             wait_for_tickets(control)
             for number in range(10):
-                with connected(identity.wrap_data, server) as stream:
+                with connected(partial(identity.wrap_data, sending=sending), server) as stream:
                     assert stream.resumed, f"number {number}"
                     write_all(stream, b"d")
                     if orderly or number % 2:
@@ -384,8 +448,9 @@ class TestResumption:
         assert server.resumed == [False] + [True] * 10
 
     @VERSIONS
+    @SENDING
     def test_a_server_that_does_not_resume(
-        self, certificates: Certificates, trusting: TlsSettings, version: str
+        self, certificates: Certificates, trusting: TlsSettings, version: str, sending: bool
     ) -> None:
         """Another server process knows nothing of the session: a full handshake, and it shows."""
         identity = TlsIdentity(only(trusting, version), "localhost")
@@ -396,7 +461,7 @@ class TestResumption:
         ):
             write_all(control, b"c")
             wait_for_tickets(control)
-            with connected(identity.wrap_data, forgetful) as stream:
+            with connected(partial(identity.wrap_data, sending=sending), forgetful) as stream:
                 assert not stream.resumed
             facts = identity.facts()
             assert facts is not None
@@ -438,36 +503,39 @@ def wait_for_tickets(control: TlsStream) -> None:
 
 
 class TestEndings:
+    @KINDS
     @VERSIONS
     def test_close_notify_is_an_orderly_end(
-        self, certificates: Certificates, trusting: TlsSettings, version: str
+        self, certificates: Certificates, trusting: TlsSettings, version: str, kind: str
     ) -> None:
         identity = TlsIdentity(only(trusting, version), "localhost")
         with (
             tls_server(certificates.server, say(b"all")) as server,
-            connected(identity.wrap_control, server) as stream,
+            KIND[kind](identity, server) as stream,
         ):
             assert read_all(stream) == (b"all", ORDERLY_END)
             assert stream.receive_into(memoryview(bytearray(9))) == ORDERLY_END, "and stays so"
             stream.close_notify()
             flush(stream)
 
+    @KINDS
     @VERSIONS
-    def test_fin_alone_is_not(self, certificates: Certificates, trusting: TlsSettings, version: str) -> None:
+    def test_fin_alone_is_not(self, certificates: Certificates, trusting: TlsSettings, version: str, kind: str) -> None:
         identity = TlsIdentity(only(trusting, version), "localhost")
         with (
             tls_server(certificates.server, fin_without_close_notify) as server,
-            connected(identity.wrap_control, server) as stream,
+            KIND[kind](identity, server) as stream,
         ):
             assert read_all(stream) == (b"half", RAW_END)
             assert stream.receive_into(memoryview(bytearray(9))) == RAW_END, "and stays so"
 
+    @KINDS
     @VERSIONS
-    def test_reset(self, certificates: Certificates, trusting: TlsSettings, version: str) -> None:
+    def test_reset(self, certificates: Certificates, trusting: TlsSettings, version: str, kind: str) -> None:
         identity = TlsIdentity(only(trusting, version), "localhost")
         with (
             tls_server(certificates.server, reset) as server,
-            connected(identity.wrap_control, server) as stream,
+            KIND[kind](identity, server) as stream,
         ):
             write_all(stream, b"x")
             with pytest.raises(ConnectionLost, match="the server reset the connection"):
@@ -546,14 +614,17 @@ class TestEndings:
 
 
 class TestBytes:
+    @KINDS
     @VERSIONS
     @pytest.mark.parametrize("size", SIZES)
     @pytest.mark.parametrize("room", [1000, 256 * 1024])
-    def test_down(self, certificates: Certificates, trusting: TlsSettings, version: str, size: int, room: int) -> None:
+    def test_down(
+        self, certificates: Certificates, trusting: TlsSettings, version: str, kind: str, size: int, room: int
+    ) -> None:
         identity = TlsIdentity(only(trusting, version), "localhost")
         with (
             tls_server(certificates.server, say(data(size))) as server,
-            connected(identity.wrap_control, server) as stream,
+            KIND[kind](identity, server) as stream,
         ):
             assert read_all(stream, room) == (data(size), ORDERLY_END)
             stream.close_notify()
