@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ftpcli.cli.amounts import duration_text, size_text
 from ftpcli.cli.screen import Screen, harmless
+from ftpcli.cli.signals import directly
 from ftpcli.engine.meter import Lane, Meter
 
 if TYPE_CHECKING:
@@ -19,14 +20,18 @@ if TYPE_CHECKING:
 REFRESHES_PER_SECOND = 8
 PLAIN_INTERVAL = 5.0
 _WINDOW = 5.0
+Say = Callable[[str], None]
 
 
-def showing(choice: str, screen: Screen, meter: Meter) -> AbstractContextManager[None]:
-    """Progress for the time of a run. auto: bars on a terminal, a line every few seconds elsewhere."""
+def showing(choice: str, screen: Screen, meter: Meter) -> AbstractContextManager[Say]:
+    """Progress for the time of a run. auto: bars on a terminal, a line every few seconds elsewhere.
+
+    Gives a way to say something in between, from a signal handler too.
+    """
     if choice == "auto":
         choice = "bar" if screen.terminal else "plain"
     if choice == "none" or screen.quiet:
-        return nullcontext()
+        return nullcontext(directly)
     return _bars(screen, meter) if choice == "bar" else _lines(screen, meter)
 
 
@@ -72,7 +77,7 @@ class Pace:
 
 
 @contextmanager
-def _lines(screen: Screen, meter: Meter) -> Iterator[None]:
+def _lines(screen: Screen, meter: Meter) -> Iterator[Say]:
     pace, finished = Pace(meter), threading.Event()
 
     def report() -> None:
@@ -84,19 +89,19 @@ def _lines(screen: Screen, meter: Meter) -> Iterator[None]:
     thread = threading.Thread(target=report, name="progress", daemon=True)
     thread.start()
     try:
-        yield
+        yield directly
     finally:
         finished.set()
         thread.join()
 
 
 @contextmanager
-def _bars(screen: Screen, meter: Meter) -> Iterator[None]:
+def _bars(screen: Screen, meter: Meter) -> Iterator[Say]:
     from rich.console import Console
 
     console = Console(stderr=True, force_terminal=True, no_color=not screen.color, highlight=False)
     with _bar_display(console, meter):
-        yield
+        yield screen.line  # which the display puts above itself
 
 
 def _bar_display(console: object, meter: Meter) -> Progress:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
 from ftpcli.engine.stop import StopToken
 
 LAST_PATIENCE = 1.0
-NOTICE = b"ftpcli: stopping: part files are kept; press again to cut the connections\n"
+NOTICE = "ftpcli: stopping: part files are kept; press again to cut the connections"
+
+
+def directly(text: str) -> None:
+    """Straight to the descriptor: the signal may have come in the middle of a buffered write."""
+    with suppress(OSError):
+        os.write(2, f"{text}\n".encode())
 
 
 @contextmanager
-def watching(stop: StopToken, notice: bytes = NOTICE) -> Iterator[None]:
+def watching(stop: StopToken, notice: str = NOTICE, say: Callable[[str], None] = directly) -> Iterator[None]:
     """Turn SIGINT and SIGTERM into requests to ``stop`` while a command runs."""
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
@@ -26,7 +32,7 @@ def watching(stop: StopToken, notice: bytes = NOTICE) -> Iterator[None]:
             signal.setitimer(signal.ITIMER_REAL, LAST_PATIENCE)
             return
         stop.request(128 + number)
-        _say(notice)
+        say(notice)
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -35,9 +41,3 @@ def watching(stop: StopToken, notice: bytes = NOTICE) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _say(text: bytes) -> None:
-    """Straight to the descriptor: the signal may have come in the middle of a buffered write."""
-    with suppress(OSError):
-        os.write(2, text)

@@ -25,7 +25,7 @@ def fetch_to_stdout(around: Surroundings, endpoint: Endpoint, place: Target, pro
     meter, tries = Meter(1), _Tries(around.listener())
     sys.stdout.flush()
     try:
-        with watching(around.stop), showing(progress, around.screen, meter):
+        with showing(progress, around.screen, meter) as say, watching(around.stop, say=say):
             report = fetch(
                 endpoint,
                 place.path,
@@ -65,8 +65,8 @@ def send_from_stdin(around: Surroundings, endpoint: Endpoint, place: Target) -> 
     meter, tries = Meter(1), _Tries(around.listener())
     with (
         open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as source,
-        watching(around.stop),
-        showing(around.progress, around.screen, meter),
+        showing(around.progress, around.screen, meter) as say,
+        watching(around.stop, say=say),
     ):
         report = send(
             endpoint,

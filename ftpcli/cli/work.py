@@ -62,7 +62,7 @@ class Surroundings:
 
     def watched(self) -> AbstractContextManager[None]:
         """Signals end the engine's work in order, for as long as this lasts."""
-        return watching(self.stop, b"ftpcli: stopping; press again to cut the connections\n")
+        return watching(self.stop, "ftpcli: stopping; press again to cut the connections")
 
 
 @contextmanager
@@ -125,7 +125,7 @@ def run_job(around: Surroundings, job: Job) -> Report:
 
     meter = Meter(min(job.parallel, job.max_connections or job.parallel))
     progress = "none" if job.rules.dry_run else around.progress
-    with watching(around.stop), showing(progress, around.screen, meter):
+    with showing(progress, around.screen, meter) as say, watching(around.stop, say=say):
         return run(job, around.listener(dry_run=job.rules.dry_run), around.stop, meter)
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import time
@@ -314,6 +315,15 @@ def test_bars(choice: str, screen: Screen, drawn: bool, monkeypatch: pytest.Monk
         pass
     assert ("c.txt" in stream.getvalue()) is drawn
     assert "\x1b[2J/" not in stream.getvalue()
+
+
+def test_words_between_bars_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    with showing("bar", Screen(), Meter(1)) as say:
+        say("press again to cut the connections")
+    # The line is written where the bars were, which are drawn anew below it.
+    assert re.search(r"\x1b\[2K\S*press again to cut the connections\s*\n[^\n]*total", stream.getvalue())
 
 
 def test_plain_progress(err: Said, monkeypatch: pytest.MonkeyPatch) -> None:
