@@ -14,7 +14,7 @@ from ftpcli.engine.journal import Journal, open_journal
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.run import run
 from ftpcli.engine.stop import StopToken
-from ftpcli.errors import ConnectionLost, Denied, LoginRejected, Refused
+from ftpcli.errors import ConnectionLost, Denied, LoginRejected, NotFound, Refused
 from ftpcli.local import PartFile, is_part, part_name
 from ftpcli.model import Direction, Job, Report, Root, Rules
 from tests.engine.fake import ENDPOINT, Events, FakeServer, FakeSession, Folder, Tree, lost, raising
@@ -223,6 +223,16 @@ def test_a_part_file_that_the_server_keeps_is_warned_of_and_remembered(upload: M
     assert upload.journal() == []
 
 
+def test_not_found_is_believed_of_a_part_file_that_is_not_listed_either(upload: Mirror) -> None:
+    """FTP answers 550 to both: not there, and not allowed."""
+    upload.put({"a": b"alpha"}, {OURS: b"al"})
+    upload.leave(part=OURS)
+    upload.server.on("remove", raising(NotFound("not found, or no permission")), path=f"top/{OURS}")
+    assert upload().exit_code == 0
+    assert upload.journal() == [{"part": OURS}]
+    assert OURS in upload.warned()[0]
+
+
 def test_a_sweep_survives_a_lost_connection(upload: Mirror) -> None:
     upload.put({"a": b"alpha"}, {OURS: b"al"})
     upload.leave(part=OURS)
@@ -253,6 +263,14 @@ def test_in_place_leaves_nothing_to_sweep(upload: Mirror) -> None:
     assert upload.journal() == []
     assert upload(in_place=True).exit_code == 0
     assert upload.target == {"a": BIG}
+
+
+def test_a_file_that_the_server_refuses_leaves_nothing_to_remember(download: Mirror) -> None:
+    download.put({"a": b"alpha", "b": b"beta"}, {})
+    download.server.on("read", raising(Denied("no")), path="top/a")
+    assert download().failed == 1
+    assert download.target == {"b": b"beta"}
+    assert download.journal() == []
 
 
 def test_a_link_out_of_the_tree_is_not_followed(download: Mirror, tmp_path: Path) -> None:
@@ -411,6 +429,35 @@ def test_a_replacement_cut_anywhere_is_mended_by_the_next_run(upload: Mirror, mo
     assert upload.target == {"a": b"new content"}
     assert upload.journal() == []
     assert died or steps < moment
+
+
+def test_a_file_that_came_back_in_the_same_run_is_nobodys_business(upload: Mirror) -> None:
+    """The new content gets its name neither before nor after the old one has stepped aside."""
+    upload.put({"a": b"new content"}, {"a": b"old"})
+    upload.server.renames_over = False
+    part = refuse_the_name_to_the_part_file(upload)
+    assert upload().failed == 1
+    assert upload.target["a"] == b"old"
+    assert upload.journal() == [{"part": part}]
+
+
+def test_a_file_that_could_not_come_back_at_once_does_at_the_end(upload: Mirror) -> None:
+    upload.put({"a": b"new content"}, {"a": b"old"})
+    upload.server.renames_over = False
+    part = refuse_the_name_to_the_part_file(upload)
+    aside = part_name("a", "aside", f"top/{part}")
+    upload.server.on("rename", raising(Refused("not now")), path=f"top/{aside}")
+    assert upload().failed == 1
+    assert upload.target["a"] == b"old"
+    assert aside not in upload.target
+    assert upload.journal() == [{"part": part}]
+
+
+def refuse_the_name_to_the_part_file(upload: Mirror) -> str:
+    source = upload.local / "a"
+    part = part_name("a", str(source), source.stat().st_size, source.stat().st_mtime_ns)
+    upload.server.on("rename", raising(Refused("no")), path=f"top/{part}", times=2)
+    return part
 
 
 def test_events_of_clearing_away_are_no_deletes(upload: Mirror) -> None:
