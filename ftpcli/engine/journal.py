@@ -57,7 +57,7 @@ class Journal:
         """Write it to ``folder`` from now on, in place of what an earlier run wrote there. Raises OSError."""
         self._folder = folder
         self._head = first
-        self._file = JournalFile(os.path.join(folder, _NAME), self._outstanding())
+        self._file = JournalFile(self._path, self._outstanding())
 
     # What workers tell
 
@@ -116,10 +116,15 @@ class Journal:
     def settle(self) -> None:
         """The run is over: keep what is outstanding for the next one, and no file where there is nothing."""
         with self._lock, self._guarded():
-            if self._file is not None and not self._parts and not self._asides:
-                self._file.remove()
+            if not self._folder:
+                return
+            if not self._parts and not self._asides:
+                os.unlink(self._path)
             elif self._file is not None:
                 self._file.replace(self._outstanding())
+            else:  # it could not be written, but there may be room again
+                self._file = JournalFile(self._path, self._outstanding())
+            self.trouble = ""
 
     def close(self) -> None:
         """Release the file, in whatever state it is."""
@@ -129,6 +134,10 @@ class Journal:
             self._file = None
 
     # The file
+
+    @property
+    def _path(self) -> str:
+        return os.path.join(self._folder, _NAME)
 
     def _short(self, path: str) -> str:
         return path.removeprefix(self._prefix)

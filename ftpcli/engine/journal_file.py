@@ -125,7 +125,7 @@ def _is_torn(raw: bytes, file: IO[bytes]) -> bool:
 
 
 class JournalFile:
-    """Appends lines to what it begins with. Not for two threads at once. All methods but the last raise OSError."""
+    """Appends lines to what it begins with. Not for two threads at once. Every method raises OSError."""
 
     def __init__(self, path: str, lines: Iterable[bytes]) -> None:
         self._path = path
@@ -152,11 +152,16 @@ class JournalFile:
     def replace(self, lines: Iterable[bytes]) -> None:
         """Begin anew with these lines; at no moment is there no journal, or half of one."""
         new = f"{self._path}.new"
-        with open(new, "wb") as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(new, self._path)
+        try:
+            with open(new, "wb") as file:
+                file.writelines(lines)
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(new, self._path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(new)
+            raise
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         with self._syncing:
             before, self._descriptor = self._descriptor, descriptor
@@ -164,9 +169,6 @@ class JournalFile:
                 os.close(before)
         self._grown = 0
         _sync_folder(os.path.dirname(self._path))
-
-    def remove(self) -> None:
-        os.unlink(self._path)
 
     def _keep_synced(self) -> None:
         closing = False

@@ -285,10 +285,30 @@ def test_a_full_disk_ends_the_journal_and_not_the_run(runs: Runs, monkeypatch: p
     journal.begin(part("up/site/a"))
     monkeypatch.setattr(os, "write", lambda _descriptor, data: len(data) // 2)
     journal.begin(part("up/site/b"))
-    monkeypatch.undo()
-    journal.begin(part("up/site/c"))
     assert "no space left" in journal.trouble
+    journal.begin(part("up/site/c"))
+    monkeypatch.undo()
+    assert outstanding(runs.begin())[0] == {part("up/site/a")}  # if it is killed now
+
     journal.settle()
-    assert set(journal.stale(NONE)) == set()
+    assert journal.trouble == ""  # there is room again
     journal.close()
+    assert outstanding(runs.begin())[0] == {part(f"up/site/{name}") for name in "abc"}
+
+
+def test_a_disk_that_stays_full_keeps_the_journal_there_was(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = runs.begin()
+    first.begin(part("up/site/a"))
+    first.begin(part("up/site/b"))
+    first.gone(part("up/site/b"))
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    first.settle()
+    monkeypatch.undo()
+    assert "no space left" in first.trouble
+    first.close()
+    assert os.listdir(runs.folder) == ["journal"]
     assert outstanding(runs.begin())[0] == {part("up/site/a")}
