@@ -164,19 +164,33 @@ def test_the_folder_may_go_while_the_lock_is_being_taken(folder: str, monkeypatc
     lock.release()
 
 
-def test_a_child_that_lives_on_does_not_hold_it(folder: str) -> None:
-    lock = RunLock(folder)
-    assert lock.take()
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False)
-    lock.release()
-    Path(folder).mkdir()
+ORPHAN = """
+import subprocess, sys
+from ftpcli.engine.lock import RunLock
+lock = RunLock(sys.argv[1])
+assert lock.take()
+child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=sys.stdin, close_fds=False)
+print(child.pid, flush=True)
+child.wait()
+"""
+
+
+def test_a_child_that_outlives_the_owner_does_not_hold_it(folder: str, stop: StopToken) -> None:
+    """Such as a password command that went into the background."""
+    owner = subprocess.Popen([sys.executable, "-c", ORPHAN, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert owner.stdin is not None
+    assert owner.stdout is not None
+    child = int(owner.stdout.readline())
+    owner.kill()
+    owner.wait()
     try:
-        again = RunLock(folder)
-        assert again.take()
-        again.release()
+        lock = take_turn(folder, "fail", stop, nobody)
+        assert lock is not None
+        lock.release()
+        os.kill(child, 0)  # it lives
     finally:
-        child.kill()
-        child.communicate()
+        owner.stdin.close()  # which ends the child
+        owner.stdout.close()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"pid": "x"}', b"\xff" * 5000])
