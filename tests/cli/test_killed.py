@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from ftpcli.model import Direction
 from tests.servers.embedded import Embedded, embedded
 from tests.servers.packages import find
 from tests.servers.real import Running, Setup, started
+from tests.servers.scripted import Connection, ScriptedServer
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program
@@ -201,3 +203,55 @@ def test_what_was_committed_before_a_kill_is_not_moved_again(trees: Trees) -> No
     assert moved <= sum(sizes.values()) - sum(there.values())
     assert events[-1]["moved"] == moved
     assert contents(trees.target) == contents(trees.source)
+
+
+@pytest.mark.parametrize("removed", [False, True], ids=["source there", "source removed"])
+@pytest.mark.parametrize(
+    ("verb", "number", "done"),
+    [("RNTO", 2, False), ("RNTO", 2, True), ("RNTO", 3, False), ("RNTO", 3, True), ("DELE", 1, False)],
+)
+def test_a_replacement_that_is_cut_never_costs_the_old_file(
+    scripted: Callable[..., ScriptedServer],
+    run_ftpcli: Program,
+    tmp_path: Path,
+    verb: str,
+    number: int,
+    done: bool,
+    removed: bool,
+) -> None:
+    """Where a file must step aside: RNTO to its own name is refused, to the aside name, and to its own again; DELE."""
+    old, new = b"old" * 100, b"new" * 200
+    server = scripted(files={"/a": old}, rename_replaces=False)
+    source = tmp_path / "up" / "a"
+    source.parent.mkdir()
+    source.write_bytes(new)
+    count = 0
+    dead = threading.Event()
+
+    def hook(connection: Connection, argument: str) -> None:
+        nonlocal count
+        count += 1
+        if count == number:
+            process.kill()
+            process.wait()
+        if count < number or (count == number and done):
+            connection.default(verb, argument)
+        if count == number:
+            dead.set()
+
+    server.on(verb, hook, times=number)
+    process = run_ftpcli.start("mirror", source.parent, server.url())
+    process.communicate()
+    assert dead.wait(PATIENCE)
+    assert {old, new} & set(server.files.values())
+
+    if removed:
+        source.unlink()
+        (source.parent / "b").write_bytes(b"b")
+    result = run_ftpcli("mirror", source.parent, server.url())
+    assert (result.code, result.stderr) == (0, "")
+    if removed:
+        assert server.files.pop("/b") == b"b"
+    assert list(server.files) == ["/a"]
+    assert server.files["/a"] in ((old, new) if removed else (new,))
+    assert list((tmp_path / "home" / ".state" / "ftpcli" / "mirrors").iterdir()) == []
