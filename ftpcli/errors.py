@@ -203,6 +203,13 @@ class GuardRefused(FtpcliError):
     exit_code = 9
 
 
+class Locked(FtpcliError):
+    """Another run works on the same source and target."""
+
+    retry = Retry.STOP_RUN
+    exit_code = 10
+
+
 class Stopped(FtpcliError):
     """The user asked to stop; by a signal the exit code is 128 + its number."""
 

@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ftpcli.errors import LocalFileError
 from ftpcli.model import Entry, Kind, Listing
@@ -50,6 +50,11 @@ def part_name(name: str, *identity: object) -> str:
 
 def is_part(name: str) -> bool:
     return _PART.fullmatch(name) is not None
+
+
+def part_stem(part: str) -> str:
+    """A part name without what tells the source's identity: the same for all part files of one target."""
+    return part[: -len(f".00000000{PART_SUFFIX}")]
 
 
 def look(path: str, name: str | None = None) -> Entry | None:
@@ -154,14 +159,50 @@ def discard(path: str) -> None:
         os.unlink(path)
 
 
+def sweep(path: str, root: str) -> None:
+    """Delete a part file that a run left below ``root``; one that is gone is fine.
+
+    Raises LocalFileError, also where a symbolic link leads out of ``root`` and where another process is writing it.
+    """
+    with translated("delete", path):
+        top = os.path.realpath(root)
+        if os.path.commonpath((top, os.path.realpath(os.path.dirname(path)))) != top:
+            raise OSError(errno.EXDEV, f"a symbolic link leads out of {root}")
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EINVAL, "it is no regular file")
+            _lock(descriptor)
+            os.unlink(path)
+        finally:
+            os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """False on a file system without locks. Raises OSError where another process holds it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OSError(errno.EBUSY, "another process is writing it now") from None
+    except OSError:
+        return False
+    return True
+
+
 class PartFile:
     """A file on its way: written beside ``target`` under a part name, renamed over it when everything agrees.
 
-    What is there already and is no regular file (``/dev/null``, a named pipe) is written to as it is. Raises
-    LocalFileError, also when another process is writing the same part file.
+    What is there already and is no regular file (``/dev/null``, a named pipe) is written to as it is; otherwise
+    ``begun`` is called with the part file's path before that is made. Raises LocalFileError, also when another process
+    is writing the same part file.
     """
 
-    def __init__(self, target: str, *identity: object, resume: bool) -> None:
+    def __init__(
+        self, target: str, *identity: object, resume: bool, begun: Callable[[str], None] | None = None
+    ) -> None:
         self.target = target
         self._in_place = False
         with translated("write", target):
@@ -176,6 +217,8 @@ class PartFile:
             else:
                 folder, name = os.path.split(target)
                 self.path = os.path.join(folder, part_name(name, *identity))
+                if begun is not None:
+                    begun(self.path)
                 # What replaces a private file is private from its first byte.
                 descriptor = self._claim(0o666 if self._mode is None else self._mode & 0o666)
         self.file = os.fdopen(descriptor, "wb", buffering=0)
@@ -196,13 +239,11 @@ class PartFile:
         while True:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(descriptor)
-                raise OSError(errno.EBUSY, "another process is writing it now") from None
+                locked = _lock(descriptor)
             except OSError:
-                return descriptor  # a file system without locks
-            if self._still_there(descriptor):
+                os.close(descriptor)
+                raise
+            if not locked or self._still_there(descriptor):
                 return descriptor
             # Between open and lock another process made it the real file: that one is not ours to write to.
             os.close(descriptor)

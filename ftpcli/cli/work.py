@@ -19,6 +19,7 @@ from ftpcli.cli.screen import Screen
 from ftpcli.cli.signals import watching
 from ftpcli.cli.targets import Target
 from ftpcli.engine.events import Event, OnEvent, Warned
+from ftpcli.engine.journal import Journal
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.stop import StopToken
 from ftpcli.errors import FtpcliError, Retry, Stopped
@@ -50,6 +51,12 @@ class Surroundings:
     def warn(self, message: str) -> None:
         self.record(Warned(message))
         self.screen.warn(message)
+
+    def say(self, message: str) -> None:
+        """Something that is no warning, said once."""
+        _log.info("%s", message)
+        if not self.screen.quiet:
+            self.screen.line(f"ftpcli: {message}")
 
     def verb(self, choices: Choices) -> dict[str, Any]:
         """What every verb of the engine takes besides its own arguments."""
@@ -111,22 +118,22 @@ def screen_for(choices: Choices) -> Screen:
     return Screen(verbosity=choices["verbose"] if loud else 0, quiet=quiet, color=choices["color"])
 
 
-def transfer(around: Surroundings, job: Job) -> Report:
+def transfer(around: Surroundings, job: Job, journal: Journal | None = None) -> Report:
     """Run a job and say in the end what it came to."""
-    report = run_job(around, job)
+    report = run_job(around, job, journal)
     if not job.rules.dry_run:
         show_summary(around.screen, report)
     return report
 
 
-def run_job(around: Surroundings, job: Job) -> Report:
+def run_job(around: Surroundings, job: Job, journal: Journal | None = None) -> Report:
     """Run a job with progress and with an ear for signals."""
     from ftpcli.engine.run import run
 
     meter = Meter(min(job.parallel, job.max_connections or job.parallel))
     progress = "none" if job.rules.dry_run else around.progress
     with showing(progress, around.screen, meter) as say, watching(around.stop, say=say):
-        return run(job, around.listener(dry_run=job.rules.dry_run), around.stop, meter)
+        return run(job, around.listener(dry_run=job.rules.dry_run), around.stop, meter, journal)
 
 
 def each(around: Surroundings, places: Iterable[Target], do: Callable[[Target], int]) -> int:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from ftpcli.engine import retry
 from ftpcli.engine.events import Event, Warned
+from ftpcli.engine.journal import Journal
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.slot import NotAdmitted, Slot
@@ -58,6 +59,7 @@ class Crew:
         keepalive: float,
         place: str,
         rate: RateLimit | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self._limit = limit
         self._opener = opener
@@ -67,6 +69,7 @@ class Crew:
         self._keepalive = min(keepalive, _LONGEST_PAUSE) or None
         self._place = place
         self._rate = rate
+        self._journal = journal or Journal()
         self._tasks: SimpleQueue[Task | None] = SimpleQueue()
         self._results: SimpleQueue[Any] = SimpleQueue()
         self._lock = threading.Lock()
@@ -134,7 +137,8 @@ class Crew:
         return any(slot.live for slot in self._slots)
 
     def _work(self, number: int, slot: Slot) -> None:
-        bench = Bench(number, slot, self._meter.lanes[number], self._policy, self._stop, self._tell, self._rate)
+        lane = self._meter.lanes[number]
+        bench = Bench(number, slot, lane, self._policy, self._stop, self._tell, self._rate, self._journal)
         try:
             while (task := self._take(slot)) is not None:
                 try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +27,8 @@ from ftpcli.engine.events import (
     Summary,
     Warned,
 )
+from ftpcli.engine.journal import Journal
+from ftpcli.engine.leftovers import Leftovers, Recover, Sweep
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.pairing import Pairing, shown
 from ftpcli.engine.plan import CONTENT_UNKNOWN, TIME_DIFFERS, Decision, What, is_vague, pair
@@ -45,13 +47,16 @@ log = logging.getLogger("ftpcli.run")
 _AHEAD = 2
 
 
-def run(job: Job, on_event: OnEvent, stop: StopToken, meter: Meter) -> Report:
-    """Carry the job out. Failures of single files are in the report, whose exit code is the run's."""
-    return _Coordinator(job, on_event, stop, meter).run()
+def run(job: Job, on_event: OnEvent, stop: StopToken, meter: Meter, journal: Journal | None = None) -> Report:
+    """Carry the job out. Failures of single files are in the report, whose exit code is the run's.
+
+    ``journal`` knows what earlier runs left, and in the end what this one leaves.
+    """
+    return _Coordinator(job, on_event, stop, meter, journal or Journal()).run()
 
 
 class _Coordinator:
-    def __init__(self, job: Job, on_event: OnEvent, stop: StopToken, meter: Meter) -> None:
+    def __init__(self, job: Job, on_event: OnEvent, stop: StopToken, meter: Meter, journal: Journal) -> None:
         self._job = job
         self._rules = job.rules
         self._remote_target = job.direction is Direction.UPLOAD
@@ -74,7 +79,10 @@ class _Coordinator:
             job.endpoint.timing.keepalive,
             job.endpoint.place,
             RateLimit(job.limit_rate, stop.sleep) if job.limit_rate else None,
+            journal,
         )
+        self._journal = journal
+        self._leftovers = Leftovers(job, journal)
         self._targets: dict[str, str] = {}
         self._left_out = 0
         self._pairs: list[Pair] = []
@@ -87,11 +95,14 @@ class _Coordinator:
     def run(self) -> Report:
         began = time.monotonic()
         try:
+            self._clear(self._leftovers.asides())
             for root in self._job.roots:
                 self._crew.submit(Resolve(root, self._job.direction, self._rules))
             self._loop()
             self._meter.listing = False
             self._delete()
+            self._clear(self._leftovers.asides())
+            self._clear(self._leftovers.parts())
         finally:
             self._crew.dismiss()
             self._deletes.close()
@@ -261,6 +272,7 @@ class _Coordinator:
             self._report.transferred += 1
             self._report.bytes += entry.size or 0
             return None
+        self._journal.plan(target, entry.size)
         return CopyFile(source, target, shown, entry, self._job.direction, self._rules, self._job.endpoint.place)
 
     def _copied(self, result: Copied) -> None:
@@ -328,18 +340,23 @@ class _Coordinator:
             # A directory goes alone, after all that was in it.
             if delete.kind is Kind.DIR:
                 self._drain()
-            self._submit_delete(delete)
+            self._submit(Remove(delete.path, delete.shown, delete.kind, self._remote_target))
             if delete.kind is Kind.DIR:
                 self._drain()
             if self._halted:
                 break
         self._drain()
 
-    def _submit_delete(self, delete: Delete) -> None:
+    def _clear(self, tasks: Sequence[Recover | Sweep]) -> None:
+        for task in tasks:
+            self._submit(task)
+        self._drain()
+
+    def _submit(self, task: Recover | Remove | Sweep) -> None:
         while self._crew.in_flight >= self._crew.size * _AHEAD:
             self._take(self._crew.next_result())
         if not self._halted:
-            self._crew.submit(Remove(delete.path, delete.shown, delete.kind, self._remote_target))
+            self._crew.submit(task)
 
     def _drain(self) -> None:
         while self._crew.in_flight:
@@ -354,13 +371,16 @@ class _Coordinator:
         if isinstance(task, ListPair):
             self._listings -= 1
             self._deletes.block(task.pair.owner, f"{task.pair.shown or '.'} could not be listed")
-        shown = task.shown if isinstance(task, (Resolve, CopyFile, Recheck, Remove)) else task.pair.shown or "."
+        elif isinstance(task, Resolve):
+            self._leftovers.failures.add("")  # the whole tree
+        shown = task.pair.shown or "." if isinstance(task, ListPair) else task.shown
         if error.retry is Retry.STOP_RUN:
             self._fatal = self._fatal or error
             return
         self._fail(shown, error)
 
     def _fail(self, shown: str, error: FtpcliError) -> None:
+        self._leftovers.failures.add(shown)
         self._deletes.block(shown, "it failed")
         self._deletes.block(parent(shown), "something in it failed")
         self._report.failed += 1
@@ -384,6 +404,9 @@ class _Coordinator:
             report.tls_data_resumed += resumed
             report.tls = report.tls or slot.facts
         report.exit_code = self._exit_code()
+        self._journal.settle()
+        if self._journal.trouble:
+            self._on_event(Warned(self._journal.trouble))
         self._on_event(Summary(report))
 
     def _exit_code(self) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ftpcli import local
 from ftpcli.engine import retry
 from ftpcli.engine.events import Deleted, Event, Retrying, Started
+from ftpcli.engine.journal import Journal
 from ftpcli.engine.meter import Lane
 from ftpcli.engine.plan import TIME_DIFFERS, same_time
 from ftpcli.engine.rate import RateLimit
@@ -36,10 +37,11 @@ class Bench:
     stop: StopToken
     tell: Callable[[Event], None]
     rate: RateLimit | None = None
+    journal: Journal = field(default_factory=Journal)
 
     @property
     def hands(self) -> Hands:
-        return Hands(self.lane, self.moved, self.stop)
+        return Hands(self.lane, self.moved, self.stop, self.journal)
 
     def moved(self, count: int) -> None:
         """Bytes went over the data connection."""

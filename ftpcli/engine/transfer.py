@@ -10,9 +10,10 @@ import logging
 import os
 import posixpath
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from ftpcli.engine.journal import Journal
 from ftpcli.engine.meter import Lane
 from ftpcli.engine.plan import is_exact, same_time
 from ftpcli.engine.stop import StopToken
@@ -58,6 +59,7 @@ class Hands:
     lane: Lane
     moved: Callable[[int], None]
     stop: StopToken
+    journal: Journal = field(default_factory=Journal)
 
 
 class FileTransfer(Protocol):
@@ -102,9 +104,13 @@ class Download:
         entry = self._entry
         # To the minute or the day is not enough: another version of the file may have been there in it.
         resume = is_exact(entry) and (self._rules.resume or self._tries > 1)
-        part = PartFile(self._target, self._place, self._source, entry.size, entry.mtime, resume=resume)
-        if self._part_path not in (None, part.path):
+        journal = self._hands.journal
+        part = PartFile(
+            self._target, self._place, self._source, entry.size, entry.mtime, resume=resume, begun=journal.begin
+        )
+        if self._part_path is not None and self._part_path != part.path:
             discard(self._part_path)  # begun by an earlier try, of a source that is no more
+            journal.gone(self._part_path)
         self._part_path = part.path
         try:
             if entry.size is None or part.size > entry.size:
@@ -116,9 +122,12 @@ class Download:
             self._check(part)
             verified = self._verify(session, part)
             part.commit(entry.mtime if self._rules.times else None)
+            journal.commit(self._target, part.path)
         finally:
             self._reached = max(self._reached, part.size)
             part.close()
+            if not part.size:
+                journal.gone(part.path)
         return Done(part.size, self._started_at or 0, verified)
 
     def _is_worth_a_look(self) -> bool:
@@ -214,16 +223,21 @@ class Upload:
         return self._reached + self._steps
 
     def attempt(self, session: Session) -> Done:
+        journal = self._hands.journal
         with open_source(self._source) as source:
             part = self._part(source)
             state = (part, source.size, source.mtime_ns)
             if self._state != state:
                 # The first try, or the source changed: what was sent so far is of another file.
+                if self._state is not None:
+                    journal.useless(self._state[0])
+                if part != self._target:
+                    journal.begin(part)
                 self._state = state
                 self._started_at = None
                 self._sent = self._timed = self._doubted = False
                 self._verified = ""
-                self._replacement = Replacement(part, self._target)
+                self._replacement = Replacement(part, self._target, journal)
             # A step that was taken counts as progress, once, and is not taken again after the connection was lost.
             if not self._sent:
                 self._send(session, source, part)
@@ -238,6 +252,7 @@ class Upload:
                 self._steps = 3
             if part != self._target:
                 self._replacement.attempt(session, source.size)
+            journal.commit(self._target, part)
             return Done(source.size, self._started_at or 0, self._verified)
 
     def _part(self, source: OpenSource) -> str:
@@ -320,9 +335,10 @@ class Replacement:
     fails again, and goes at the end: at no moment is the old content gone and the new one not there.
     """
 
-    def __init__(self, part: str, target: str) -> None:
+    def __init__(self, part: str, target: str, journal: Journal | None = None) -> None:
         self._part = part
         self._target = target
+        self._journal = journal or Journal()
         folder, name = posixpath.split(target)
         self._aside = posixpath.join(folder, part_name(name, "aside", part))
         self._stepped_aside = False
@@ -338,6 +354,7 @@ class Replacement:
                 raise
         if self._stepped_aside and exists(session, self._aside):
             session.remove(self._aside)
+        self._journal.gone(self._aside)
 
     def _done(self, session: Session, size: int) -> bool:
         """The last try's answer was lost: was it done?"""
@@ -358,6 +375,7 @@ class Replacement:
 
     def _step_aside(self, session: Session) -> None:
         self._stepped_aside = True
+        self._journal.aside(self._aside, self._target)
         try:
             session.rename(self._target, self._aside)
         except Refused:
@@ -372,6 +390,8 @@ class Replacement:
             session.rename(self._aside, self._target)
         except Refused:
             error.message += f"; what was there before is now {self._aside}"
+        else:
+            self._journal.gone(self._aside)
         self._stepped_aside = False
 
 

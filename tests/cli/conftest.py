@@ -113,6 +113,14 @@ class Program:
         }
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whatever environment a test starts the program in: it never writes to the state folder of who runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture
 def run_ftpcli(tmp_path: Path) -> Iterator[Program]:
     """``run_ftpcli("get", url, "-o", path)`` → code, stdout, stderr; never a traceback."""

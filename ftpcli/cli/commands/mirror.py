@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 @option("--newer-only", is_flag=True, help="Copy only what is newer in SOURCE.")
 @option("--verify", type=click.Choice(["auto", "size", "checksum", "none"]), default="auto",
         help="What is asked of the server before a copy counts, besides its bytes [auto].")  # fmt: skip
+@option("--lock", type=click.Choice(["fail", "wait", "skip"]), default="fail",
+        help="What to do while another run is at work on the same SOURCE and TARGET [fail].")  # fmt: skip
 @filter_options()
 @work_options()
 @connecting_options()
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 def mirror(ctx: click.Context, /, source: str, target: str, **_options: Any) -> int:
     """Make the tree TARGET like the tree SOURCE. The one that is a URL or PROFILE:path is on the server."""
     from ftpcli.cli.filtering import filter_rules
+    from ftpcli.cli.state import turn
     from ftpcli.cli.targets import Targets
     from ftpcli.cli.urls import is_remote
     from ftpcli.cli.work import surroundings, transfer
@@ -69,7 +72,9 @@ def mirror(ctx: click.Context, /, source: str, target: str, **_options: Any) -> 
         filters = filter_rules(place.choices)
         endpoint = targets.endpoint(place, around.warn)
         direction, local = (Direction.DOWNLOAD, target) if down else (Direction.UPLOAD, source)
-        return transfer(around, _job(endpoint, direction, place, local, filters)).exit_code
+        job = _job(endpoint, direction, place, local, filters)
+        with turn(around, job, place.choices["lock"]) as journal:
+            return 0 if journal is None else transfer(around, job, journal).exit_code
 
 
 def _job(endpoint: Endpoint, direction: Direction, place: Target, local: str, filters: FilterRules) -> Job:

@@ -1,0 +1,81 @@
+"""Where a mirror keeps its lock and its journal, and its turn among the runs of the same source and target."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ftpcli.cli.work import Surroundings
+from ftpcli.engine.journal import Journal, open_journal
+from ftpcli.engine.lock import RunLock, take_turn
+from ftpcli.model import Direction, Job
+
+
+def state_folder(job: Job) -> str:
+    """One folder for each source and target, however they are written and whatever is done with them."""
+    import platformdirs
+
+    endpoint = job.endpoint
+    remote, local = _sides(job)
+    absolute = "/" if remote.startswith("/") else ""
+    path = absolute + "/".join(name for name in remote.split("/") if name not in ("", "."))
+    identity = (
+        job.direction.value, endpoint.scheme, endpoint.host.lower(), str(endpoint.port), endpoint.user, path,
+        os.path.realpath(local),
+    )  # fmt: skip
+    key = hashlib.sha256("\0".join(identity).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return str(Path(platformdirs.user_state_path("ftpcli", appauthor=False), "mirrors", key))
+
+
+def _sides(job: Job) -> tuple[str, str]:
+    """The remote path and the local one."""
+    root = job.roots[0]
+    return (root.source, root.target) if job.direction is Direction.DOWNLOAD else (root.target, root.source)
+
+
+@contextmanager
+def turn(around: Surroundings, job: Job, mode: str) -> Iterator[Journal | None]:
+    """The journal for a run that has its turn, and the lock as long as this lasts; None where it is left to another.
+
+    ``mode``: fail, wait or skip. A dry run waits for nobody. Raises Locked, Stopped.
+    """
+    root = job.roots[0].target
+    if job.rules.dry_run:
+        yield Journal(root)
+        return
+    folder = state_folder(job)
+    lock: RunLock | None = None
+    try:
+        with around.watched():
+            lock = take_turn(folder, mode, around.stop, around.say)
+        journal = None if lock is None else _open(folder, job, around)
+    except OSError as error:
+        around.warn(_complaint(folder, error, locked=lock is not None))
+        journal = Journal(root)
+    try:
+        yield journal
+    finally:
+        if journal is not None:
+            journal.close()
+        if lock is not None:
+            lock.release()
+
+
+def _complaint(folder: str, error: OSError, *, locked: bool) -> str:
+    what = "the journal" if locked else "the lock and the journal"
+    alone = "" if locked else "nothing keeps a second run away, and "
+    why = (error.strerror or str(error)).lower()
+    return (
+        f"going on without {what}, for {folder} cannot be used ({why}): {alone}part files that are left when a run is "
+        "killed stay where they are"
+    )
+
+
+def _open(folder: str, job: Job, around: Surroundings) -> Journal:
+    remote, local = _sides(job)
+    names = job.endpoint.url(remote), os.path.realpath(local)
+    source, target = names if job.direction is Direction.DOWNLOAD else reversed(names)
+    return open_journal(folder, job.roots[0].target, source, target, around.warn)
