@@ -79,7 +79,9 @@ class Download:
         hands: Hands,
         place: str,
         shown: str,
+        keep: Callable[[], None] | None = None,
     ) -> None:
+        """``keep`` is called before something is replaced."""
         self._source = source
         self._target = target
         self._entry = entry
@@ -87,6 +89,7 @@ class Download:
         self._hands = hands
         self._place = place
         self._shown = shown
+        self._keep = keep
         self._tries = 0
         self._part_path: str | None = None
         self._reached = 0
@@ -115,6 +118,8 @@ class Download:
             self._receive(session, part)
             self._check(part)
             verified = self._verify(session, part)
+            if self._keep is not None:
+                self._keep()
             part.commit(entry.mtime if self._rules.times else None)
         finally:
             self._reached = max(self._reached, part.size)
@@ -195,12 +200,15 @@ class Upload:
         rules: Rules,
         hands: Hands,
         shown: str,
+        replacement: Callable[[str, str], Replacement] | None = None,
     ) -> None:
+        """``replacement`` makes, of part and target, what gives the part file its name."""
         self._source = source
         self._target = target
         self._rules = rules
         self._hands = hands
         self._shown = shown
+        self._replacing = replacement or Replacement
         self._reached = 0
         self._started_at: int | None = None
         self._state: tuple[str, int, int] | None = None
@@ -223,7 +231,7 @@ class Upload:
                 self._started_at = None
                 self._sent = self._timed = self._doubted = False
                 self._verified = ""
-                self._replacement = Replacement(part, self._target)
+                self._replacement = self._replacing(part, self._target)
             # A step that was taken counts as progress, once, and is not taken again after the connection was lost.
             if not self._sent:
                 self._send(session, source, part)

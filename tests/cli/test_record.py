@@ -211,7 +211,7 @@ def test_counts_are_of_the_lines() -> None:
     ):  # fmt: skip
         count(total, event)
     assert total == Report(
-        transferred=2, bytes=11, made_directories=1, skipped=1, deleted=1, failed=1, connections=3, reconnects=1,
+        transferred=2, renamed=1, bytes=11, made_directories=1, skipped=1, deleted=1, failed=1, connections=3, reconnects=1,
         tls_data_connections=4, tls_data_resumed=3,
     )  # fmt: skip
 
