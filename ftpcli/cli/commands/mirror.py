@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,7 @@ def mirror(ctx: click.Context, /, source: str, target: str, **_options: Any) -> 
 
 def _backup(targets: Targets, place: Target, direction: Direction, target: str) -> str | None:
     """The folder for what this run deletes and replaces. On a server it is read as the target's path is."""
+    from ftpcli.cli.choices import Origin
     from ftpcli.cli.urls import ProfilePath, parse, remote_path
     from ftpcli.engine.backup_folder import backup_folder
     from ftpcli.errors import UsageError
@@ -95,6 +97,8 @@ def _backup(targets: Targets, place: Target, direction: Direction, target: str) 
     if directory is None:
         return None
     if direction is Direction.DOWNLOAD:
+        if place.choices.origin("backup_dir") is not Origin.COMMAND_LINE:
+            directory = os.path.expanduser(directory)  # the shell did not see it
         return backup_folder(direction, directory, target, time.time())
     if "://" in directory:
         raise UsageError(f"--backup-dir {directory}: a path on TARGET's server is expected, not a URL")
