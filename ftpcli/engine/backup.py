@@ -21,7 +21,7 @@ from typing import Protocol
 from ftpcli import local
 from ftpcli.engine.tasks import Bench, CopyFile, Removal, Remove, make_directories
 from ftpcli.engine.transfer import Done, Download, FileTransfer, Hands, Replacement, Upload, exists
-from ftpcli.errors import FtpcliError, Refused, Retry, Unsupported
+from ftpcli.errors import FtpcliError, NotFound, Refused, Retry, Unsupported
 from ftpcli.local import discard, part_name, translated
 from ftpcli.model import Kind
 from ftpcli.session.protocol import Session
@@ -192,7 +192,7 @@ class RemoteBackup:
         self._made: set[str] = set()
 
     def transfer(self, task: CopyFile, hands: Hands) -> Keeping:
-        return _KeepingUpload(RemoteKept(self, task.target, task.shown), task, hands)
+        return _KeepingUpload(RemoteKept(self, task.target, task.shown, there=task.replaces), task, hands)
 
     def remove(self, task: Remove, bench: Bench) -> str:
         if task.kind is Kind.DIR:
@@ -200,7 +200,7 @@ class RemoteBackup:
             bench.insist(task.shown, lambda session: self.make(session, place), lambda: self.made(place))
             bench.insist(task.shown, Removal(task.path, task.shown, task.kind, lambda _: None).attempt)
             return place
-        kept = RemoteKept(self, task.path, task.shown)
+        kept = RemoteKept(self, task.path, task.shown, there=True)
         return bench.insist(task.shown, kept.move, kept.progress)
 
     def place(self, shown: str) -> str:
@@ -229,16 +229,17 @@ class RemoteBackup:
 class RemoteKept:
     """One entry of the target on its way into the backup, and back where that was for nothing.
 
+    ``there``: it was listed. Else the server is asked for what may have come since; not all of them can tell.
     ``place`` is where it is now; None as long as it is where it was.
     """
 
-    def __init__(self, backup: RemoteBackup, path: str, shown: str) -> None:
+    def __init__(self, backup: RemoteBackup, path: str, shown: str, *, there: bool) -> None:
         self.place: str | None = None
         self._backup = backup
         self._path = path
         self._wanted = backup.place(shown)
         self._aim: str | None = None
-        self._there = False
+        self._there = there
         self._settled = False
         self._coming_back = False
         self._steps = 0
@@ -256,7 +257,13 @@ class RemoteKept:
             self._there = exists(session, self._path)
             self._reached(1)
         if self._there:
-            self.move(session)
+            try:
+                self.move(session)
+            except NotFound:
+                # A worker that lost its place at the server may have done it, and handed its task on.
+                if not self._moved(session, self._wanted):
+                    raise
+                self.place = self._wanted
         # From now on what is there is the new one.
         self._settled = True
 
@@ -299,7 +306,8 @@ class RemoteKept:
 
     def _start_again(self) -> None:
         self.place = self._aim = None
-        self._there = self._settled = False
+        self._there = True
+        self._settled = False
 
     def _reached(self, step: int) -> None:
         """A step counts as progress once, so that a server that refuses for ever is not asked for ever."""

@@ -63,6 +63,7 @@ class Candidates:
         self._database = database
         self._table = table
         self._slack: float | None = None
+        self._count = 0
         self._do(_TABLE)
 
     def add(self, entry: Entry, *about: object) -> bool:
@@ -71,6 +72,7 @@ class Candidates:
             return False
         values = (*_values(entry), _text(entry, about))
         self._do("INSERT INTO {0} (name, size, mtime, slack, exact, record) VALUES (?, ?, ?, ?, ?, ?)", *values)
+        self._count += 1
         return True
 
     def close_list(self) -> None:
@@ -89,6 +91,8 @@ class Candidates:
     def like(self, entry: Entry, *, same_name: bool = False) -> Iterator[Candidate]:
         """Those of the same size, and of the same time as far as that is known; the first comers first."""
         assert entry.mtime is not None
+        if not self._count:
+            return
         if self._slack is None:
             self._slack = self._do("SELECT MAX(slack) FROM {0}")[0][0] or 0.0
         reach = _slack(entry) + self._slack
@@ -116,6 +120,7 @@ class Candidates:
 
     def remove(self, candidate: Candidate) -> None:
         self._do("DELETE FROM {0} WHERE id = ?", candidate.row)
+        self._count -= 1
 
     def _do(self, command: str, *values: object) -> list[Any]:
         with _translated():

@@ -30,7 +30,7 @@ from ftpcli.engine.events import (
 )
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.pairing import Pairing, shown
-from ftpcli.engine.plan import CONTENT_UNKNOWN, TIME_DIFFERS, Decision, What, is_vague, pair
+from ftpcli.engine.plan import CONTENT_UNKNOWN, MISSING, TIME_DIFFERS, Decision, What, is_vague, pair
 from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.renames import Asked, AskTime, Declined, New, Renamed, RenameFile, Renames
 from ftpcli.engine.roots import Found, Resolve, Resolved
@@ -279,9 +279,8 @@ class _Coordinator:
             self._report.transferred += 1
             self._report.bytes += entry.size or 0
             return None
-        return CopyFile(
-            source, target, shown, entry, self._job.direction, self._rules, self._job.endpoint.place, self._backup
-        )
+        place, replaces = self._job.endpoint.place, why != MISSING
+        return CopyFile(source, target, shown, entry, self._job.direction, self._rules, place, self._backup, replaces)
 
     def _copied(self, result: Copied) -> None:
         done = result.done

@@ -163,7 +163,7 @@ class Listed:
 
 @dataclass(frozen=True)
 class CopyFile:
-    """One file, in the run's direction. ``entry`` is the source's."""
+    """One file, in the run's direction. ``entry`` is the source's; ``replaces``: the target is there, as listed."""
 
     source: str
     target: str
@@ -173,6 +173,7 @@ class CopyFile:
     rules: Rules
     place: str
     backup: Backup | None = None
+    replaces: bool = False
 
     def run(self, bench: Bench) -> Copied:
         transfer: FileTransfer

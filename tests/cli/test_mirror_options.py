@@ -69,6 +69,7 @@ def without_date(kept: dict[str, bytes]) -> dict[str, bytes]:
         (["local", "{url}/site", "--backup-dir", "/old"], "the same way"),
         (["local", "{url}//site", "--backup-dir", "old"], "the same way"),
         (["local", "{url}/site", "--backup-dir", "{url}/old"], "not a URL"),
+        (["{url}/site", "local", "--backup-dir", "{url}/old"], "not a URL"),
         (["local", "{url}/site", "--track-renames"], "needs --delete"),
     ],
 )
@@ -117,6 +118,18 @@ def test_download(scripted: Start, run_ftpcli: Program, local: Path) -> None:
     assert without_date(contents(local.parent / "kept")) == before
     assert re.search(rf"^download a \(.*the old one is kept as kept/{DATED}/a\)$", result.stderr, re.MULTILINE)
     assert re.search(rf"^delete gone/x \(kept as kept/{DATED}/gone/x\)$", result.stderr, re.MULTILINE)
+
+
+def test_a_server_that_cannot_say_what_is_there(scripted: Start, run_ftpcli: Program, local: Path) -> None:
+    """Neither MLST nor SIZE: what was listed is kept all the same."""
+    server = scripted(files={"/site/a": b"old", "/site/sub/b": b"other"}, features=("EPSV",))
+    for verb in ("MLSD", "MLST", "SIZE", "MDTM"):
+        server.on(verb, "500 unknown")
+    fill(local, {"a": b"newer", "sub/b": b"another", "new": b"n"})
+    result = run_ftpcli("mirror", local, server.url("site"), "--backup-dir", "kept", "--verify", "none", *QUICK)
+    assert result.code == 0, result.stderr
+    assert below(server, "site") == {"a": b"newer", "sub/b": b"another", "new": b"n"}
+    assert without_date(below(server, "kept")) == {"a": b"old", "sub/b": b"other"}
 
 
 @pytest.mark.parametrize("replaces", [True, False])

@@ -13,10 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ftpcli.engine.backup import RemoteBackup, RemoteKept
 from ftpcli.engine.backup_folder import backup_folder
 from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Warned
 from ftpcli.engine.stop import StopToken
-from ftpcli.errors import Denied, TransientRefusal, UsageError
+from ftpcli.errors import Denied, NotFound, TransientRefusal, UsageError
 from ftpcli.local import is_part
 from ftpcli.model import Direction, Report
 from tests.engine.fake import Events, FakeServer, Folder, Link, Tree, lost, raising, use
@@ -326,6 +327,19 @@ class TestOnTheServer:
         assert side.backup == target
         assert len(side.server.verbs("mkdir")) == 3  # kept, now and d
         assert side.server.verbs("mkdir")[-1] == ("mkdir", "kept/now/d")
+
+
+def test_a_task_that_was_handed_on(server: FakeServer) -> None:
+    """The first worker moved the old file away, and could not reach the server any more."""
+    server.root = FakeServer({"site": {"a": b"old"}}).root
+    backup, session = RemoteBackup("kept/now"), server.open()
+    for _ in range(2):
+        kept = RemoteKept(backup, "site/a", "a", there=True)
+        kept.keep(session)
+        assert kept.place == "kept/now/a"
+    assert server.tree() == {"site": {}, "kept": {"now": {"a": b"old"}}}
+    with pytest.raises(NotFound):
+        RemoteKept(backup, "site/b", "b", there=True).keep(session)
 
 
 def at_number(server: FakeServer, verb: str, number: int, act: Callable[[], object], *, done: bool = False) -> None:

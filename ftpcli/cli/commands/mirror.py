@@ -96,12 +96,12 @@ def _backup(targets: Targets, place: Target, direction: Direction, target: str) 
     directory = place.choices["backup_dir"]
     if directory is None:
         return None
+    if "://" in directory:
+        raise UsageError(f"--backup-dir {directory}: a path on TARGET's side is expected, not a URL")
     if direction is Direction.DOWNLOAD:
         if place.choices.origin("backup_dir") is not Origin.COMMAND_LINE:
             directory = os.path.expanduser(directory)  # the shell did not see it
         return backup_folder(direction, directory, target, time.time())
-    if "://" in directory:
-        raise UsageError(f"--backup-dir {directory}: a path on TARGET's server is expected, not a URL")
     named = parse(target)
     if isinstance(named, ProfilePath):
         path = targets.remote(f"{named.profile}:{directory}").path
