@@ -177,6 +177,22 @@ class TestRuns:
         assert side.run().exit_code == 143
         assert side.target == BEFORE
 
+    def test_stopped_while_it_renames(self, side: Moved) -> None:
+        many = {f"file {number}": b"x" * (number + 1) for number in range(60)}
+        side.put({"moved": many}, {**many, "gone": b""})
+        collect = side.events.append
+
+        def stop_soon(event: Any) -> None:
+            collect(event)
+            if isinstance(event, Finished) and event.action == "rename":
+                side.stop.request(143)
+
+        side.events.append = stop_soon  # type: ignore[method-assign]
+        report = side.run()
+        assert (report.exit_code, report.deleted, "gone" in side.target) == (143, 0, True)
+        assert 0 < report.renamed < 60
+        assert report.renamed == len(side.target["moved"]) == 61 - len(side.target) + 1
+
     def test_a_temporary_file_that_cannot_be_written(self, side: Moved, monkeypatch: pytest.MonkeyPatch) -> None:
         side.put(NEW, BEFORE)
         monkeypatch.setattr("ftpcli.engine.candidates._SETTINGS", "PRAGMA page_size = 512; PRAGMA max_page_count = 3")
