@@ -222,6 +222,8 @@ class Rules:
     ``compare``: "always" copies every file (get, put); "auto" copies what is missing or differs in size or time.
     "checksum" asks the server for a digest of what has the same size. ``verify``: auto, size, checksum, none.
     ``max_delete`` is a number of entries and takes the place of ``max_delete_percent``, a share of the target's.
+    ``backup`` is the folder, of this run and on the target's side, that keeps what is deleted or replaced.
+    ``track_renames`` (with ``delete``): a file that only has another name now is renamed, not sent again.
     """
 
     compare: str = "auto"
@@ -238,6 +240,8 @@ class Rules:
     times: bool = True
     make_parents: bool = False
     filters: FilterRules = FilterRules()
+    backup: str | None = None
+    track_renames: bool = False
 
 
 @dataclass(frozen=True)
@@ -260,6 +264,7 @@ class Report:
     """What a run did. ``bytes`` is the size of all files that are whole now, ``moved`` what went over the line."""
 
     transferred: int = 0
+    renamed: int = 0
     skipped: int = 0
     made_directories: int = 0
     deleted: int = 0

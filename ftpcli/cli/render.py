@@ -25,10 +25,13 @@ class EventPrinter:
         match event:
             case Planned():
                 self._planned(event)
+            case Finished(action="rename"):
+                self._detail(f"rename {event.path} -> {event.target}{self._facts(event)}")
             case Finished():
                 self._detail(f"{event.action} {event.path}{self._facts(event)}")
             case Deleted():
-                self._detail(f"delete {event.path}")
+                kept = f" (kept as {event.backup})" if event.backup else ""
+                self._detail(f"delete {event.path}{kept}")
             case Skipped():
                 self._detail(f"skip {event.path}: {event.reason}", level=2)
             case Retrying():
@@ -42,7 +45,7 @@ class EventPrinter:
 
     def _planned(self, event: Planned) -> None:
         if self._dry_run:
-            emit(f"{event.action} {event.path}")
+            emit(f"{event.action} {event.path}" + (f" -> {event.target}" if event.target else ""))
         elif self._screen.verbosity and event.why:
             self._why[event.path] = event.why
 
@@ -56,6 +59,8 @@ class EventPrinter:
             facts.append(f"{event.tries} tries")
         if why := self._why.pop(event.path, ""):
             facts.append(why)
+        if event.backup:
+            facts.append(f"the old one is kept as {event.backup}")
         return f" ({', '.join(facts)})" if facts else ""
 
     def _failed(self, event: Failed) -> None:
@@ -76,8 +81,8 @@ def show_summary(screen: Screen, report: Report) -> None:
     """On a terminal one line; with -v the connections too; elsewhere only when something failed."""
     line = summary_line(report)
     _log.info("%s; %s", line, connections_line(report))
-    anything = report.transferred or report.skipped or report.made_directories or report.deleted or report.failed
-    if screen.quiet or (report.exit_code and not anything):
+    done = (report.transferred, report.renamed, report.skipped, report.made_directories, report.deleted, report.failed)
+    if screen.quiet or (report.exit_code and not any(done)):
         return
     if screen.terminal or screen.verbosity or report.failed:
         screen.line(line)
@@ -94,6 +99,7 @@ def summary_line(report: Report) -> str:
     else:
         parts = [f"nothing transferred in {took}"]
     others = (
+        (report.renamed, f"{report.renamed} renamed"),
         (report.skipped, f"{report.skipped} skipped"),
         (report.made_directories, f"{count_text(report.made_directories, 'directory', 'directories')} made"),
         (report.deleted, f"{report.deleted} deleted"),

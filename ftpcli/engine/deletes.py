@@ -37,10 +37,18 @@ class Deletes:
         self._spool = Spool()
         self._blocked: dict[str, str] = {}
         self._kept: set[str] = set()
+        self._renamed = bytearray()
         self.target_entries = 0
 
-    def add(self, delete: Delete) -> None:
+    def add(self, delete: Delete) -> int:
+        """Its number."""
         self._spool.append(delete.path, delete.shown, delete.kind.value, delete.owner)
+        self._renamed.append(False)
+        return len(self._spool) - 1
+
+    def renamed(self, number: int) -> None:
+        """One is not deleted after all: it has another name now."""
+        self._renamed[number] = True
 
     def block(self, owner: str, why: str) -> None:
         """Nothing may be deleted in this directory, whoever planned it."""
@@ -76,12 +84,17 @@ class Deletes:
 
     def __iter__(self) -> Iterator[Delete]:
         for delete in self._all():
-            if delete.owner not in self._blocked and delete.shown not in self._kept:
+            if self.allow(delete.owner, delete.shown):
                 yield delete
 
+    def allow(self, owner: str, shown: str) -> bool:
+        """Whether an entry may go, as far as is known now."""
+        return owner not in self._blocked and shown not in self._kept
+
     def _all(self) -> Iterator[Delete]:
-        for path, shown, kind, owner in reversed(self._spool):
-            yield Delete(path, shown, Kind(kind), owner)
+        for (path, shown, kind, owner), renamed in zip(reversed(self._spool), reversed(self._renamed), strict=True):
+            if not renamed:
+                yield Delete(path, shown, Kind(kind), owner)
 
     def close(self) -> None:
         self._spool.close()

@@ -14,12 +14,16 @@ from ftpcli.model import Report, TlsFacts
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """An action was decided. ``action``: download, upload, mkdir, delete. ``why`` is for people."""
+    """An action was decided. ``action``: download, upload, mkdir, delete, rename. ``why`` is for people.
+
+    Only a rename has a ``target``, the new name.
+    """
 
     path: str
     action: str
     bytes: int | None = None
     why: str = ""
+    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,10 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """``action``: download, upload, mkdir, rename; only the last has a ``target``, the new name."""
+    """``action``: download, upload, mkdir, rename; only the last has a ``target``, the new name.
+
+    ``backup`` is where the file is now that was there before.
+    """
 
     path: str
     action: str
@@ -54,6 +61,7 @@ class Finished:
     verified: str = "none"
     tls: TlsFacts | None = None
     target: str | None = None
+    backup: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,10 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
+    """``backup`` is where it is now; None where it is gone."""
+
     path: str
+    backup: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ _VAGUE = 60.0
 _EXACT = 2.0
 
 
+MISSING = "missing"
 TIME_DIFFERS = "time differs"
 CONTENT_UNKNOWN = "same size; its digest will tell"
 
@@ -96,7 +97,7 @@ def _kind(entry: Entry) -> str:
 def difference(source: Entry, target: Entry | None, compare: str) -> str:
     """Why a file must be copied; empty where it need not."""
     if target is None:
-        return "missing"
+        return MISSING
     if compare == "always":
         return "asked for"
     if compare != "time" and source.size != target.size and None not in (source.size, target.size):

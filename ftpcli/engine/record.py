@@ -2,7 +2,8 @@
 
 Each object has ``v`` (1), ``event``, ``time`` and the fields of the event's class, with these exceptions:
 
-- ``tls`` is there only where there was TLS, ``target`` only where something was renamed;
+- ``tls`` is there only where there was TLS, ``target`` only where something was renamed, ``backup`` only where the old
+  content was kept;
 - a summary has the fields of its report;
 - a text that is not UTF-8, such as a file name in another encoding, has U+FFFD for what cannot be read, and stands byte
   for byte in a further field: ``path`` in ``path_base64``.
@@ -41,10 +42,12 @@ _NAMES = {
     Warned: "warning",
     Summary: "summary",
 }
-_ONLY_WHERE_THERE = ("tls", "target")
+_ONLY_WHERE_THERE = ("tls", "target", "backup")
 _CONNECTIONS = ("connections", "reconnects", "tls_data_connections", "tls_data_resumed")
 _INTERNAL = ("tls", "failure_codes")
-_NOT_ADDED_UP = ("transferred", "skipped", "made_directories", "deleted", "failed", "bytes", "seconds", "exit_code")
+_NOT_ADDED_UP = (
+    "transferred", "renamed", "skipped", "made_directories", "deleted", "failed", "bytes", "seconds", "exit_code",
+)  # fmt: skip
 
 
 def as_record(event: Event, now: float) -> dict[str, Any]:
@@ -73,6 +76,8 @@ def count(total: Report, event: Event) -> None:
         case Finished(action="download" | "upload"):
             total.transferred += 1
             total.bytes += event.bytes
+        case Finished(action="rename"):
+            total.renamed += 1
         case Skipped():
             total.skipped += 1
         case Deleted():

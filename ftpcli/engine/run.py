@@ -14,7 +14,8 @@ from dataclasses import replace
 from typing import Any
 
 from ftpcli.engine import retry
-from ftpcli.engine.crew import Crew, Failure, Told
+from ftpcli.engine.backup import LocalBackup, RemoteBackup
+from ftpcli.engine.crew import Crew, Failure, Task, Told
 from ftpcli.engine.deletes import Delete, Deletes, parent
 from ftpcli.engine.events import (
     Deleted,
@@ -31,8 +32,9 @@ from ftpcli.engine.journal import Journal
 from ftpcli.engine.leftovers import Leftovers, Recover, Sweep
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.pairing import Pairing, shown
-from ftpcli.engine.plan import CONTENT_UNKNOWN, TIME_DIFFERS, Decision, What, is_vague, pair
+from ftpcli.engine.plan import CONTENT_UNKNOWN, MISSING, TIME_DIFFERS, Decision, What, is_vague, pair
 from ftpcli.engine.rate import RateLimit
+from ftpcli.engine.renames import Asked, AskTime, Declined, New, Renamed, RenameFile, Renames
 from ftpcli.engine.roots import Found, Resolve, Resolved
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.tasks import Copied, CopyFile, Listed, ListPair, Pair, Recheck, Rechecked, Remove
@@ -87,8 +89,11 @@ class _Coordinator:
         self._left_out = 0
         self._pairs: list[Pair] = []
         self._listings = 0
-        self._copies: deque[Iterator[CopyFile | Recheck]] = deque()
+        self._copies: deque[Iterator[Task]] = deque()
         self._deletes = Deletes(job.rules)
+        self._renames = Renames(job, self._deletes) if job.rules.track_renames else None
+        keeping = RemoteBackup if self._remote_target else LocalBackup
+        self._backup = keeping(job.rules.backup) if job.rules.backup else None
         self._pairing = Pairing(job)
         self._fatal: FtpcliError | None = None
 
@@ -99,6 +104,7 @@ class _Coordinator:
             for root in self._job.roots:
                 self._crew.submit(Resolve(root, self._job.direction, self._rules))
             self._loop()
+            self._follow_renames()
             self._meter.listing = False
             self._delete()
             self._clear(self._leftovers.asides())
@@ -106,6 +112,8 @@ class _Coordinator:
         finally:
             self._crew.dismiss()
             self._deletes.close()
+            if self._renames is not None:
+                self._renames.close()
         for event in self._crew.leftover_events():
             self._pass_on(event)
         self._conclude(time.monotonic() - began)
@@ -119,7 +127,8 @@ class _Coordinator:
             if not self._crew.in_flight:
                 return
             self._take(self._crew.next_result())
-            self._meter.listing = bool(self._pairs or self._listings)
+            planning = self._renames is not None and self._renames.planning
+            self._meter.listing = bool(self._pairs or self._listings or planning)
 
     def _dispatch(self) -> None:
         while not self._halted and self._crew.in_flight < self._crew.size * _AHEAD:
@@ -132,7 +141,7 @@ class _Coordinator:
     def _halted(self) -> bool:
         return self._fatal is not None or self._stop.requested
 
-    def _next_task(self) -> CopyFile | Recheck | ListPair | None:
+    def _next_task(self) -> Task | None:
         while self._copies:
             copy = next(self._copies[0], None)
             if copy is not None:
@@ -157,6 +166,12 @@ class _Coordinator:
             self._rechecked(result)
         elif isinstance(result, Copied):
             self._copied(result)
+        elif isinstance(result, Asked):
+            result.learn()
+        elif isinstance(result, Renamed):
+            self._renamed(result)
+        elif isinstance(result, Declined):
+            self._copies.append(filter(None, map(self._copy_after_all, (result.task.new,))))
 
     def _begin(self, task: Resolve, found: Found) -> None:
         first = self._targets.setdefault(found.target, found.source)
@@ -234,6 +249,9 @@ class _Coordinator:
         assert decision.source is not None
         name, there = decision.name, decision.target
         source, target = self._pairing.source(where, name), self._pairing.target(where, name)
+        new = New(source, target, shown(where, name), decision.source, decision.why)
+        if there is None and self._renames is not None and self._renames.wait(new):
+            return
         vague = decision.why == TIME_DIFFERS and is_vague(there if self._remote_target else decision.source)
         if vague or decision.why == CONTENT_UNKNOWN:
             assert there is not None
@@ -273,7 +291,8 @@ class _Coordinator:
             self._report.bytes += entry.size or 0
             return None
         self._journal.plan(target, entry.size)
-        return CopyFile(source, target, shown, entry, self._job.direction, self._rules, self._job.endpoint.place)
+        place, replaces = self._job.endpoint.place, why != MISSING
+        return CopyFile(source, target, shown, entry, self._job.direction, self._rules, place, self._backup, replaces)
 
     def _copied(self, result: Copied) -> None:
         done = result.done
@@ -292,8 +311,27 @@ class _Coordinator:
                 resumed_from=done.resumed_from,
                 verified=done.verified,
                 tls=result.tls,
+                backup=result.backup,
             )
         )
+
+    # Renames
+
+    def _follow_renames(self) -> None:
+        if self._renames is None:
+            return
+        for tasks in (self._renames.questions(), self._renames.tasks(self._copy_after_all)):
+            self._copies.append(tasks)
+            self._loop()
+
+    def _copy_after_all(self, new: New) -> CopyFile | None:
+        return self._copy(new.source, new.target, new.shown, new.entry, new.why)
+
+    def _renamed(self, result: Renamed) -> None:
+        self._deletes.renamed(result.task.old.number)
+        self._report.renamed += 1
+        if not self._rules.dry_run:
+            self._on_event(result.event())
 
     # Deletes
 
@@ -311,7 +349,10 @@ class _Coordinator:
     def _plan_delete(self, entry: Entry, where: Pair, owner: str) -> None:
         """Join the plan; what a directory holds is listed next, because every entry that goes is named."""
         target = self._pairing.target(where, entry.name)
-        self._deletes.add(Delete(target, shown(where, entry.name), entry.kind, owner))
+        delete = Delete(target, shown(where, entry.name), entry.kind, owner)
+        number = self._deletes.add(delete)
+        if self._renames is not None:
+            self._renames.doom(number, delete, entry)
         if entry.kind is Kind.DIR:
             self._pairs.append(self._pairing.doomed(where, entry, owner))
 
@@ -340,7 +381,7 @@ class _Coordinator:
             # A directory goes alone, after all that was in it.
             if delete.kind is Kind.DIR:
                 self._drain()
-            self._submit(Remove(delete.path, delete.shown, delete.kind, self._remote_target))
+            self._submit(Remove(delete.path, delete.shown, delete.kind, self._remote_target, self._backup))
             if delete.kind is Kind.DIR:
                 self._drain()
             if self._halted:
@@ -377,6 +418,10 @@ class _Coordinator:
         if error.retry is Retry.STOP_RUN:
             self._fatal = self._fatal or error
             return
+        if isinstance(task, AskTime):
+            return  # what the listing said must do; the copy tells what is the matter
+        if isinstance(task, RenameFile):
+            self._deletes.keep(task.old.shown)  # whether it has the new name nobody knows
         self._fail(shown, error)
 
     def _fail(self, shown: str, error: FtpcliError) -> None:
@@ -420,4 +465,5 @@ class _Coordinator:
         codes = self._report.failure_codes
         if not codes:
             return 0
-        return next(iter(codes)) if len(codes) == 1 and not self._report.transferred else 1
+        done = self._report.transferred or self._report.renamed
+        return next(iter(codes)) if len(codes) == 1 and not done else 1

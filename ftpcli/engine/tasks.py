@@ -5,22 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ftpcli import local
 from ftpcli.engine import retry
-from ftpcli.engine.events import Deleted, Event, Retrying, Started
+from ftpcli.engine.events import Deleted, Event, Retrying, Started, Warned
 from ftpcli.engine.journal import Journal
 from ftpcli.engine.meter import Lane
 from ftpcli.engine.plan import TIME_DIFFERS, same_time
 from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.slot import Slot
 from ftpcli.engine.stop import StopToken
-from ftpcli.engine.transfer import Done, Download, Hands, Upload, exists
+from ftpcli.engine.transfer import Done, Download, FileTransfer, Hands, Upload, exists
 from ftpcli.engine.verify import same_digest
 from ftpcli.errors import FtpcliError, NotFound, Refused, VerifyMismatch
 from ftpcli.model import Direction, Entry, Kind, Listing, Rules, TlsFacts
 from ftpcli.session.protocol import Session
+
+if TYPE_CHECKING:
+    from ftpcli.engine.backup import Backup, Keeping
 
 Result = TypeVar("Result")
 NOTHING = Listing(())
@@ -162,7 +165,7 @@ class Listed:
 
 @dataclass(frozen=True)
 class CopyFile:
-    """One file, in the run's direction. ``entry`` is the source's."""
+    """One file, in the run's direction. ``entry`` is the source's; ``replaces``: the target is there, as listed."""
 
     source: str
     target: str
@@ -171,10 +174,15 @@ class CopyFile:
     direction: Direction
     rules: Rules
     place: str
+    backup: Backup | None = None
+    replaces: bool = False
 
     def run(self, bench: Bench) -> Copied:
-        transfer: Download | Upload
-        if self.direction is Direction.DOWNLOAD:
+        transfer: FileTransfer
+        kept: Keeping | None = None
+        if self.backup is not None:
+            transfer = kept = self.backup.transfer(self, bench.hands)
+        elif self.direction is Direction.DOWNLOAD:
             transfer = Download(self.source, self.target, self.entry, self.rules, bench.hands, self.place, self.shown)
         else:
             transfer = Upload(self.source, self.target, self.rules, bench.hands, self.shown)
@@ -189,9 +197,14 @@ class CopyFile:
 
         try:
             done = bench.insist(self.shown, attempt, transfer.progress)
+        except FtpcliError:
+            if kept is not None and (loss := kept.loss()):
+                bench.tell(Warned(loss))
+            raise
         finally:
             bench.lane.clear()
-        return Copied(self, done, tries, time.monotonic() - began, bench.number, bench.slot.tls_facts())
+        backup = kept.place if kept is not None else None
+        return Copied(self, done, tries, time.monotonic() - began, bench.number, bench.slot.tls_facts(), backup)
 
 
 @dataclass(frozen=True)
@@ -248,6 +261,7 @@ class Copied:
     seconds: float
     worker: int
     tls: TlsFacts | None
+    backup: str | None = None
 
 
 @dataclass(frozen=True)
@@ -258,9 +272,12 @@ class Remove:
     shown: str
     kind: Kind
     remote: bool
+    backup: Backup | None = None
 
     def run(self, bench: Bench) -> Removed:
-        if self.remote:
+        if self.backup is not None:
+            bench.tell(Deleted(self.shown, self.backup.remove(self, bench)))
+        elif self.remote:
             removal = Removal(self.path, self.shown, self.kind, lambda shown: bench.tell(Deleted(shown)))
             bench.insist(self.shown, removal.attempt)
         else:

@@ -81,7 +81,9 @@ class Download:
         hands: Hands,
         place: str,
         shown: str,
+        keep: Callable[[], None] | None = None,
     ) -> None:
+        """``keep`` is called before something is replaced."""
         self._source = source
         self._target = target
         self._entry = entry
@@ -89,6 +91,7 @@ class Download:
         self._hands = hands
         self._place = place
         self._shown = shown
+        self._keep = keep
         self._tries = 0
         self._part_path: str | None = None
         self._reached = 0
@@ -121,6 +124,8 @@ class Download:
             self._receive(session, part)
             self._check(part)
             verified = self._verify(session, part)
+            if self._keep is not None:
+                self._keep()
             part.commit(entry.mtime if self._rules.times else None)
             journal.commit(self._target, part.path)
         finally:
@@ -204,12 +209,15 @@ class Upload:
         rules: Rules,
         hands: Hands,
         shown: str,
+        replacement: Callable[[str, str, Journal], Replacement] | None = None,
     ) -> None:
+        """``replacement`` makes, of part, target and journal, what gives the part file its name."""
         self._source = source
         self._target = target
         self._rules = rules
         self._hands = hands
         self._shown = shown
+        self._replacing = replacement or Replacement
         self._reached = 0
         self._started_at: int | None = None
         self._state: tuple[str, int, int] | None = None
@@ -237,7 +245,7 @@ class Upload:
                 self._started_at = None
                 self._sent = self._timed = self._doubted = False
                 self._verified = ""
-                self._replacement = Replacement(part, self._target, journal)
+                self._replacement = self._replacing(part, self._target, journal)
             # A step that was taken counts as progress, once, and is not taken again after the connection was lost.
             if not self._sent:
                 self._send(session, source, part)

@@ -53,7 +53,7 @@ FIELDS = {
     "deleted": {"path"},
     "warning": {"message"},
     "summary": {
-        "transferred", "skipped", "made_directories", "deleted", "failed", "bytes", "seconds", "connections",
+        "transferred", "renamed", "skipped", "made_directories", "deleted", "failed", "bytes", "seconds", "connections",
         "reconnects", "tls_data_connections", "tls_data_resumed", "exit_code",
     },
 }  # fmt: skip
@@ -139,6 +139,11 @@ def shell(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         ),
         (Skipped("f", "up to date"), {"event": "skipped", "path": "f", "reason": "up to date"}),
         (Deleted("f"), {"event": "deleted", "path": "f"}),
+        (Deleted("f", "kept/f"), {"event": "deleted", "path": "f", "backup": "kept/f"}),
+        (
+            Planned("old", "rename", target="new"),
+            {"event": "planned", "path": "old", "action": "rename", "bytes": None, "why": "", "target": "new"},
+        ),
         (Warned("careful"), {"event": "warning", "message": "careful"}),
     ],
 )  # fmt: skip
@@ -211,8 +216,8 @@ def test_counts_are_of_the_lines() -> None:
     ):  # fmt: skip
         count(total, event)
     assert total == Report(
-        transferred=2, bytes=11, made_directories=1, skipped=1, deleted=1, failed=1, connections=3, reconnects=1,
-        tls_data_connections=4, tls_data_resumed=3,
+        transferred=2, renamed=1, bytes=11, made_directories=1, skipped=1, deleted=1, failed=1, connections=3,
+        reconnects=1, tls_data_connections=4, tls_data_resumed=3,
     )  # fmt: skip
 
 

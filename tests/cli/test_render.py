@@ -122,6 +122,18 @@ def test_a_line_a_file_with_v(err: Said) -> None:
         "download f (5 B, 0.5 s, resumed at 3 B, 2 tries, missing)",
         "delete old",
     ]
+    printer = EventPrinter(Screen(verbosity=1))
+    for event in (
+        Deleted("old", "kept/old"),
+        Finished("one", "rename", 0, target="two"),
+        Finished("f", "upload", 0, bytes=5, seconds=0.5, backup="kept/f"),
+    ):
+        printer(event)
+    assert err.getvalue().splitlines()[3:] == [
+        "delete old (kept as kept/old)",
+        "rename one -> two",
+        "upload f (5 B, 0.5 s, the old one is kept as kept/f)",
+    ]
     all_events(EventPrinter(Screen(verbosity=2)))
     assert "skip same: up to date" in err.getvalue()
 
@@ -137,8 +149,9 @@ def test_a_dry_runs_plan_is_data(capsys: pytest.CaptureFixture[str]) -> None:
     printer = EventPrinter(Screen(), dry_run=True)
     printer(Planned("a b", "download", 5, "missing"))
     printer(Planned("old", "delete"))
+    printer(Planned("one", "rename", target="two"))
     sys.stdout.flush()
-    assert capsys.readouterr() == ("download a b\ndelete old\n", "")
+    assert capsys.readouterr() == ("download a b\ndelete old\nrename one -> two\n", "")
 
 
 REPORT = Report(transferred=2, skipped=3, deleted=1, bytes=5 << 20, seconds=2.0, connections=4, reconnects=1)
@@ -147,6 +160,7 @@ FACTS = TlsFacts("TLSv1.3", "AES", "00", "CN=x")
 
 def test_summary() -> None:
     assert summary_line(REPORT) == "2 files, 5.0 MiB in 2.0 s (2.5 MiB/s), 3 skipped, 1 deleted"
+    assert summary_line(Report(renamed=2, seconds=0.1)) == "nothing transferred in 0.1 s, 2 renamed"
     assert summary_line(Report(failed=1, seconds=0.1)) == "nothing transferred in 0.1 s, 1 failed"
     assert connections_line(REPORT) == "4 connections, 1 reconnect"
     with_tls = Report(connections=1, tls_data_connections=7, tls_data_resumed=7, tls=FACTS)

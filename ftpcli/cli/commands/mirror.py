@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,7 +22,7 @@ from ftpcli.cli.options import (
 from ftpcli.cli.parameters import MaxDelete
 
 if TYPE_CHECKING:
-    from ftpcli.cli.targets import Target
+    from ftpcli.cli.targets import Target, Targets
     from ftpcli.model import Direction, Endpoint, FilterRules, Job
 
 
@@ -36,6 +38,12 @@ if TYPE_CHECKING:
     help="Delete nothing if more than N entries, or P% of TARGET's, would go [50%].",
 )
 @option("--allow-empty-source", is_flag=True, help="With --delete: an empty SOURCE may empty TARGET.")
+@option(
+    "--backup-dir",
+    metavar="DIR",
+    help="Keep what is deleted or replaced under DIR, on TARGET's side, in a folder named by date and time.",
+)
+@option("--track-renames", is_flag=True, help="With --delete: rename on TARGET what only has a new name in SOURCE.")
 @option("-n", "--dry-run", is_flag=True, help="Only print what would be done.")
 @in_place_option()
 @resume_option()
@@ -66,18 +74,55 @@ def mirror(ctx: click.Context, /, source: str, target: str, **_options: Any) -> 
     if down == up:
         found = "both SOURCE and TARGET are" if down else "neither SOURCE nor TARGET is"
         raise UsageError(f"{found} a URL or PROFILE:path; mirror works between this computer and a server")
+    direction, local = (Direction.DOWNLOAD, target) if down else (Direction.UPLOAD, source)
     targets = Targets(ctx)
     place = targets.remote(source if down else target)
+    if place.choices["track_renames"] and not place.choices["delete"]:
+        raise UsageError(
+            "--track-renames needs --delete: a file whose name is gone is renamed where it would be deleted"
+        )
+    backup = _backup(targets, place, direction, target)
     with surroundings(place.choices, targets.config.warnings, ctx.obj) as around:
         filters = filter_rules(place.choices)
         endpoint = targets.endpoint(place, around.warn)
-        direction, local = (Direction.DOWNLOAD, target) if down else (Direction.UPLOAD, source)
-        job = _job(endpoint, direction, place, local, filters)
+        job = _job(endpoint, direction, place, local, filters, backup)
         with turn(around, job, place.choices["lock"]) as journal:
             return 0 if journal is None else transfer(around, job, journal).exit_code
 
 
-def _job(endpoint: Endpoint, direction: Direction, place: Target, local: str, filters: FilterRules) -> Job:
+def _backup(targets: Targets, place: Target, direction: Direction, target: str) -> str | None:
+    """The folder for what this run deletes and replaces. On a server it is read as the target's path is."""
+    from ftpcli.cli.choices import Origin
+    from ftpcli.cli.urls import ProfilePath, parse, remote_path
+    from ftpcli.engine.backup_folder import backup_folder
+    from ftpcli.errors import UsageError
+    from ftpcli.model import Direction
+
+    directory = place.choices["backup_dir"]
+    if directory is None:
+        return None
+    if "://" in directory:
+        raise UsageError(f"--backup-dir {directory}: a path on TARGET's side is expected, not a URL")
+    if direction is Direction.DOWNLOAD:
+        if place.choices.origin("backup_dir") is not Origin.COMMAND_LINE:
+            directory = os.path.expanduser(directory)  # the shell did not see it
+        return backup_folder(direction, directory, target, time.time())
+    named = parse(target)
+    if isinstance(named, ProfilePath):
+        path = targets.remote(f"{named.profile}:{directory}").path
+    else:
+        path = remote_path(directory)[0]
+    return backup_folder(direction, path, place.path, time.time())
+
+
+def _job(
+    endpoint: Endpoint,
+    direction: Direction,
+    place: Target,
+    local: str,
+    filters: FilterRules,
+    backup: str | None,
+) -> Job:
     from ftpcli.model import Direction, Job, Root, Rules
 
     choices = place.choices
@@ -97,6 +142,8 @@ def _job(endpoint: Endpoint, direction: Direction, place: Target, local: str, fi
         times=choices["times"],
         make_parents=True,
         filters=filters,
+        backup=backup,
+        track_renames=choices["track_renames"],
     )
     return Job(
         direction,

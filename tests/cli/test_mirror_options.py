@@ -1,0 +1,192 @@
+"""``mirror --backup-dir`` and ``--track-renames`` as their users see them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.servers.scripted import ScriptedServer
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Program
+
+Start = Callable[..., ScriptedServer]
+QUICK = ("--timeout", "5", "--retries", "2", "--retry-wait", "0.01", "--parallel", "2")
+DATED = r"\d{4}-\d\d-\d\dT\d{6}Z"
+OLD = 1_600_000_000
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Path:
+    folder = tmp_path / "local"
+    folder.mkdir()
+    return folder
+
+
+def fill(folder: Path, files: dict[str, bytes]) -> None:
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        os.utime(path, (OLD, OLD))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def below(server: ScriptedServer, folder: str) -> dict[str, bytes]:
+    prefix = f"/{folder}/"
+    return {name[len(prefix) :]: bytes(data) for name, data in server.files.items() if name.startswith(prefix)}
+
+
+def without_date(kept: dict[str, bytes]) -> dict[str, bytes]:
+    dates = {name.partition("/")[0] for name in kept}
+    assert len(dates) <= 1
+    assert all(re.fullmatch(DATED, date) for date in dates)
+    return {name.partition("/")[2]: data for name, data in kept.items()}
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["{url}/site", "local", "--backup-dir", "local/old"], "inside"),
+        (["{url}/site", "local", "--backup-dir", "link"], "inside"),
+        (["{url}/site", "local/sub", "--backup-dir", "local/sub/../sub"], "inside"),
+        (["{url}/site", "local", "--backup-dir", ""], "names no folder"),
+        (["local", "{url}/site", "--backup-dir", "site/old"], "inside"),
+        (["local", "{url}/", "--backup-dir", "old"], "inside"),
+        (["local", "{url}//srv/site", "--backup-dir", "/srv/site/"], "inside"),
+        (["local", "{url}/site", "--backup-dir", "/old"], "the same way"),
+        (["local", "{url}//site", "--backup-dir", "old"], "the same way"),
+        (["local", "{url}/site", "--backup-dir", "{url}/old"], "not a URL"),
+        (["{url}/site", "local", "--backup-dir", "{url}/old"], "not a URL"),
+        (["local", "{url}/site", "--track-renames"], "needs --delete"),
+    ],
+)
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_bad_input_is_told_before_anything_is_connected(
+    scripted: Start, run_ftpcli: Program, local: Path, arguments: list[str], words: str, dry_run: bool
+) -> None:
+    server = scripted()
+    (local.parent / "link").symlink_to("local")
+    url = server.url().rstrip("/")
+    result = run_ftpcli("mirror", *(word.format(url=url) for word in arguments), *(["-n"] if dry_run else []), *QUICK)
+    assert result.code == 2
+    assert words in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert server.connections == 0
+
+
+def test_in_a_profile_it_is_read_as_the_target_is(scripted: Start, run_ftpcli: Program, local: Path) -> None:
+    server = scripted(files={"/srv/www/a": b"old"})
+    config = local.parent / "c.toml"
+    config.write_text(f'[profiles.w]\nurl = "{server.url()}/srv"\nbackup_dir = "kept"\n')
+    fill(local, {"a": b"newer"})
+    result = run_ftpcli("mirror", local, "w:www", "--config", config, *QUICK)
+    assert result.code == 0, result.stderr
+    assert below(server, "srv/www") == {"a": b"newer"}
+    assert without_date(below(server, "srv/kept")) == {"a": b"old"}
+
+
+# Whole runs
+
+
+def test_download(scripted: Start, run_ftpcli: Program, local: Path) -> None:
+    server = scripted(files={"/site/a": b"newer", "/site/sub/b": b"same"})
+    fill(local, {"a": b"old", "gone/x": b"x", "sub/b": b"other"})
+    arguments = ("mirror", server.url("site"), "local", "--delete", "--backup-dir", "kept", *QUICK)
+    before = contents(local)
+    planned = run_ftpcli(*arguments, "-n")
+    assert (contents(local), (local.parent / "kept").exists()) == (before, False)
+    assert {line for line in planned.stdout.splitlines() if line.startswith("delete")} == {
+        "delete gone/x",
+        "delete gone",
+    }
+    result = run_ftpcli(*arguments, "-v")
+    assert result.code == 0, result.stderr
+    assert contents(local) == {"a": b"newer", "sub/b": b"same"}
+    assert without_date(contents(local.parent / "kept")) == before
+    assert re.search(rf"^download a \(.*the old one is kept as kept/{DATED}/a\)$", result.stderr, re.MULTILINE)
+    assert re.search(rf"^delete gone/x \(kept as kept/{DATED}/gone/x\)$", result.stderr, re.MULTILINE)
+
+
+def test_a_server_that_cannot_say_what_is_there(scripted: Start, run_ftpcli: Program, local: Path) -> None:
+    """Neither MLST nor SIZE: what was listed is kept all the same."""
+    server = scripted(files={"/site/a": b"old", "/site/sub/b": b"other"}, features=("EPSV",))
+    for verb in ("MLSD", "MLST", "SIZE", "MDTM"):
+        server.on(verb, "500 unknown")
+    fill(local, {"a": b"newer", "sub/b": b"another", "new": b"n"})
+    result = run_ftpcli("mirror", local, server.url("site"), "--backup-dir", "kept", "--verify", "none", *QUICK)
+    assert result.code == 0, result.stderr
+    assert below(server, "site") == {"a": b"newer", "sub/b": b"another", "new": b"n"}
+    assert without_date(below(server, "kept")) == {"a": b"old", "sub/b": b"other"}
+
+
+@pytest.mark.parametrize("replaces", [True, False])
+@pytest.mark.parametrize("in_place", [[], ["--in-place"]])
+@pytest.mark.parametrize("drop_every", [None, 3, 4])
+def test_upload(
+    scripted: Start, run_ftpcli: Program, local: Path, replaces: bool, in_place: list[str], drop_every: int | None
+) -> None:
+    there = {"/site/a": b"old", "/site/gone/x": b"x", "/site/sub/deep/b": b"other"}
+    server = scripted(files=there, rename_replaces=replaces, drop_every=drop_every)
+    fill(local, {"a": b"newer", "sub/deep/b": b"same", "new": b"n"})
+    result = run_ftpcli(
+        "mirror", local, server.url("site"), "--delete", "--backup-dir", "kept/x", "--json", *in_place, *QUICK
+    )
+    assert result.code == 0, result.stderr
+    assert below(server, "site") == {"a": b"newer", "sub/deep/b": b"same", "new": b"n"}
+    assert without_date(below(server, "kept/x")) == {name.removeprefix("/site/"): data for name, data in there.items()}
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    kept = {line["path"]: line["backup"].split("Z/")[1] for line in lines if "backup" in line}
+    assert kept == {"a": "a", "sub/deep/b": "sub/deep/b", "gone/x": "gone/x", "gone": "gone"}
+
+
+def test_renames_up(scripted: Start, run_ftpcli: Program, local: Path) -> None:
+    server = scripted()
+    fill(local, {"one": b"12345", "flat/two": b"1234567"})
+    arguments = ("mirror", local, server.url("site"), "--delete", "--track-renames", *QUICK)
+    assert run_ftpcli(*arguments).code == 0
+    (local / "one").rename(local / "eins")
+    (local / "deep").mkdir()
+    (local / "flat").rename(local / "deep" / "er")
+    planned = run_ftpcli(*arguments, "-n")
+    wanted = {"rename one -> eins", "rename flat/two -> deep/er/two"}
+    assert {line for line in planned.stdout.splitlines() if not line.startswith("mkdir")} == {*wanted, "delete flat"}
+    server.commands.clear()
+    result = run_ftpcli(*arguments, "-v")
+    assert result.code == 0, result.stderr
+    assert below(server, "site") == {"eins": b"12345", "deep/er/two": b"1234567"}
+    assert not server.sent("STOR")
+    assert wanted <= set(result.stderr.splitlines())
+    assert "2 renamed" in result.stderr
+
+
+def test_renames_down(scripted: Start, run_ftpcli: Program, local: Path) -> None:
+    server = scripted(files={"/site/eins": b"12345", "/site/deep/er/two": b"1234567"}, drop_every=3)
+    fill(local, {"one": b"12345", "flat/two": b"1234567"})
+    for name in ("/site/eins", "/site/deep/er/two"):
+        server.tree.mtimes[name] = OLD
+    result = run_ftpcli(
+        "mirror", server.url("site"), local, "--delete", "--track-renames", "--backup-dir", "kept", "--json", *QUICK
+    )
+    assert result.code == 0, result.stderr
+    assert contents(local) == {"eins": b"12345", "deep/er/two": b"1234567"}
+    assert not server.sent("RETR")
+    assert contents(local.parent / "kept") == {}
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    renamed = {
+        line["path"]: line["target"] for line in lines if line["event"] == "finished" and line["action"] == "rename"
+    }
+    assert renamed == {"one": "eins", "flat/two": "deep/er/two"}
+    assert (lines[-1]["renamed"], lines[-1]["transferred"], lines[-1]["deleted"]) == (2, 0, 1)
