@@ -16,7 +16,7 @@ from typing import Protocol
 from ftpcli.engine.meter import Lane
 from ftpcli.engine.plan import is_exact, same_time
 from ftpcli.engine.stop import StopToken
-from ftpcli.engine.verify import same_digest, same_size
+from ftpcli.engine.verify import keeps_time, same_digest, same_file_still, same_size
 from ftpcli.errors import (
     FtpcliError,
     Incomplete,
@@ -182,7 +182,10 @@ class Download:
                 raise
             if algorithm is not None:
                 return algorithm
-        return "size" if self._entry.size is not None and self._rules.verify != "none" else "none"
+        if self._entry.size is None or self._rules.verify == "none":
+            return "none"
+        asks = self._rules.verify != "size"
+        return "time" if asks and same_file_still(session, self._source, self._entry) else "size"
 
 
 class Upload:
@@ -309,8 +312,15 @@ class Upload:
             raise
 
     def _set_time(self, session: Session, part: str, source: OpenSource) -> None:
-        if not session.set_mtime(part, source.mtime_ns / 1e9):
+        wanted = source.mtime_ns / 1e9
+        answer = session.set_mtime(part, wanted)
+        if not answer:
             log.info("%s: this server has no command that sets a file's time", self._shown)
+        elif keeps_time(answer.told, wanted):
+            if self._verified == "size" and self._rules.verify != "size":
+                self._verified = "time"
+        elif answer.told is not None:
+            log.info("%s: the server did not keep the time it was given", self._shown)
 
 
 class Replacement:
