@@ -7,8 +7,9 @@ import posixpath
 from dataclasses import replace
 
 from ftpcli.engine.filters import Filters
-from ftpcli.engine.plan import Decision, What, decide
-from ftpcli.engine.tasks import Pair
+from ftpcli.engine.plan import CONTENT_UNKNOWN, TIME_DIFFERS, Decision, What, decide, is_vague
+from ftpcli.engine.tasks import Pair, Recheck
+from ftpcli.engine.times import TargetTimes
 from ftpcli.model import Direction, Entry, Job, Kind
 
 
@@ -16,9 +17,12 @@ class Pairing:
     """See the module."""
 
     def __init__(self, job: Job) -> None:
+        self._direction = job.direction
         self._rules = job.rules
         self._filters = Filters(job.rules.filters)
         self._remote_target = job.direction is Direction.UPLOAD
+        times_count = self._remote_target and job.rules.times and job.rules.compare == "auto"
+        self._times = TargetTimes() if times_count else None
 
     def decide(self, where: Pair, source: Entry | None, target: Entry | None) -> Decision:
         """The plan's decision, unless a filter keeps the entry out of everything."""
@@ -36,6 +40,30 @@ class Pairing:
     def spares(self, where: Pair, entry: Entry) -> bool:
         """True for an entry of a doomed directory that a filter protects."""
         return not self._filters.keeps(self._filtered(where, entry.name), entry)
+
+    def recheck(self, where: Pair, decision: Decision) -> Recheck | None:
+        """What must be asked of the server before a file is copied; None where the listings tell enough."""
+        source, target = decision.source, decision.target
+        if source is None or target is None or not self._is_doubtful(decision.why, source, target):
+            return None
+        name = decision.name
+        return Recheck(
+            self.source(where, name),
+            self.target(where, name),
+            shown(where, name),
+            source,
+            target,
+            self._direction,
+            self._rules.compare,
+            self._times,
+        )
+
+    def _is_doubtful(self, why: str, source: Entry, target: Entry) -> bool:
+        if why != TIME_DIFFERS:
+            return why == CONTENT_UNKNOWN
+        if is_vague(target if self._remote_target else source):
+            return True
+        return self._times is not None and self._times.stays_newer(source, target)
 
     def source(self, where: Pair, name: str) -> str:
         assert where.source is not None

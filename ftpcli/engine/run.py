@@ -29,7 +29,7 @@ from ftpcli.engine.events import (
 )
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.pairing import Pairing, shown
-from ftpcli.engine.plan import CONTENT_UNKNOWN, TIME_DIFFERS, Decision, What, is_vague, pair
+from ftpcli.engine.plan import Decision, What, pair
 from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.roots import Found, Resolve, Resolved
 from ftpcli.engine.stop import StopToken
@@ -221,16 +221,11 @@ class _Coordinator:
 
     def _plan_copy(self, decision: Decision, where: Pair, copies: list[CopyFile | Recheck]) -> None:
         assert decision.source is not None
-        name, there = decision.name, decision.target
+        name = decision.name
         source, target = self._pairing.source(where, name), self._pairing.target(where, name)
-        vague = decision.why == TIME_DIFFERS and is_vague(there if self._remote_target else decision.source)
-        if vague or decision.why == CONTENT_UNKNOWN:
-            assert there is not None
-            copies.append(
-                Recheck(
-                    source, target, shown(where, name), decision.source, there, self._job.direction, self._rules.compare
-                )
-            )
+        recheck = self._pairing.recheck(where, decision)
+        if recheck is not None:
+            copies.append(recheck)
             return
         copy = self._copy(source, target, shown(where, name), decision.source, decision.why)
         if copy is not None:
