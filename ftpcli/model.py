@@ -216,12 +216,25 @@ class FilterRules:
 
 
 @dataclass(frozen=True)
+class Scope:
+    """The part of a tree that changed. Paths are relative to its root, parts joined by ``/``; "" is the root.
+
+    ``directories`` are compared, but not what is below them unless the target lacks it; ``trees`` with all of that.
+    What is above them is listed to get there, and its other entries are left alone.
+    """
+
+    directories: frozenset[str] = frozenset()
+    trees: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Rules:
     """What a run may do.
 
     ``compare``: "always" copies every file (get, put); "auto" copies what is missing or differs in size or time.
     "checksum" asks the server for a digest of what has the same size. ``verify``: auto, size, checksum, none.
     ``max_delete`` is a number of entries and takes the place of ``max_delete_percent``, a share of the target's.
+    ``only`` limits the run to what changed; None is the whole tree.
     """
 
     compare: str = "auto"
@@ -238,6 +251,7 @@ class Rules:
     times: bool = True
     make_parents: bool = False
     filters: FilterRules = FilterRules()
+    only: Scope | None = None
 
 
 @dataclass(frozen=True)

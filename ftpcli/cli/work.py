@@ -121,12 +121,18 @@ def transfer(around: Surroundings, job: Job) -> Report:
 
 def run_job(around: Surroundings, job: Job) -> Report:
     """Run a job with progress and with an ear for signals."""
+    with watching(around.stop):
+        return one_run(around, job, around.listener(dry_run=job.rules.dry_run))
+
+
+def one_run(around: Surroundings, job: Job, on_event: OnEvent) -> Report:
+    """Run a job with progress."""
     from ftpcli.engine.run import run
 
     meter = Meter(min(job.parallel, job.max_connections or job.parallel))
     progress = "none" if job.rules.dry_run else around.progress
-    with watching(around.stop), showing(progress, around.screen, meter):
-        return run(job, around.listener(dry_run=job.rules.dry_run), around.stop, meter)
+    with showing(progress, around.screen, meter):
+        return run(job, on_event, around.stop, meter)
 
 
 def each(around: Surroundings, places: Iterable[Target], do: Callable[[Target], int]) -> int:

@@ -10,7 +10,7 @@ from ftpcli.engine.filters import Filters
 from ftpcli.engine.plan import CONTENT_UNKNOWN, TIME_DIFFERS, Decision, What, decide, is_vague
 from ftpcli.engine.tasks import Pair, Recheck
 from ftpcli.engine.times import TargetTimes
-from ftpcli.model import Direction, Entry, Job, Kind
+from ftpcli.model import Direction, Entry, Job, Kind, Scope
 
 
 class Pairing:
@@ -23,6 +23,7 @@ class Pairing:
         self._remote_target = job.direction is Direction.UPLOAD
         times_count = self._remote_target and job.rules.times and job.rules.compare == "auto"
         self._times = TargetTimes() if times_count else None
+        self._on_the_way = _with_all_above(job.rules.only)
 
     def decide(self, where: Pair, source: Entry | None, target: Entry | None) -> Decision:
         """The plan's decision, unless a filter keeps the entry out of everything."""
@@ -36,6 +37,16 @@ class Pairing:
         if excluded:
             return Decision(What.SKIP, entry.name, source, target, "excluded")
         return decide(source, target, self._rules)
+
+    def concerns(self, where: Pair, decision: Decision) -> bool:
+        """False for what is out of the run's scope."""
+        only = self._rules.only
+        if only is None or where.whole:
+            return True
+        if self._filtered(where, decision.name) in self._on_the_way:
+            return True
+        enters = decision.what is not What.DESCEND or decision.target is None
+        return enters and where.shown[len(where.prefix) :] in only.directories
 
     def spares(self, where: Pair, entry: Entry) -> bool:
         """True for an entry of a doomed directory that a filter protects."""
@@ -82,7 +93,11 @@ class Pairing:
             target_exists=exists,
             prefix=where.prefix,
             lazy=not self._filters.keeps(self._filtered(where, name), source),
+            whole=where.whole or not exists or self._is_tree(self._filtered(where, name)),
         )
+
+    def _is_tree(self, path: str) -> bool:
+        return self._rules.only is not None and path in self._rules.only.trees
 
     def doomed(self, where: Pair, entry: Entry, owner: str) -> Pair:
         """The pair for a directory that only the target has."""
@@ -99,6 +114,16 @@ class Pairing:
     @staticmethod
     def _filtered(where: Pair, name: str) -> str:
         return shown(where, name)[len(where.prefix) :]
+
+
+def _with_all_above(scope: Scope | None) -> frozenset[str]:
+    """Every directory that leads to one of the scope, and these themselves."""
+    found: set[str] = set()
+    for path in () if scope is None else scope.directories | scope.trees:
+        while path not in found:
+            found.add(path)
+            path = path.rpartition("/")[0]
+    return frozenset(found)
 
 
 def shown(where: Pair, name: str) -> str:

@@ -183,9 +183,13 @@ class _Coordinator:
             return
         if self._is_suspiciously_empty(where, listed):
             return
+        if listed.made:
+            listed = replace(listed, pair=replace(where, whole=True))
+            where = listed.pair
         decisions = [
             self._pairing.decide(where, source, target) for source, target in pair(listed.source, listed.target)
         ]
+        decisions = [decision for decision in decisions if self._pairing.concerns(where, decision)]
         if where.lazy and any(decision.what is What.COPY for decision in decisions):
             self._pairs.append(replace(where, lazy=False))  # so it is made after all
             return
@@ -368,7 +372,7 @@ class _Coordinator:
 
     def _conclude(self, seconds: float) -> None:
         report = self._report
-        if self._left_out:
+        if self._left_out and self._rules.only is None:
             self._on_event(Warned(f"left out: {self._left_out} that are no file or directory (links are not copied)"))
         report.seconds = seconds
         report.moved = self._meter.moved

@@ -68,7 +68,8 @@ class Pair:
 
     Without ``source`` it is a directory that only the target has, about to be deleted with all that is in it;
     ``owner`` is then the nearest directory above it that both sides have. ``prefix`` is the part of ``shown`` above
-    the root, which filters do not see. ``lazy``: the target is made only if something goes into it.
+    the root, which filters do not see. ``lazy``: the target is made only if something goes into it. ``whole``: compared
+    with all that is below it, whatever ``Rules.only`` says.
     """
 
     source: str | None
@@ -78,6 +79,7 @@ class Pair:
     owner: str = ""
     prefix: str = ""
     lazy: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)

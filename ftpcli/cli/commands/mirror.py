@@ -17,7 +17,7 @@ from ftpcli.cli.options import (
     resume_option,
     work_options,
 )
-from ftpcli.cli.parameters import MaxDelete
+from ftpcli.cli.parameters import MaxDelete, PositiveDuration
 
 if TYPE_CHECKING:
     from ftpcli.cli.targets import Target
@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 @option("--newer-only", is_flag=True, help="Copy only what is newer in SOURCE.")
 @option("--verify", type=click.Choice(["auto", "size", "checksum", "none"]), default="auto",
         help="What is asked of the server before a copy counts, besides its bytes [auto].")  # fmt: skip
+@option("--watch", is_flag=True, help="Then keep going: mirror what changes in SOURCE, until stopped.")
+@option("--watch-interval", type=PositiveDuration(), default=60.0, metavar="S",
+        help="With --watch: seconds from one look at a server to the next, or after a failure [60].")  # fmt: skip
 @filter_options()
 @work_options()
 @connecting_options()
@@ -65,11 +68,18 @@ def mirror(ctx: click.Context, /, source: str, target: str, **_options: Any) -> 
         raise UsageError(f"{found} a URL or PROFILE:path; mirror works between this computer and a server")
     targets = Targets(ctx)
     place = targets.remote(source if down else target)
+    if place.choices["watch"] and place.choices["dry_run"]:
+        raise UsageError("--watch and --dry-run contradict each other: one never ends, the other never begins")
     with surroundings(place.choices, targets.config.warnings, ctx.obj) as around:
         filters = filter_rules(place.choices)
         endpoint = targets.endpoint(place, around.warn)
         direction, local = (Direction.DOWNLOAD, target) if down else (Direction.UPLOAD, source)
-        return transfer(around, _job(endpoint, direction, place, local, filters)).exit_code
+        job = _job(endpoint, direction, place, local, filters)
+        if not place.choices["watch"]:
+            return transfer(around, job).exit_code
+        from ftpcli.cli.rounds import keep_mirroring
+
+        return keep_mirroring(around, job, place.choices["watch_interval"])
 
 
 def _job(endpoint: Endpoint, direction: Direction, place: Target, local: str, filters: FilterRules) -> Job:
