@@ -5,7 +5,7 @@ from __future__ import annotations
 from ftpcli.cli.render import show_summary
 from ftpcli.cli.signals import watching
 from ftpcli.cli.work import Surroundings, one_run
-from ftpcli.engine.events import OnEvent, Summary
+from ftpcli.engine.events import Event, OnEvent, Summary
 from ftpcli.engine.watch import watch
 from ftpcli.model import Direction, Job, Report
 
@@ -13,19 +13,32 @@ from ftpcli.model import Direction, Job, Report
 def keep_mirroring(around: Surroundings, job: Job, interval: float) -> int:
     """Mirror until a signal or the deadline; the result is the exit code."""
     around.record.each_run = True
-    rounds = 0
-
-    def one_round(job: Job, on_event: OnEvent) -> Report:
-        nonlocal rounds
-        rounds += 1
-        report = one_run(around, job, on_event)
-        if rounds == 1 or not Summary(report).idle:
-            show_summary(around.screen, report)
-        return report
-
     if not around.screen.quiet:
         source = job.roots[0].source
         place = source if job.direction is Direction.UPLOAD else job.endpoint.url(source)
         around.screen.line(f"watching {place}; press Ctrl-C to stop")
+    rounds = _Rounds(around)
     with watching(around.stop):
-        return watch(job, interval, one_round, around.listener(), around.stop)
+        return watch(job, interval, rounds.mirror, rounds.on_event, around.stop)
+
+
+class _Rounds:
+    """Shows what a round came to once its progress is off the screen; of the first one in any case."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._listener = around.listener()
+        self._summary: Summary | None = None
+        self._is_first = True
+
+    def on_event(self, event: Event) -> None:
+        self._listener(event)
+        if isinstance(event, Summary):
+            self._summary = event
+
+    def mirror(self, job: Job, on_event: OnEvent) -> Report:
+        report = one_run(self._around, job, on_event)
+        if self._summary is not None and (self._is_first or not self._summary.idle):
+            show_summary(self._around.screen, self._summary.report)
+        self._is_first = False
+        return report

@@ -112,10 +112,12 @@ class Watcher:
 
     def _gather(self, batch: list[tuple[str, bool]]) -> None:
         above = self._root.rstrip("/") + "/"
+        # watchfiles goes through symbolic links, and a mirror does not.
+        straight = {folder for folder in {os.path.dirname(path) for path, _ in batch} if _is_straight(folder)}
         found = [
             (path[len(above) :], _kind(path), modified)
             for path, modified in batch
-            if path == self._root or path.startswith(above)
+            if path == self._root or (path.startswith(above) and os.path.dirname(path) in straight)
         ]
         with self._lock:
             if len(found) > _STORM:
@@ -135,6 +137,10 @@ def _kind(path: str) -> Kind | None:
         entry = look(path)
         return None if entry is None else entry.kind
     return None
+
+
+def _is_straight(path: str) -> bool:
+    return os.path.realpath(path) == path
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -116,14 +116,18 @@ def _heard(process: subprocess.Popen[bytes], text: bytes) -> bool:
     return text in process.stderr.readline()
 
 
-def test_one_line_for_each_round_that_did_something(scripted: Start, run_ftpcli: Program, source: Path) -> None:
+def test_one_line_for_each_round_that_did_something(
+    scripted: Start, run_ftpcli: Program, source: Path, tmp_path: Path
+) -> None:
     server = scripted()
     process = run_ftpcli.start("mirror", "--watch", "-v", source, server.url("up"), *options("--json"))
     wait_for(lambda: uploaded(server) == files_below(source), process)
-    (source / "a/new").write_bytes(b"new")
+    (tmp_path / "new").write_bytes(b"new")
+    (tmp_path / "new").rename(source / "a/new")
     wait_for(lambda: "a/new" in uploaded(server), process)
     os.utime(source / "a/b", (1e9, 1e9))  # a change that asks for nothing
-    (source / "a/b/last").write_bytes(b"new")
+    (tmp_path / "last").write_bytes(b"new")
+    (tmp_path / "last").rename(source / "a/b/last")
     wait_for(lambda: "a/b/last" in uploaded(server), process)
     process.send_signal(signal.SIGINT)
     result = run_ftpcli.finish(process)

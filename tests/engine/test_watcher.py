@@ -121,6 +121,17 @@ def test_nothing_is_told_twice(root: Path, seen: Seen, watcher: Watcher) -> None
     seen.until(lambda: "a" in seen.directories)
 
 
+def test_links_are_not_followed(root: Path, tmp_path: Path, seen: Seen) -> None:
+    (tmp_path / "outside").mkdir()
+    (root / "link").symlink_to(tmp_path / "outside")
+    seen.until(lambda: seen.directories == {""})
+    (tmp_path / "outside/f").write_bytes(b"1")
+    (root / "a/f").write_bytes(b"2")
+    seen.until(lambda: "a" in seen.directories)
+    assert seen.directories == {"", "a"}
+    assert seen.trees == set()
+
+
 def test_a_root_that_is_a_link(root: Path, tmp_path: Path, stop: StopToken) -> None:
     (tmp_path / "link").symlink_to(root)
     watcher = Watcher(str(tmp_path / "link") + "/", FilterRules())
