@@ -88,6 +88,7 @@ class Download:
         self._place = place
         self._shown = shown
         self._tries = 0
+        self._whole: str | None = None
         self._part_path: str | None = None
         self._reached = 0
         self._started_at: int | None = None
@@ -107,19 +108,25 @@ class Download:
             discard(self._part_path)  # begun by an earlier try, of a source that is no more
         self._part_path = part.path
         try:
-            if entry.size is None or part.size > entry.size:
-                part.restart()  # not provably the same file
-            elif part.size and part.size == entry.size:
-                # All bytes are there, but no server has called them all: ask for the last ones once more.
-                part.step_back(_OVERLAP)
-            self._receive(session, part)
-            self._check(part)
+            if self._whole != part.path or part.size != entry.size:
+                self._prepare(part)
+                self._receive(session, part)
+                self._check(part)
+                self._whole = part.path
             verified = self._verify(session, part)
             part.commit(entry.mtime if self._rules.times else None)
         finally:
             self._reached = max(self._reached, part.size)
             part.close()
         return Done(part.size, self._started_at or 0, verified)
+
+    def _prepare(self, part: PartFile) -> None:
+        size = self._entry.size
+        if size is None or part.size > size:
+            part.restart()  # not provably the same file
+        elif part.size and part.size == size:
+            # All bytes are there, but no server has called them all: ask for the last ones once more.
+            part.step_back(_OVERLAP)
 
     def _is_worth_a_look(self) -> bool:
         """A large file may be resumed, if only its time is known exactly."""
@@ -173,19 +180,19 @@ class Download:
         raise Incomplete(f"{self._source}: the server called the transfer complete after {part.size} of {size} bytes")
 
     def _verify(self, session: Session, part: PartFile) -> str:
-        """What vouches for the content. Raises VerifyMismatch, and what came is thrown away."""
-        if self._rules.verify == "checksum":
-            try:
+        """What vouches for the content. Raises VerifyMismatch or SourceChanged, and what came is thrown away."""
+        verify = self._rules.verify
+        try:
+            if verify == "checksum":
                 algorithm = same_digest(session, self._source, part.path, self._hands.stop)
-            except VerifyMismatch:
-                part.restart()
-                raise
-            if algorithm is not None:
-                return algorithm
-        if self._entry.size is None or self._rules.verify == "none":
-            return "none"
-        asks = self._rules.verify != "size"
-        return "time" if asks and same_file_still(session, self._source, self._entry) else "size"
+                if algorithm is not None:
+                    return algorithm
+            if self._entry.size is None or verify == "none":
+                return "none"
+            return "time" if verify != "size" and same_file_still(session, self._source, self._entry) else "size"
+        except (VerifyMismatch, SourceChanged):
+            part.restart()
+            raise
 
 
 class Upload:

@@ -123,6 +123,25 @@ class TestDownload:
         assert run(download(server, target, mtime=1e6)).verified == "size"
         assert target.stat().st_size == MIB
 
+    def test_lost_when_it_is_looked_at_again(self, server: FakeServer, target: Path, run: Run) -> None:
+        """Nothing is received again: the server has called it whole, and only the question is repeated."""
+        server.root.inside["a"] = File(DATA * 1024)
+        server.on("stat", lost(), times=2)
+        assert run(download(server, target, mtime=1e6)) == Done(MIB, 0, "time")
+        assert len(server.verbs("read")) == 1
+        assert target.read_bytes() == DATA * 1024
+
+    def test_a_source_that_seems_to_change_back_is_read_again(self, server: FakeServer, target: Path, run: Run) -> None:
+        server.root.inside["a"] = File(DATA * 1024)
+
+        def swap(mtime: float) -> Callable[[], None]:
+            return lambda: setattr(server.file("a"), "mtime", mtime)
+
+        server.on("reading", swap(2e6), at=MIB // 2)
+        server.on("stat", swap(1e6), done=True)
+        assert run(download(server, target, mtime=1e6)) == Done(MIB, 0, "time")
+        assert [call[2] for call in server.verbs("read")] == [0, 0]
+
     @pytest.mark.parametrize("same_size", [True, False])
     def test_a_source_that_changed_while_it_was_read_is_read_again(
         self, server: FakeServer, target: Path, run: Run, same_size: bool
