@@ -17,7 +17,7 @@ from ftpcli.engine.stop import StopToken
 from ftpcli.engine.watch import watch
 from ftpcli.errors import ConnectFailed, GuardRefused, LocalFileError, Refused
 from ftpcli.model import Direction, Job, Report, Root, Rules, Scope
-from tests.engine.fake import ENDPOINT, Events, FakeServer, lost, raising
+from tests.engine.fake import ENDPOINT, Events, FakeServer, Tree, lost, raising
 from tests.engine.test_run import read
 
 PATIENCE = 20.0
@@ -114,8 +114,18 @@ def failing(error: Exception, path: str = "", **report: int) -> Callable[[OnEven
     return round_
 
 
-def at_server(server: FakeServer) -> object:
-    return server.tree().get("top")
+def at_server(server: FakeServer) -> Tree:
+    with server.lock:
+        found: Tree = server.tree().get("top", {})
+        return found
+
+
+def here(folder: Path) -> Tree:
+    """What is there; nothing if that just changes."""
+    try:
+        return read(folder)
+    except FileNotFoundError:
+        return {}
 
 
 def test_changes_are_mirrored_and_nothing_else_is_looked_at(rounds: Up, folder: Path, server: FakeServer) -> None:
@@ -139,11 +149,11 @@ def test_changes_are_mirrored_and_nothing_else_is_looked_at(rounds: Up, folder: 
 def test_what_changes_during_a_round_is_in_the_next(rounds: Up, folder: Path, server: FakeServer) -> None:
     up = rounds()
     server.on("write", lambda: (folder / "c/late").write_bytes(b"2"))
-    server.on("list", lambda: (folder / "a/late").write_bytes(b"2"), path="top/c", done=True)
+    server.on("list", lambda: (folder / "a/late").write_bytes(b"2"), path="top/a", done=True)
     up.start(NEVER)
+    up.until(lambda: {"a", "c"} <= {*at_server(server)} and "late" in at_server(server)["c"])
     up.until(lambda: at_server(server) == read(folder))
     assert up.end() == 130
-    assert {"c/late", "a/late"} <= {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
 def test_a_round_that_failed_is_followed_by_a_whole_one(rounds: Up, folder: Path, server: FakeServer) -> None:
@@ -165,7 +175,7 @@ def test_a_failed_file_does_not_keep_others_from_being_mirrored(rounds: Up, fold
     up.start(NEVER)
     up.until(lambda: up.done == 1)
     (folder / "a/b/new").write_bytes(b"2")
-    up.until(lambda: (server.tree()["top"].get("a", {}).get("b", {})) == {"new": b"2"})
+    up.until(lambda: at_server(server).get("a", {}).get("b", {}) == {"new": b"2"})
     assert up.scopes == [None, Scope(frozenset({"a/b"}))]
 
 
@@ -269,16 +279,16 @@ def test_what_the_guard_refuses_stays_and_changes_wait(rounds: Up, folder: Path,
     up.until(lambda: up.done > count + 5)
     assert set(up.scopes[2:]) == {None}
     assert not up.events.of(Deleted)
-    assert len(server.tree()["top"]["a"]) == 22
+    assert len(at_server(server)["a"]) == 22
 
 
 def test_a_remote_source_is_polled(rounds: Up, folder: Path, server: FakeServer) -> None:
     server.root = FakeServer({"top": {"x": b"1"}}).root
     down = rounds(Direction.DOWNLOAD, delete=True)
     down.start(SOON)
-    down.until(lambda: read(folder) == {"x": b"1"})
+    down.until(lambda: here(folder) == {"x": b"1"})
     server.root = FakeServer({"top": {"x": b"1", "y": {"z": b"2"}}}).root
-    down.until(lambda: read(folder) == server.tree()["top"])
+    down.until(lambda: here(folder) == at_server(server))
     count = down.done
     down.until(lambda: down.done > count + 2)
     assert set(down.scopes) == {None}
