@@ -215,10 +215,11 @@ def tell(found: Changes, old: Tree, new: Tree, prefix: str = "") -> None:
 @given(old=trees, new=trees)
 def test_what_a_watcher_tells_is_enough(monkeypatch: pytest.MonkeyPatch, old: Tree, new: Tree) -> None:
     assume(not list(clashes(new, old)))
-    server, stop, found = FakeServer(), StopToken(), changes()
-    use(server, monkeypatch)
+    found = changes()
     tell(found, old, new)
     assume(found)
+    server, stop = FakeServer(), StopToken()
+    use(server, monkeypatch)
     with tempfile.TemporaryDirectory() as folder:
         side = Side(Direction.UPLOAD, server, Path(folder, "local"), stop, Events())
         side.put(new, old)
