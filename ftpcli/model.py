@@ -216,6 +216,18 @@ class FilterRules:
 
 
 @dataclass(frozen=True)
+class Scope:
+    """The part of a tree that changed. Paths are relative to its root, parts joined by ``/``; "" is the root.
+
+    ``directories`` are compared, but not what is below them unless the target lacks it; ``trees`` with all of that.
+    What is above them is listed to get there, and its other entries are left alone.
+    """
+
+    directories: frozenset[str] = frozenset()
+    trees: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Rules:
     """What a run may do.
 
@@ -224,6 +236,7 @@ class Rules:
     ``max_delete`` is a number of entries and takes the place of ``max_delete_percent``, a share of the target's.
     ``backup`` is the folder, of this run and on the target's side, that keeps what is deleted or replaced.
     ``track_renames`` (with ``delete``): a file that only has another name now is renamed, not sent again.
+    ``only`` limits the run to what changed; None is the whole tree.
     """
 
     compare: str = "auto"
@@ -242,6 +255,7 @@ class Rules:
     filters: FilterRules = FilterRules()
     backup: str | None = None
     track_renames: bool = False
+    only: Scope | None = None
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "click": ("ftpcli.cli", "ftpcli.__main__"),
     "rich": ("ftpcli.cli",),
     "pathspec": ("ftpcli.engine.filters",),
+    "watchfiles": ("ftpcli.engine.watcher",),
     "pyftpdlib": ("ftpcli.demo", "ftpcli.cli.commands.demo"),
     "threading": ("ftpcli.engine", "ftpcli.cli.progress", "ftpcli.cli.screen", "ftpcli.demo"),
     "socket": ("ftpcli.net", "ftpcli.session", "ftpcli.engine.stop", "ftpcli.cli", "ftpcli.demo"),
@@ -45,7 +46,14 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "importlib": ("ftpcli.cli.app",),
 }
 # The protocol itself: no sockets, no TLS, no threads, no files, no clock.
-PURE = ("ftpcli.wire", "ftpcli.model", "ftpcli.errors", "ftpcli.engine.plan", "ftpcli.engine.filters")
+PURE = (
+    "ftpcli.wire",
+    "ftpcli.model",
+    "ftpcli.errors",
+    "ftpcli.engine.plan",
+    "ftpcli.engine.filters",
+    "ftpcli.engine.changes",
+)
 IMPURE = ("socket", "ssl", "select", "selectors", "threading", "queue", "asyncio", "subprocess", "os", "io", "pathlib")
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
 

@@ -23,12 +23,15 @@ from ftpcli.model import Report
 class Record:
     """An ``OnEvent`` that writes a line for each event but the summaries, and one summary of all in the end.
 
+    With ``each_run`` the summary of a run that found something to do has a line, too: where one run follows the other.
+
     A line is one write to the descriptor, so that a run that is killed leaves whole lines. When the report cannot be
     written any more, the work goes on without it; when standard output cannot, ``stop`` is asked to end the work.
     """
 
     def __init__(self) -> None:
         self.opened = False
+        self.each_run = False
         self.stop: StopToken | None = None
         self._screen = Screen()
         self._stdout: int | None = None
@@ -66,6 +69,8 @@ class Record:
         count(self._total, event)
         if isinstance(event, Summary):
             self._summed = True
+            if self.each_run and not event.idle:
+                self._write(event)
         else:
             self._write(event)
 

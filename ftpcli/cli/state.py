@@ -1,4 +1,4 @@
-"""Where a mirror keeps its lock and its journal, and its turn among the runs of the same source and target."""
+"""A mirror's turn among the runs of the same source and target, and where it keeps its lock and its journal."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from ftpcli.cli.work import Surroundings
@@ -36,30 +37,57 @@ def _sides(job: Job) -> tuple[str, str]:
     return (root.source, root.target) if job.direction is Direction.DOWNLOAD else (root.target, root.source)
 
 
+@dataclass(frozen=True)
+class Turn:
+    """The right to run now. ``folder`` is where journals are kept; None where there are to be none."""
+
+    around: Surroundings
+    folder: str | None
+
+    @contextmanager
+    def journal(self, job: Job) -> Iterator[Journal]:
+        """The journal of one run."""
+        journal = self._open(job)
+        try:
+            yield journal
+        finally:
+            journal.close()
+
+    def _open(self, job: Job) -> Journal:
+        root = job.roots[0].target
+        if self.folder is None:
+            return Journal(root)
+        remote, local = _sides(job)
+        names = job.endpoint.url(remote), os.path.realpath(local)
+        source, target = names if job.direction is Direction.DOWNLOAD else reversed(names)
+        try:
+            return open_journal(self.folder, root, source, target, self.around.warn)
+        except OSError as error:
+            self.around.warn(_complaint(self.folder, error, locked=True))
+            return Journal(root)
+
+
 @contextmanager
-def turn(around: Surroundings, job: Job, mode: str) -> Iterator[Journal | None]:
-    """The journal for a run that has its turn, and the lock as long as this lasts; None where it is left to another.
+def turn(around: Surroundings, job: Job, mode: str) -> Iterator[Turn | None]:
+    """The lock, as long as this lasts; None where the work is left to another run.
 
     ``mode``: fail, wait or skip. A dry run waits for nobody. Raises Locked, Stopped.
     """
-    root = job.roots[0].target
     if job.rules.dry_run:
-        yield Journal(root)
+        yield Turn(around, None)
         return
     folder = state_folder(job)
     lock: RunLock | None = None
     try:
         with around.watched():
             lock = take_turn(folder, mode, around.stop, around.say)
-        journal = None if lock is None else _open(folder, job, around)
+        mine = None if lock is None else Turn(around, folder)
     except OSError as error:
-        around.warn(_complaint(folder, error, locked=lock is not None))
-        journal = Journal(root)
+        around.warn(_complaint(folder, error, locked=False))
+        mine = Turn(around, None)
     try:
-        yield journal
+        yield mine
     finally:
-        if journal is not None:
-            journal.close()
         if lock is not None:
             lock.release()
 
@@ -72,10 +100,3 @@ def _complaint(folder: str, error: OSError, *, locked: bool) -> str:
         f"going on without {what}, for {folder} cannot be used ({why}): {alone}part files that are left when a run is "
         "killed stay where they are"
     )
-
-
-def _open(folder: str, job: Job, around: Surroundings) -> Journal:
-    remote, local = _sides(job)
-    names = job.endpoint.url(remote), os.path.realpath(local)
-    source, target = names if job.direction is Direction.DOWNLOAD else reversed(names)
-    return open_journal(folder, job.roots[0].target, source, target, around.warn)

@@ -127,13 +127,18 @@ def transfer(around: Surroundings, job: Job, journal: Journal | None = None) -> 
 
 
 def run_job(around: Surroundings, job: Job, journal: Journal | None = None) -> Report:
+    """Run a job, told to the user as every job is."""
+    return one_run(around, job, around.listener(dry_run=job.rules.dry_run), journal)
+
+
+def one_run(around: Surroundings, job: Job, on_event: OnEvent, journal: Journal | None = None) -> Report:
     """Run a job with progress and with an ear for signals."""
     from ftpcli.engine.run import run
 
     meter = Meter(min(job.parallel, job.max_connections or job.parallel))
     progress = "none" if job.rules.dry_run else around.progress
     with showing(progress, around.screen, meter) as say, watching(around.stop, say=say):
-        return run(job, around.listener(dry_run=job.rules.dry_run), around.stop, meter, journal)
+        return run(job, on_event, around.stop, meter, journal)
 
 
 def each(around: Surroundings, places: Iterable[Target], do: Callable[[Target], int]) -> int:

@@ -209,6 +209,7 @@ class Crew:
             self._tasks.put(None)
         for thread in self._threads:
             thread.join()
+        self._stop.off_cut(self.cut)
 
     def leftover_events(self) -> list[Event]:
         """Events that came in after the last result."""

@@ -99,6 +99,13 @@ class Summary:
     report: Report
     connections_known: bool = True
 
+    @property
+    def idle(self) -> bool:
+        """True where there was nothing to do, and that went well."""
+        report = self.report
+        done = report.transferred or report.made_directories or report.deleted
+        return not (done or report.failed or report.exit_code)
+
 
 Event = Planned | Started | Retrying | Finished | Failed | Skipped | Deleted | Warned | Summary
 OnEvent = Callable[[Event], None]

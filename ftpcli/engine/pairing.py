@@ -7,18 +7,23 @@ import posixpath
 from dataclasses import replace
 
 from ftpcli.engine.filters import Filters
-from ftpcli.engine.plan import Decision, What, decide
-from ftpcli.engine.tasks import Pair
-from ftpcli.model import Direction, Entry, Job, Kind
+from ftpcli.engine.plan import CONTENT_UNKNOWN, TIME_DIFFERS, Decision, What, decide, is_vague
+from ftpcli.engine.tasks import Pair, Recheck
+from ftpcli.engine.times import TargetTimes
+from ftpcli.model import Direction, Entry, Job, Kind, Scope
 
 
 class Pairing:
     """See the module."""
 
     def __init__(self, job: Job) -> None:
+        self._direction = job.direction
         self._rules = job.rules
         self._filters = Filters(job.rules.filters)
         self._remote_target = job.direction is Direction.UPLOAD
+        times_count = self._remote_target and job.rules.times and job.rules.compare == "auto"
+        self._times = TargetTimes() if times_count else None
+        self._on_the_way = _with_all_above(job.rules.only)
 
     def decide(self, where: Pair, source: Entry | None, target: Entry | None) -> Decision:
         """The plan's decision, unless a filter keeps the entry out of everything."""
@@ -33,9 +38,43 @@ class Pairing:
             return Decision(What.SKIP, entry.name, source, target, "excluded")
         return decide(source, target, self._rules)
 
+    def concerns(self, where: Pair, decision: Decision) -> bool:
+        """False for what is out of the run's scope."""
+        only = self._rules.only
+        if only is None or where.whole:
+            return True
+        if self._filtered(where, decision.name) in self._on_the_way:
+            return True
+        enters = decision.what is not What.DESCEND or decision.target is None
+        return enters and where.shown[len(where.prefix) :] in only.directories
+
     def spares(self, where: Pair, entry: Entry) -> bool:
         """True for an entry of a doomed directory that a filter protects."""
         return not self._filters.keeps(self._filtered(where, entry.name), entry)
+
+    def recheck(self, where: Pair, decision: Decision) -> Recheck | None:
+        """What must be asked of the server before a file is copied; None where the listings tell enough."""
+        source, target = decision.source, decision.target
+        if source is None or target is None or not self._is_doubtful(decision.why, source, target):
+            return None
+        name = decision.name
+        return Recheck(
+            self.source(where, name),
+            self.target(where, name),
+            shown(where, name),
+            source,
+            target,
+            self._direction,
+            self._rules.compare,
+            self._times,
+        )
+
+    def _is_doubtful(self, why: str, source: Entry, target: Entry) -> bool:
+        if why != TIME_DIFFERS:
+            return why == CONTENT_UNKNOWN
+        if is_vague(target if self._remote_target else source):
+            return True
+        return self._times is not None and self._times.stays_newer(source, target)
 
     def source(self, where: Pair, name: str) -> str:
         assert where.source is not None
@@ -54,7 +93,11 @@ class Pairing:
             target_exists=exists,
             prefix=where.prefix,
             lazy=not self._filters.keeps(self._filtered(where, name), source),
+            whole=where.whole or not exists or self._is_tree(self._filtered(where, name)),
         )
+
+    def _is_tree(self, path: str) -> bool:
+        return self._rules.only is not None and path in self._rules.only.trees
 
     def doomed(self, where: Pair, entry: Entry, owner: str) -> Pair:
         """The pair for a directory that only the target has."""
@@ -71,6 +114,16 @@ class Pairing:
     @staticmethod
     def _filtered(where: Pair, name: str) -> str:
         return shown(where, name)[len(where.prefix) :]
+
+
+def _with_all_above(scope: Scope | None) -> frozenset[str]:
+    """Every directory that leads to one of the scope, and these themselves."""
+    found: set[str] = set()
+    for path in () if scope is None else scope.directories | scope.trees:
+        while path not in found:
+            found.add(path)
+            path = path.rpartition("/")[0]
+    return frozenset(found)
 
 
 def shown(where: Pair, name: str) -> str:

@@ -32,7 +32,7 @@ from ftpcli.engine.journal import Journal
 from ftpcli.engine.leftovers import Leftovers, Recover, Sweep
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.pairing import Pairing, shown
-from ftpcli.engine.plan import CONTENT_UNKNOWN, MISSING, TIME_DIFFERS, Decision, What, is_vague, pair
+from ftpcli.engine.plan import MISSING, Decision, What, pair
 from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.renames import Asked, AskTime, Declined, New, Renamed, RenameFile, Renames
 from ftpcli.engine.roots import Found, Resolve, Resolved
@@ -209,9 +209,13 @@ class _Coordinator:
             return
         if self._is_suspiciously_empty(where, listed):
             return
+        if listed.made:
+            listed = replace(listed, pair=replace(where, whole=True))
+            where = listed.pair
         decisions = [
             self._pairing.decide(where, source, target) for source, target in pair(listed.source, listed.target)
         ]
+        decisions = [decision for decision in decisions if self._pairing.concerns(where, decision)]
         if where.lazy and any(decision.what is What.COPY for decision in decisions):
             self._pairs.append(replace(where, lazy=False))  # so it is made after all
             return
@@ -247,19 +251,14 @@ class _Coordinator:
 
     def _plan_copy(self, decision: Decision, where: Pair, copies: list[CopyFile | Recheck]) -> None:
         assert decision.source is not None
-        name, there = decision.name, decision.target
+        name = decision.name
         source, target = self._pairing.source(where, name), self._pairing.target(where, name)
-        new = New(source, target, shown(where, name), decision.source, decision.why)
-        if there is None and self._renames is not None and self._renames.wait(new):
+        recheck = self._pairing.recheck(where, decision)
+        if recheck is not None:
+            copies.append(recheck)
             return
-        vague = decision.why == TIME_DIFFERS and is_vague(there if self._remote_target else decision.source)
-        if vague or decision.why == CONTENT_UNKNOWN:
-            assert there is not None
-            copies.append(
-                Recheck(
-                    source, target, shown(where, name), decision.source, there, self._job.direction, self._rules.compare
-                )
-            )
+        new = New(source, target, shown(where, name), decision.source, decision.why)
+        if decision.target is None and self._renames is not None and self._renames.wait(new):
             return
         copy = self._copy(source, target, shown(where, name), decision.source, decision.why)
         if copy is not None:
@@ -438,7 +437,7 @@ class _Coordinator:
 
     def _conclude(self, seconds: float) -> None:
         report = self._report
-        if self._left_out:
+        if self._left_out and self._rules.only is None:
             self._on_event(Warned(f"left out: {self._left_out} that are no file or directory (links are not copied)"))
         report.seconds = seconds
         report.moved = self._meter.moved

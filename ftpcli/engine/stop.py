@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import select
 import socket
 import threading
@@ -34,6 +35,11 @@ class StopToken:
     def on_cut(self, cutter: Callable[[], None]) -> None:
         self._cutters.append(cutter)
 
+    def off_cut(self, cutter: Callable[[], None]) -> None:
+        """Forget a cutter that has nothing left to cut."""
+        if cutter in self._cutters:
+            self._cutters.remove(cutter)
+
     def request(self, exit_code: int) -> None:
         """Ask for an orderly stop; the first request's exit code counts."""
         if not self.requested:
@@ -60,16 +66,21 @@ class StopToken:
         if self.requested:
             raise Stopped(self.exit_code)
 
-    def sleep(self, seconds: float) -> None:
-        """Wait, but no longer than until a stop is asked for; raises Stopped then."""
+    def sleep(self, seconds: float | None, wake: int | None = None) -> None:
+        """Wait, but no longer than until a stop is asked for; raises Stopped then.
+
+        There being something to read from ``wake``, a descriptor, ends it too; without ``seconds`` nothing else does.
+        """
         poll = select.poll()
         poll.register(self._read, select.POLLIN)
-        poll.poll(seconds * 1000)
+        if wake is not None:
+            poll.register(wake, select.POLLIN)
+        poll.poll(None if seconds is None else math.ceil(seconds * 1000))
         self.check()
 
     def cut(self) -> None:
         """Shut every live socket down, so that nothing waits any longer."""
-        for cutter in self._cutters:
+        for cutter in tuple(self._cutters):
             cutter()
 
     def close(self) -> None:

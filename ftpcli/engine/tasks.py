@@ -12,10 +12,11 @@ from ftpcli.engine import retry
 from ftpcli.engine.events import Deleted, Event, Retrying, Started, Warned
 from ftpcli.engine.journal import Journal
 from ftpcli.engine.meter import Lane
-from ftpcli.engine.plan import TIME_DIFFERS, same_time
+from ftpcli.engine.plan import TIME_DIFFERS, is_vague, same_time
 from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.slot import Slot
 from ftpcli.engine.stop import StopToken
+from ftpcli.engine.times import TargetTimes
 from ftpcli.engine.transfer import Done, Download, FileTransfer, Hands, Upload, exists
 from ftpcli.engine.verify import same_digest
 from ftpcli.errors import FtpcliError, NotFound, Refused, VerifyMismatch
@@ -72,7 +73,8 @@ class Pair:
 
     Without ``source`` it is a directory that only the target has, about to be deleted with all that is in it;
     ``owner`` is then the nearest directory above it that both sides have. ``prefix`` is the part of ``shown`` above
-    the root, which filters do not see. ``lazy``: the target is made only if something goes into it.
+    the root, which filters do not see. ``lazy``: the target is made only if something goes into it. ``whole``: compared
+    with all that is below it, whatever ``Rules.only`` says.
     """
 
     source: str | None
@@ -82,6 +84,7 @@ class Pair:
     owner: str = ""
     prefix: str = ""
     lazy: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -209,7 +212,10 @@ class CopyFile:
 
 @dataclass(frozen=True)
 class Recheck:
-    """A file that two listings cannot tell from its counterpart: the server is asked for the time, or a digest."""
+    """A file that two listings cannot tell from its counterpart: the server is asked for the time, or a digest.
+
+    With ``times`` a newer target is up to date where the server cannot set times.
+    """
 
     source: str
     target: str
@@ -218,6 +224,7 @@ class Recheck:
     target_entry: Entry
     direction: Direction
     compare: str
+    times: TargetTimes | None = None
 
     def run(self, bench: Bench) -> Rechecked:
         if self.compare == "checksum":
@@ -239,9 +246,17 @@ class Recheck:
         source, target = self.source_entry, self.target_entry
         if self.direction is Direction.DOWNLOAD:
             source = bench.insist(self.shown, lambda session: session.stat(self.source))
-        else:
+        elif self.times is None or is_vague(target):
             target = bench.insist(self.shown, lambda session: session.stat(self.target))
-        return Rechecked(self, source, "" if same_time(source, target) else TIME_DIFFERS)
+        if same_time(source, target) or self._says_nothing(source, target, bench):
+            return Rechecked(self, source, "")
+        return Rechecked(self, source, TIME_DIFFERS)
+
+    def _says_nothing(self, source: Entry, target: Entry, bench: Bench) -> bool:
+        times, mtime = self.times, target.mtime
+        if times is None or mtime is None or not times.stays_newer(source, target):
+            return False
+        return bench.insist(self.shown, lambda session: times.cannot_be_set(session, self.target, mtime))
 
 
 @dataclass(frozen=True)

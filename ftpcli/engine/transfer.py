@@ -17,7 +17,7 @@ from ftpcli.engine.journal import Journal
 from ftpcli.engine.meter import Lane
 from ftpcli.engine.plan import is_exact, same_time
 from ftpcli.engine.stop import StopToken
-from ftpcli.engine.verify import same_digest, same_size
+from ftpcli.engine.verify import keeps_time, same_digest, same_file_still, same_size
 from ftpcli.errors import (
     FtpcliError,
     Incomplete,
@@ -93,6 +93,7 @@ class Download:
         self._shown = shown
         self._keep = keep
         self._tries = 0
+        self._whole: str | None = None
         self._part_path: str | None = None
         self._reached = 0
         self._started_at: int | None = None
@@ -116,13 +117,11 @@ class Download:
             journal.gone(self._part_path)
         self._part_path = part.path
         try:
-            if entry.size is None or part.size > entry.size:
-                part.restart()  # not provably the same file
-            elif part.size and part.size == entry.size:
-                # All bytes are there, but no server has called them all: ask for the last ones once more.
-                part.step_back(_OVERLAP)
-            self._receive(session, part)
-            self._check(part)
+            if self._whole != part.path or part.size != entry.size:
+                self._prepare(part)
+                self._receive(session, part)
+                self._check(part)
+                self._whole = part.path
             verified = self._verify(session, part)
             if self._keep is not None:
                 self._keep()
@@ -134,6 +133,14 @@ class Download:
             if not part.size:
                 journal.gone(part.path)
         return Done(part.size, self._started_at or 0, verified)
+
+    def _prepare(self, part: PartFile) -> None:
+        size = self._entry.size
+        if size is None or part.size > size:
+            part.restart()  # not provably the same file
+        elif part.size and part.size == size:
+            # All bytes are there, but no server has called them all: ask for the last ones once more.
+            part.step_back(_OVERLAP)
 
     def _is_worth_a_look(self) -> bool:
         """A large file may be resumed, if only its time is known exactly."""
@@ -187,16 +194,19 @@ class Download:
         raise Incomplete(f"{self._source}: the server called the transfer complete after {part.size} of {size} bytes")
 
     def _verify(self, session: Session, part: PartFile) -> str:
-        """What vouches for the content. Raises VerifyMismatch, and what came is thrown away."""
-        if self._rules.verify == "checksum":
-            try:
+        """What vouches for the content. Raises VerifyMismatch or SourceChanged, and what came is thrown away."""
+        verify = self._rules.verify
+        try:
+            if verify == "checksum":
                 algorithm = same_digest(session, self._source, part.path, self._hands.stop)
-            except VerifyMismatch:
-                part.restart()
-                raise
-            if algorithm is not None:
-                return algorithm
-        return "size" if self._entry.size is not None and self._rules.verify != "none" else "none"
+                if algorithm is not None:
+                    return algorithm
+            if self._entry.size is None or verify == "none":
+                return "none"
+            return "time" if verify != "size" and same_file_still(session, self._source, self._entry) else "size"
+        except (VerifyMismatch, SourceChanged):
+            part.restart()
+            raise
 
 
 class Upload:
@@ -332,8 +342,15 @@ class Upload:
             raise
 
     def _set_time(self, session: Session, part: str, source: OpenSource) -> None:
-        if not session.set_mtime(part, source.mtime_ns / 1e9):
+        wanted = source.mtime_ns / 1e9
+        answer = session.set_mtime(part, wanted)
+        if not answer:
             log.info("%s: this server has no command that sets a file's time", self._shown)
+        elif keeps_time(answer.told, wanted):
+            if self._verified == "size" and self._rules.verify != "size":
+                self._verified = "time"
+        elif answer.told is not None:
+            log.info("%s: the server did not keep the time it was given", self._shown)
 
 
 class Replacement:

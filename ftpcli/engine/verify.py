@@ -1,16 +1,22 @@
-"""Whether what arrived is what was sent: digests of local files, to hold against the server's."""
+"""Whether what arrived is what was sent: sizes, times and digests, to hold against the server's."""
 
 from __future__ import annotations
 
 import hashlib
 import zlib
 
+from ftpcli.engine.plan import is_exact, same_time
 from ftpcli.engine.stop import StopToken
-from ftpcli.errors import NotFound, Refused, TransientRefusal, VerifyMismatch
+from ftpcli.errors import NotFound, Refused, SourceChanged, TransientRefusal, Unsupported, VerifyMismatch
 from ftpcli.local import open_source, translated
+from ftpcli.model import Entry
 from ftpcli.session.protocol import Session
 
 _PIECE = 1024 * 1024
+# Below this a download is over before its source can change unnoticed, and one more question would cost too much.
+_WORTH_ASKING = 1024 * 1024
+# FAT keeps even seconds only.
+_COARSEST = 2.0
 
 
 def digest_of(path: str, algorithm: str, stop: StopToken) -> str:
@@ -57,3 +63,22 @@ def same_size(session: Session, remote: str, size: int) -> bool:
     if told is not None and told != size:
         raise VerifyMismatch(f"{size} bytes were sent, and the server has {told}")
     return told is not None
+
+
+def same_file_still(session: Session, path: str, entry: Entry) -> bool:
+    """Whether the server, asked after the last byte, still shows the file that was asked for; False where it is not
+    worth asking, or not told exactly enough. Raises SourceChanged: what was read may be of two files."""
+    if not is_exact(entry) or (entry.size or 0) < _WORTH_ASKING:
+        return False
+    try:
+        now = session.stat(path)
+    except (Refused, Unsupported):
+        return False
+    if now.size != entry.size or not same_time(now, entry):
+        raise SourceChanged(f"{path} changed while it was being received")
+    return is_exact(now)
+
+
+def keeps_time(told: float | None, wanted: float) -> bool:
+    """Whether the time that a server says it has set is the one that was wanted, as far as file systems can hold it."""
+    return told is not None and abs(told - wanted) <= _COARSEST

@@ -14,10 +14,10 @@ from ftpcli.model import Capabilities, Digest, Entry, Kind, Listing, TlsFacts
 from ftpcli.session import zone
 from ftpcli.session.control import ControlConnection
 from ftpcli.session.digests import Digests
-from ftpcli.session.protocol import HostMemory
+from ftpcli.session.protocol import HostMemory, TimeSet
 from ftpcli.session.refusals import refusal, unexpected
 from ftpcli.session.transfer import Line, Transfer
-from ftpcli.wire.answers import parse_size, parse_time, write_time
+from ftpcli.wire.answers import parse_modify, parse_size, parse_time, write_time
 from ftpcli.wire.command import Command
 from ftpcli.wire.listing import ListingParser, parse_facts_line
 
@@ -52,6 +52,7 @@ class FtpSession:
         self._encoding = encoding
         self._directory = home
         self._transfer: Transfer | None = None
+        self._written: str | None = None
 
     @property
     def healthy(self) -> bool:
@@ -172,7 +173,8 @@ class FtpSession:
         return self._start("RETR", self._path(path), offset, sending=False, doing="download")
 
     def open_write(self, path: str, offset: int) -> Transfer:
-        return self._start("STOR", self._path(path), offset, sending=True, doing="upload")
+        self._written = self._path(path)
+        return self._start("STOR", self._written, offset, sending=True, doing="upload")
 
     def _start(self, verb: str, argument: str | None, offset: int, *, sending: bool, doing: str) -> Transfer:
         self._transfer = Transfer(self._line, Command(verb, argument), offset, sending=sending, doing=doing)
@@ -212,17 +214,22 @@ class FtpSession:
         if not reply.completed:
             raise unexpected(reply, doing)
 
-    def set_mtime(self, path: str, seconds: float) -> bool:
-        """Try MFMT, then MDTM with two arguments (vsftpd), then SITE UTIME; remember which one works."""
+    def set_mtime(self, path: str, seconds: float) -> TimeSet:
+        """Try MFMT, then MDTM with two arguments (vsftpd), then SITE UTIME; remember which one works.
+
+        That none works is believed of a file that this session has written: 550 may also mean that some other file
+        is not ours to touch.
+        """
         for command in self._time_commands():
             verb, _, site = command.partition(" ")
             stamp = f"{site} {write_time(seconds)}".strip()
             reply = self._control.ask(verb, f"{stamp} {self._path(path)}")
             if reply.completed:
                 self._memory.time_command = command
-                return True
-        self._memory.time_command = self._memory.time_command or _NO_TIMES
-        return False
+                return TimeSet(True, parse_modify(reply))
+        if self._path(path) == self._written:
+            self._memory.time_command = self._memory.time_command or _NO_TIMES
+        return TimeSet(False)
 
     def _time_commands(self) -> tuple[str, ...]:
         known = self._memory.time_command

@@ -22,6 +22,18 @@ class Moved:
     confirmed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class TimeSet:
+    """What became of setting a file's time; true if it was done. ``told``: the time it has now, in seconds since 1970,
+    where the server says that with its answer."""
+
+    done: bool
+    told: float | None = None
+
+    def __bool__(self) -> bool:
+        return self.done
+
+
 class Source(Protocol):
     """One file being read from the server. Leaving the context normally closes in order and checks the final reply;
     leaving it by an exception aborts and marks the session unhealthy."""
@@ -75,8 +87,8 @@ class Session(Protocol):
     def remove(self, path: str) -> None: ...
     def rmdir(self, path: str) -> None: ...
     def rename(self, path: str, target: str) -> None: ...
-    def set_mtime(self, path: str, seconds: float) -> bool:
-        """False where the server has no way to set times."""
+    def set_mtime(self, path: str, seconds: float) -> TimeSet:
+        """Give a file this modification time, in seconds since 1970."""
         ...
 
     def digest(self, path: str) -> Digest | None:

@@ -1,4 +1,4 @@
-"""What stands inside single replies: FEAT, PASV, EPSV, PWD, SIZE, MDTM; and how to write PORT and EPRT."""
+"""What stands inside single replies: FEAT, PASV, EPSV, PWD, SIZE, MDTM, MFMT; and how to write PORT and EPRT."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ftpcli.wire.reply import Reply
 
 _SIX_NUMBERS = re.compile(r"(?<!\d)" + ",".join([r"(\d{1,3})"] * 6) + r"(?!\d)", re.ASCII)
 _EPSV = re.compile(r"\(([\x21-\x7e])\1\1(\d{1,5})\1\)", re.ASCII)
+_MODIFY = re.compile(r"(?:^|[;\s])modify=(\d[^;\s]*)", re.ASCII | re.IGNORECASE)
 _TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d{1,9}))?", re.ASCII)
 
 
@@ -81,6 +82,15 @@ def parse_time(text: str) -> float | None:
         return None
     fraction = float("0." + found[7]) if found[7] else 0.0
     return calendar.timegm((year, month, day, hour, minute, second, 0, 0, 0)) + fraction
+
+
+def parse_modify(reply: Reply) -> float | None:
+    """213 to MFMT: ``Modify=YYYYMMDDHHMMSS; path`` (draft-somers-ftp-mfxx §3.1) → seconds since 1970.
+
+    None where the server only says that it is done.
+    """
+    found = _MODIFY.search(reply.lines[-1])
+    return parse_time(found[1]) if found else None
 
 
 def write_time(seconds: float) -> str:

@@ -17,7 +17,7 @@ from ftpcli.errors import Busy, ConnectionLost, LoginRejected, NotFound, Refused
 from ftpcli.model import Capabilities, Digest, Endpoint, Entry, Kind, Listing, TlsFacts
 from ftpcli.net.pump import Reader, Writer
 from ftpcli.net.wait import StopSignal, check
-from ftpcli.session.protocol import HostMemory, Moved, Notify, OnMoved
+from ftpcli.session.protocol import HostMemory, Moved, Notify, OnMoved, TimeSet
 
 ENDPOINT = Endpoint("ftp", "fake.test", 21)
 CHUNK = 100
@@ -86,6 +86,8 @@ class FakeServer:
         self.renames_over = True
         self.restarts = True
         self.sets_times = True
+        self.tells_times = False
+        self.times_step = 1
         self.digests: str | None = None
         self.knows_sizes = True
         self.confirms = True
@@ -285,11 +287,13 @@ class FakeSession:
             del origin.inside[old]
             folder.inside[name] = node
 
-    def set_mtime(self, path: str, seconds: float) -> bool:
+    def set_mtime(self, path: str, seconds: float) -> TimeSet:
         with self.call("set_mtime", path, seconds):
-            if self.server.sets_times:
-                self.server.file(path).mtime = seconds // 1
-            return self.server.sets_times
+            if not self.server.sets_times:
+                return TimeSet(False)
+            file, step = self.server.file(path), self.server.times_step
+            file.mtime = seconds // step * step
+            return TimeSet(True, file.mtime if self.server.tells_times else None)
 
     def digest(self, path: str) -> Digest | None:
         with self.call("digest", path):

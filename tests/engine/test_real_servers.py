@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.engine.events import Event, Warned
+from ftpcli.engine.events import Event, Finished, Warned
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.run import run
 from ftpcli.engine.stop import StopToken
@@ -197,3 +197,25 @@ def test_times_are_set_on_both_sides(tmp_path: Path) -> None:
             report, _ = carry_out(mirror(Direction.DOWNLOAD, endpoint(server), "up", str(back)))
             # vsftpd's LIST shows the day only of a file that old.
             assert abs((back / "file").stat().st_mtime - 1_500_000_000) < 86_400
+
+
+@pytest.mark.parametrize(("program", "uploaded"), [("proftpd", "time"), ("pureftpd", "size"), ("vsftpd", "size")])
+def test_what_vouches_for_a_copy(program: str, uploaded: str, tmp_path: Path) -> None:
+    """ProFTPD answers MFMT with the time it has set; the others only that it is done."""
+    sizes = {"small": 10, "large": 1024 * 1024}
+    (tmp_path / "source").mkdir()
+    for name, size in sizes.items():
+        (tmp_path / "source" / name).write_bytes(os.urandom(size))
+
+    def verified(job: Job) -> dict[str, str]:
+        report, events = carry_out(job)
+        assert report.exit_code == 0
+        return {event.path: event.verified for event in events if isinstance(event, Finished) and event.bytes}
+
+    with started(Setup(program, tls="explicit")) as server:
+        where = endpoint(server)
+        up = mirror(Direction.UPLOAD, where, str(tmp_path / "source"), "up", parallel=1)
+        assert verified(up) == {"small": uploaded, "large": uploaded}
+        down = mirror(Direction.DOWNLOAD, where, "up", str(tmp_path / "copy"), parallel=1)
+        assert verified(down) == {"small": "size", "large": "time"}
+        assert contents(tmp_path / "copy") == contents(tmp_path / "source")

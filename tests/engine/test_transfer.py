@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,7 @@ from ftpcli.errors import (
     LocalFileError,
     Refused,
     SourceChanged,
+    Unsupported,
     VerifyMismatch,
 )
 from ftpcli.local import PartFile, is_part, part_name
@@ -53,13 +55,13 @@ def hands() -> Hands:
     return Hands(lane, lane.add, STOP)
 
 
-def download(server: FakeServer, target: Path, *, size: int | None = -1, mtime: float = 5e8, **rules: bool) -> Download:
+def download(server: FakeServer, target: Path, *, size: int | None = -1, mtime: float = 5e8, **rules: Any) -> Download:
     server.root.inside.setdefault("a", File(DATA, mtime))
     entry = Entry("a", Kind.FILE, size=len(server.file("a").data) if size == -1 else size, mtime=mtime)
     return Download("a", str(target), entry, Rules(**rules), hands(), "fake:21", "a")
 
 
-def upload(source: Path, target: str = "a", **rules: bool) -> Upload:
+def upload(source: Path, target: str = "a", **rules: Any) -> Upload:
     return Upload(str(source), target, Rules(**rules), hands(), "a")
 
 
@@ -102,6 +104,60 @@ class TestDownload:
     def test_without_times(self, server: FakeServer, target: Path, run: Run) -> None:
         run(download(server, target, times=False))
         assert target.stat().st_mtime != 5e8
+
+    @pytest.mark.parametrize(("verify", "verified"), [("auto", "time"), ("checksum", "time"), ("size", "size")])
+    def test_a_large_file_is_looked_at_again_after_its_last_byte(
+        self, server: FakeServer, target: Path, run: Run, verify: str, verified: str
+    ) -> None:
+        server.root.inside["a"] = File(DATA * 1024)
+        assert run(download(server, target, mtime=1e6, verify=verify)).verified == verified
+        assert len(server.verbs("stat")) == (verified == "time")
+
+    def test_a_small_file_is_not_asked_for_again(self, server: FakeServer, target: Path, run: Run) -> None:
+        assert run(download(server, target)).verified == "size"
+        assert server.verbs("stat") == []
+
+    def test_a_large_file_whose_server_does_not_tell_again(self, server: FakeServer, target: Path, run: Run) -> None:
+        server.root.inside["a"] = File(DATA * 1024)
+        server.on("stat", raising(Unsupported("no MLST", reply="502 no")))
+        assert run(download(server, target, mtime=1e6)).verified == "size"
+        assert target.stat().st_size == MIB
+
+    def test_lost_when_it_is_looked_at_again(self, server: FakeServer, target: Path, run: Run) -> None:
+        """Nothing is received again: the server has called it whole, and only the question is repeated."""
+        server.root.inside["a"] = File(DATA * 1024)
+        server.on("stat", lost(), times=2)
+        assert run(download(server, target, mtime=1e6)) == Done(MIB, 0, "time")
+        assert len(server.verbs("read")) == 1
+        assert target.read_bytes() == DATA * 1024
+
+    def test_a_source_that_seems_to_change_back_is_read_again(self, server: FakeServer, target: Path, run: Run) -> None:
+        server.root.inside["a"] = File(DATA * 1024)
+
+        def swap(mtime: float) -> Callable[[], None]:
+            return lambda: setattr(server.file("a"), "mtime", mtime)
+
+        server.on("reading", swap(2e6), at=MIB // 2)
+        server.on("stat", swap(1e6), done=True)
+        assert run(download(server, target, mtime=1e6)) == Done(MIB, 0, "time")
+        assert [call[2] for call in server.verbs("read")] == [0, 0]
+
+    @pytest.mark.parametrize("same_size", [True, False])
+    def test_a_source_that_changed_while_it_was_read_is_read_again(
+        self, server: FakeServer, target: Path, run: Run, same_size: bool
+    ) -> None:
+        """The server goes on sending the bytes that it began with, as many do; the name has others by then."""
+        new = (OTHER if same_size else OTHER + b"!") * 1024
+
+        def swap() -> None:
+            server.root.inside["a"] = File(new, 2e6)
+
+        server.root.inside["a"] = File(DATA * 1024)
+        server.on("reading", swap, at=MIB // 2)
+        assert run(download(server, target, mtime=1e6)) == Done(len(new), 0, "time")
+        assert target.read_bytes() == new
+        assert target.stat().st_mtime == 2e6
+        assert os.listdir(target.parent) == ["target"]
 
     @pytest.mark.parametrize("at", [0, 1, 500, 1000, 1024])
     def test_goes_on_where_it_was_lost(self, server: FakeServer, target: Path, run: Run, at: int) -> None:
@@ -251,6 +307,22 @@ class TestUpload:
         assert server.verbs("set_mtime") == []
         server.sets_times = False
         assert run(upload(source, "b")).bytes == len(DATA)
+
+    @pytest.mark.parametrize(("verify", "verified"), [("auto", "time"), ("size", "size"), ("none", "none")])
+    def test_a_time_that_the_server_says_it_has_set_vouches_too(
+        self, server: FakeServer, source: Path, run: Run, verify: str, verified: str
+    ) -> None:
+        server.tells_times = True
+        assert run(upload(source, verify=verify)).verified == verified
+
+    @pytest.mark.parametrize(("step", "verified"), [(2, "time"), (60, "size")])
+    def test_a_time_that_the_server_did_not_keep_does_not(
+        self, server: FakeServer, source: Path, run: Run, step: int, verified: str
+    ) -> None:
+        os.utime(source, (1_600_000_039, 1_600_000_039))
+        server.tells_times, server.times_step = True, step
+        assert run(upload(source)).verified == verified
+        assert server.file("a").data == DATA
 
     @pytest.mark.parametrize("at", [1, 500, 1000])
     @pytest.mark.parametrize("restarts", [True, False])

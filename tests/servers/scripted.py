@@ -65,6 +65,7 @@ class ScriptedServer:
 
     files: dict[str, bytes] = field(default_factory=dict)  # after the start: the live contents
     host: str = "127.0.0.1"
+    at_port: int = 0  # any free one
     tls: Literal["none", "explicit", "implicit"] = "none"
     certificate: Path | None = None  # key and certificate in one PEM; default: the good one for loopback
     tls_min: str = "1.2"
@@ -168,7 +169,9 @@ class ScriptedServer:
             time.sleep(0.01)
 
     def start(self) -> ScriptedServer:
-        self._listener = socket.create_server((self.host, 0), family=self.family, backlog=64, dualstack_ipv6=False)
+        self._listener = socket.create_server(
+            (self.host, self.at_port), family=self.family, backlog=64, dualstack_ipv6=False
+        )
         self.track(self._listener)
         self._spawn(self._accept)
         return self

@@ -21,6 +21,7 @@ PARSERS: list[Callable[[Reply], Any]] = [
     answers.parse_epsv,
     answers.parse_quoted_path,
     answers.parse_size,
+    answers.parse_modify,
     lambda reply: answers.parse_time(reply.lines[-1]),
 ]
 ports = st.integers(1, 65535)
@@ -188,3 +189,19 @@ def test_features_are_read_back(wanted: dict[str, str], lower: bool) -> None:
 def test_features_where_there_are_none() -> None:
     assert answers.parse_features(said(211, "no features")) == {}
     assert answers.parse_features(said(211, "Features:", "", "  ", "End")) == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("Modify=19700101000001; /folder/file", 1),
+        ("modify=19700101000001.5;UNIX.mode=0644; file", 1.5),
+        ("Size=3;Modify=19700101000001; file", 1),
+        ("UTIME OK", None),
+        ("File modification time set.", None),
+        ("Modify=yesterday; file", None),
+        ("Unmodify=19700101000001; file", None),
+    ],
+)
+def test_the_time_that_was_set(line: str, told: float | None) -> None:
+    assert answers.parse_modify(Reply(213, (line,))) == told

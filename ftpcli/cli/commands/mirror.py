@@ -19,9 +19,11 @@ from ftpcli.cli.options import (
     resume_option,
     work_options,
 )
-from ftpcli.cli.parameters import MaxDelete
+from ftpcli.cli.parameters import MaxDelete, PositiveDuration
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ftpcli.cli.targets import Target, Targets
     from ftpcli.model import Direction, Endpoint, FilterRules, Job
 
@@ -55,6 +57,9 @@ if TYPE_CHECKING:
         help="What is asked of the server before a copy counts, besides its bytes [auto].")  # fmt: skip
 @option("--lock", type=click.Choice(["fail", "wait", "skip"]), default="fail",
         help="What to do while another run is at work on the same SOURCE and TARGET [fail].")  # fmt: skip
+@option("--watch", is_flag=True, help="Then keep going: mirror what changes in SOURCE, until stopped.")
+@option("--watch-interval", type=PositiveDuration(), default=60.0, metavar="S",
+        help="With --watch: seconds from one look at a server to the next, or after a failure [60].")  # fmt: skip
 @filter_options()
 @work_options()
 @connecting_options()
@@ -81,17 +86,29 @@ def mirror(ctx: click.Context, /, source: str, target: str, **_options: Any) -> 
         raise UsageError(
             "--track-renames needs --delete: a file whose name is gone is renamed where it would be deleted"
         )
+    if place.choices["watch"] and place.choices["dry_run"]:
+        raise UsageError("--watch and --dry-run contradict each other: one never ends, the other never begins")
     backup = _backup(targets, place, direction, target)
     with surroundings(place.choices, targets.config.warnings, ctx.obj) as around:
         filters = filter_rules(place.choices)
         endpoint = targets.endpoint(place, around.warn)
-        job = _job(endpoint, direction, place, local, filters, backup)
-        with turn(around, job, place.choices["lock"]) as journal:
-            return 0 if journal is None else transfer(around, job, journal).exit_code
+        job = _job(endpoint, direction, place, local, filters, backup())
+        with turn(around, job, place.choices["lock"]) as mine:
+            if mine is None:
+                return 0
+            if place.choices["watch"]:
+                from ftpcli.cli.rounds import keep_mirroring
+
+                return keep_mirroring(around, job, place.choices["watch_interval"], mine, backup)
+            with mine.journal(job) as journal:
+                return transfer(around, job, journal).exit_code
 
 
-def _backup(targets: Targets, place: Target, direction: Direction, target: str) -> str | None:
-    """The folder for what this run deletes and replaces. On a server it is read as the target's path is."""
+def _backup(targets: Targets, place: Target, direction: Direction, target: str) -> Callable[[], str | None]:
+    """Gives the folder for what a run deletes and replaces, dated now. On a server it is read as the target's path is.
+
+    Raises UsageError where there can be none.
+    """
     from ftpcli.cli.choices import Origin
     from ftpcli.cli.urls import ProfilePath, parse, remote_path
     from ftpcli.engine.backup_folder import backup_folder
@@ -100,19 +117,25 @@ def _backup(targets: Targets, place: Target, direction: Direction, target: str) 
 
     directory = place.choices["backup_dir"]
     if directory is None:
-        return None
+        return lambda: None
     if "://" in directory:
         raise UsageError(f"--backup-dir {directory}: a path on TARGET's side is expected, not a URL")
     if direction is Direction.DOWNLOAD:
+        root = target
         if place.choices.origin("backup_dir") is not Origin.COMMAND_LINE:
             directory = os.path.expanduser(directory)  # the shell did not see it
-        return backup_folder(direction, directory, target, time.time())
-    named = parse(target)
-    if isinstance(named, ProfilePath):
-        path = targets.remote(f"{named.profile}:{directory}").path
     else:
-        path = remote_path(directory)[0]
-    return backup_folder(direction, path, place.path, time.time())
+        root, named = place.path, parse(target)
+        if isinstance(named, ProfilePath):
+            directory = targets.remote(f"{named.profile}:{directory}").path
+        else:
+            directory = remote_path(directory)[0]
+
+    def dated() -> str:
+        return backup_folder(direction, directory, root, time.time())
+
+    dated()
+    return dated
 
 
 def _job(
