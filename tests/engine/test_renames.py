@@ -223,7 +223,7 @@ class Vague(FakeSession):
 
     def stat(self, path: str) -> Entry:
         entry = super().stat(path)
-        if getattr(self.server, "tells_times", True) or entry.mtime is None:
+        if getattr(self.server, "stat_tells_times", True) or entry.mtime is None:
             return entry
         return replace(entry, mtime=None)
 
@@ -258,7 +258,7 @@ class TestVagueTimes:
         assert not [call for call in side.server.verbs("stat") if call[1] in ("top/n", "top/o")][:-1]
 
     def test_without_times_or_digests_it_is_sent(self, side: Moved) -> None:
-        side.server.tells_times = False  # type: ignore[attr-defined]
+        side.server.stat_tells_times = False  # type: ignore[attr-defined]
         side.put({"n": b"1"}, {"o": b"1"})
         report = side.run()
         assert (report.renamed, report.transferred, side.target) == (0, 1, {"n": b"1"})
