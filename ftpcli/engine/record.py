@@ -3,7 +3,7 @@
 Each object has ``v`` (1), ``event``, ``time`` and the fields of the event's class, with these exceptions:
 
 - ``tls`` is there only where there was TLS, ``target`` only where something was renamed;
-- a summary has the fields of its report;
+- a summary has the fields of its report, and the entries a second that follow from them;
 - a text that is not UTF-8, such as a file name in another encoding, has U+FFFD for what cannot be read, and stands byte
   for byte in a further field: ``path`` in ``path_base64``.
 """
@@ -44,7 +44,10 @@ _NAMES = {
 _ONLY_WHERE_THERE = ("tls", "target")
 _CONNECTIONS = ("connections", "reconnects", "tls_data_connections", "tls_data_resumed")
 _INTERNAL = ("tls", "failure_codes")
-_NOT_ADDED_UP = ("transferred", "skipped", "made_directories", "deleted", "failed", "bytes", "seconds", "exit_code")
+_NOT_ADDED_UP = (
+    *("transferred", "skipped", "made_directories", "deleted", "failed", "bytes", "seconds", "exit_code"),
+    "entries_per_second",
+)
 
 
 def as_record(event: Event, now: float) -> dict[str, Any]:
@@ -86,7 +89,9 @@ def count(total: Report, event: Event) -> None:
 
 
 def _of_summary(event: Summary) -> dict[str, Any]:
-    shown = {name: value for name, value in _fields(event.report).items() if name not in _INTERNAL}
+    report = event.report
+    shown = {name: value for name, value in _fields(report).items() if name not in _INTERNAL}
+    shown["entries_per_second"] = report.entries_per_second
     return shown if event.connections_known else {**shown, **dict.fromkeys(_CONNECTIONS)}
 
 

@@ -45,17 +45,23 @@ log = logging.getLogger("ftpcli.run")
 _AHEAD = 2
 
 
-def run(job: Job, on_event: OnEvent, stop: StopToken, meter: Meter) -> Report:
-    """Carry the job out. Failures of single files are in the report, whose exit code is the run's."""
-    return _Coordinator(job, on_event, stop, meter).run()
+def run(job: Job, on_event: OnEvent, stop: StopToken, meter: Meter, *, tell_skipped: bool = True) -> Report:
+    """Carry the job out. Failures of single files are in the report, whose exit code is the run's.
+
+    Without ``tell_skipped`` there are no Skipped events: a tree that is up to date has one for each of its files.
+    """
+    return _Coordinator(job, on_event, stop, meter, tell_skipped=tell_skipped).run()
 
 
 class _Coordinator:
-    def __init__(self, job: Job, on_event: OnEvent, stop: StopToken, meter: Meter) -> None:
+    def __init__(
+        self, job: Job, on_event: OnEvent, stop: StopToken, meter: Meter, *, tell_skipped: bool = True
+    ) -> None:
         self._job = job
         self._rules = job.rules
         self._remote_target = job.direction is Direction.UPLOAD
         self._on_event = on_event
+        self._tell_skipped = tell_skipped
         self._stop = stop
         self._meter = meter
         self._report = Report()
@@ -183,41 +189,43 @@ class _Coordinator:
             return
         if self._is_suspiciously_empty(where, listed):
             return
-        decisions = [
-            self._pairing.decide(where, source, target) for source, target in pair(listed.source, listed.target)
-        ]
-        if where.lazy and any(decision.what is What.COPY for decision in decisions):
+        if where.lazy and any(decision.what is What.COPY for decision in self._decisions(listed)):
             self._pairs.append(replace(where, lazy=False))  # so it is made after all
             return
+        self._report.entries += len(listed.source.entries)
         descents: list[Pair] = []
         copies: list[CopyFile | Recheck] = []
-        for decision in decisions:
-            self._carry_out(decision, listed, descents, copies)
+        for decision in self._decisions(listed):
+            if decision.what is not What.SKIP:
+                self._carry_out(decision, listed, descents, copies)
+            elif decision.source is not None:
+                self._left_out += decision.source.kind in (Kind.LINK, Kind.OTHER) and decision.why != "excluded"
+                self._skip(where, decision.name, decision.why)
         # Depth first, in the order of the listing.
         self._pairs.extend(reversed(descents))
         if copies:
             self._copies.append(iter(copies))
 
+    def _decisions(self, listed: Listed) -> Iterator[Decision]:
+        for source, target in pair(listed.source, listed.target):
+            yield self._pairing.decide(listed.pair, source, target)
+
     def _carry_out(
         self, decision: Decision, listed: Listed, descents: list[Pair], copies: list[CopyFile | Recheck]
     ) -> None:
         where = listed.pair
-        path = shown(where, decision.name)
         if decision.what is What.COPY:
             self._plan_copy(decision, where, copies)
         elif decision.what is What.DESCEND:
             assert decision.source is not None
             descents.append(self._pairing.below(where, decision.source, exists=decision.target is not None))
         elif decision.what is What.DELETE and listed.source.hides_dot_files and decision.name.startswith("."):
-            self._skip(path, "the server's listing does not show names with a leading dot")
+            self._skip(where, decision.name, "the server's listing does not show names with a leading dot")
         elif decision.what is What.DELETE:
             assert decision.target is not None
             self._plan_delete(decision.target, where, owner=where.shown)
         elif decision.what is What.CONFLICT:
-            self._fail(path, self._conflict(decision.why))
-        elif decision.source is not None:
-            self._left_out += decision.source.kind in (Kind.LINK, Kind.OTHER) and decision.why != "excluded"
-            self._skip(path, decision.why)
+            self._fail(shown(where, decision.name), self._conflict(decision.why))
 
     def _plan_copy(self, decision: Decision, where: Pair, copies: list[CopyFile | Recheck]) -> None:
         assert decision.source is not None
@@ -239,15 +247,17 @@ class _Coordinator:
     def _rechecked(self, result: Rechecked) -> None:
         task = result.task
         if not result.why:
-            self._skip(task.shown, "up to date")
+            self._report.skipped += 1
+            self._on_event(Skipped(task.shown, "up to date"))
             return
         copy = self._copy(task.source, task.target, task.shown, result.entry, result.why)
         if copy is not None:
             self._copies.append(iter((copy,)))
 
-    def _skip(self, shown: str, reason: str) -> None:
+    def _skip(self, where: Pair, name: str, reason: str) -> None:
         self._report.skipped += 1
-        self._on_event(Skipped(shown, reason))
+        if self._tell_skipped:
+            self._on_event(Skipped(shown(where, name), reason))
 
     def _conflict(self, message: str) -> FtpcliError:
         return Refused(message) if self._remote_target else LocalFileError(message)

@@ -108,7 +108,7 @@ class FtpSession:
         return None
 
     def _read_listing(self, verb: str, argument: str | None, *, facts: bool) -> tuple[Listing, bool]:
-        sink = _ListingSink(ListingParser(facts=facts, now=time.time(), encoding=self._encoding))
+        sink = _ListingSink(ListingParser(facts=facts, now=time.time(), encoding=self._encoding), facts=facts)
         try:
             with self._start(
                 verb, argument, 0, sending=False, doing=f"list {argument or self._directory or ''}"
@@ -258,11 +258,11 @@ class FtpSession:
 
 
 class _ListingSink:
-    """Takes a listing's bytes, and notices whether ``.`` is among the names: only then was ``-a`` understood."""
+    """Takes a listing's bytes. Of LIST it notices whether ``.`` is among the names: only then was ``-a`` understood."""
 
-    def __init__(self, parser: ListingParser) -> None:
+    def __init__(self, parser: ListingParser, *, facts: bool) -> None:
         self.parser = parser
-        self.shows_itself = False
+        self.shows_itself = facts  # MLSD shows everything, and a search takes its time
 
     def write(self, data: memoryview, /) -> int:
         if not self.shows_itself:
