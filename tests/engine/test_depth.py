@@ -26,9 +26,7 @@ def chain(depth: int) -> Folder:
 
 
 @pytest.fixture
-def side(
-    direction: Direction, server: FakeServer, tmp_path: Path, stop: StopToken, events: Events
-) -> Iterator[Side]:
+def side(direction: Direction, server: FakeServer, tmp_path: Path, stop: StopToken, events: Events) -> Iterator[Side]:
     yield Side(direction, server, tmp_path / "local", stop, events)
     subprocess.run(["rm", "-rf", tmp_path / "local"], check=True)  # pytest's own way would recurse too deep
 
