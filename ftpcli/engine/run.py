@@ -135,7 +135,7 @@ class _Coordinator:
             self._copies.popleft()
         if self._pairs:
             self._listings += 1
-            return ListPair(self._pairs.pop(), self._job.direction, self._rules.dry_run)
+            return ListPair(self._pairs.pop(), self._job.direction, self._rules.dry_run, twice=self._rules.delete)
         return None
 
     def _take(self, result: Any) -> None:
@@ -178,11 +178,12 @@ class _Coordinator:
                 self._on_event(Planned(where.shown or ".", "mkdir"))
             else:
                 self._on_event(Finished(where.shown or ".", "mkdir", 0))
+        owner = where.shown if where.source is not None else where.owner
         for problem in (*listed.source.problems, *listed.target.problems):
-            self._deletes.block(where.shown if where.source is not None else where.owner, "its listing is in doubt")
+            self._deletes.block(owner, "its listing is in doubt")
             self._fail(where.shown or ".", Refused(problem))
-        if listed.source.doubt:
-            self._deletes.block(where.shown, listed.source.doubt)
+        if doubt := listed.source.doubt or listed.target.doubt:
+            self._deletes.block(owner, doubt)
         self._deletes.target_entries += len(listed.target.entries)
         if where.source is None:
             self._doom(where, listed.target)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ftpcli import local
@@ -81,11 +81,16 @@ class Pair:
 
 @dataclass(frozen=True)
 class ListPair:
-    """List both sides of a directory; the target is made where it is missing (not in a dry run)."""
+    """List both sides of a directory; the target is made where it is missing (not in a dry run).
+
+    With ``twice`` the server is asked again for a source that is empty while the target is not: such a listing, if it
+    is wrong, costs most.
+    """
 
     pair: Pair
     direction: Direction
     dry_run: bool
+    twice: bool = False
 
     def run(self, bench: Bench) -> Listed:
         path = self.pair.source
@@ -94,6 +99,10 @@ class ListPair:
         if self.direction is Direction.DOWNLOAD:
             source = bench.insist(self.pair.shown or ".", lambda session: session.list(path))
             target, made = self._local_target()
+            if self.twice and target.entries and not source.entries and not source.problems:
+                source = bench.insist(self.pair.shown or ".", lambda session: session.list(path))
+                if source.entries:
+                    source = replace(source, doubt="it was empty in a first listing, and not in a second one")
         else:
             source = local.scan(path)
             target, made = bench.insist(self.pair.shown or ".", lambda session: self._remote_target(session))

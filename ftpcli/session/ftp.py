@@ -83,9 +83,14 @@ class FtpSession:
                 self._memory.list_all = True
                 return listing
             # Where -a is taken for a file name the answer is an empty listing: never believe that one.
-            self._memory.list_all = False
+            if not self._memory.list_all:
+                self._memory.list_all = False
         listing, shows_itself = self._read_listing("LIST", argument, facts=False)
-        return replace(listing, hides_dot_files=not shows_itself)
+        # vsftpd says 226 as well where it may not read a directory.
+        doubt = (
+            "" if listing.entries or shows_itself else "its listing is empty, as that of what may not be read would be"
+        )
+        return replace(listing, doubt=listing.doubt or doubt, hides_dot_files=not shows_itself)
 
     def _in_utc(self, listing: Listing, target: str) -> Listing:
         """Times in UTC, as far as the server's zone can be found out."""
