@@ -19,7 +19,7 @@ from ftpcli.engine.stop import StopToken
 from ftpcli.errors import ConnectionLost, Denied, FtpcliError, NotFound, TransientRefusal
 from ftpcli.local import is_part
 from ftpcli.model import Direction, Listing
-from tests.engine.fake import Events, FakeServer, Folder, Tree, use
+from tests.engine.fake import Events, FakeServer, Tree, use
 from tests.engine.test_run import Side, names
 
 FOR_GOOD = 10**6
