@@ -28,13 +28,14 @@ from ftpcli.engine.events import (
     Warned,
 )
 from ftpcli.engine.meter import Meter
+from ftpcli.engine.overlap import Overlap, Probed
 from ftpcli.engine.pairing import Pairing, shown
 from ftpcli.engine.plan import CONTENT_UNKNOWN, TIME_DIFFERS, Decision, What, is_vague, pair
 from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.roots import Found, Resolve, Resolved
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.tasks import Copied, CopyFile, Listed, ListPair, Pair, Recheck, Rechecked, Remove
-from ftpcli.errors import FtpcliError, GuardRefused, LocalFileError, Refused, Retry
+from ftpcli.errors import FtpcliError, GuardRefused, LocalFileError, Refused, Retry, UsageError
 from ftpcli.model import Direction, Entry, Job, Kind, Listing, Report
 from ftpcli.session.opening import open_session
 from ftpcli.session.protocol import HostMemory, Session
@@ -66,6 +67,7 @@ class _Coordinator:
         self._meter = meter
         self._report = Report()
         memory = HostMemory()
+        self._overlap = Overlap(job, memory)
 
         def opener() -> Session:
             return open_session(job.endpoint, memory, self._crew.warn, stop)
@@ -101,6 +103,7 @@ class _Coordinator:
         finally:
             self._crew.dismiss()
             self._deletes.close()
+            self._overlap.end()
         for event in self._crew.leftover_events():
             self._pass_on(event)
         self._conclude(time.monotonic() - began)
@@ -146,12 +149,23 @@ class _Coordinator:
         elif isinstance(result, Resolved):
             for found in result.found:
                 self._begin(result.task, found)
-        elif isinstance(result, Listed):
-            self._compare(result)
+        elif isinstance(result, (Listed, Probed)):
+            self._listed(result)
         elif isinstance(result, Rechecked):
             self._rechecked(result)
         elif isinstance(result, Copied):
             self._copied(result)
+
+    def _listed(self, result: Listed | Probed) -> None:
+        try:
+            then = self._overlap.found(result) if isinstance(result, Probed) else self._overlap.look(result)
+        except UsageError as error:
+            self._fatal = self._fatal or error
+            return
+        if isinstance(then, Listed):
+            self._compare(then)
+        else:
+            self._crew.submit(then)
 
     def _begin(self, task: Resolve, found: Found) -> None:
         first = self._targets.setdefault(found.target, found.source)
@@ -162,6 +176,7 @@ class _Coordinator:
             if not self._rules.recursive:
                 self._fail(found.source, Refused("it is a directory; -r takes directories as well"))
                 return
+            self._overlap.begin(found.source, found.target)
             name = "" if task.root.tree else found.entry.name
             self._pairs.append(Pair(found.source, found.target, name, prefix=f"{name}/" if name else ""))
             return
