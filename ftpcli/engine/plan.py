@@ -43,10 +43,11 @@ class Decision(NamedTuple):
 
 def pair(source: Listing, target: Listing) -> Iterator[tuple[Entry | None, Entry | None]]:
     """Entries of the same name, side by side; part files are nobody's business here."""
-    there = {entry.name: entry for entry in target.entries}
-    for name in [name for name in there if name.endswith(PART_SUFFIX)]:
-        if _is_part(there[name]):
-            del there[name]
+    there = {
+        entry.name: entry
+        for entry in target.entries
+        if not (entry.name.endswith(PART_SUFFIX) and _is_part(entry))  # the cheap question first
+    }
     seen: set[str] = set()
     for entry in source.entries:
         name = entry.name
