@@ -192,12 +192,13 @@ def _names(listing: Listing) -> frozenset[str]:
 
 def _sweep(folder: str) -> None:
     """Remove the markers of runs that were killed: nobody holds their locks."""
-    for name in os.listdir(folder):
-        if name.startswith(f".{_STEM}.") and is_part(name):
-            with contextlib.suppress(OSError):
-                descriptor = os.open(os.path.join(folder, name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    os.unlink(os.path.join(folder, name))
-                finally:
-                    os.close(descriptor)
+    with os.scandir(folder) as found:
+        left = [item.path for item in found if item.name.startswith(f".{_STEM}.") and is_part(item.name)]
+    for path in left:
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(path)
+            finally:
+                os.close(descriptor)
