@@ -216,7 +216,7 @@ class _Coordinator:
                 self._carry_out(decision, listed, descents, copies)
             elif decision.source is not None:
                 self._left_out += decision.source.kind in (Kind.LINK, Kind.OTHER) and decision.why != "excluded"
-                self._skip(where, decision.name, decision.why)
+                self._skip(decision.name, decision.why, where)
         # Depth first, in the order of the listing.
         self._pairs.extend(reversed(descents))
         if copies:
@@ -236,7 +236,7 @@ class _Coordinator:
             assert decision.source is not None
             descents.append(self._pairing.below(where, decision.source, exists=decision.target is not None))
         elif decision.what is What.DELETE and listed.source.hides_dot_files and decision.name.startswith("."):
-            self._skip(where, decision.name, "the server's listing does not show names with a leading dot")
+            self._skip(decision.name, "the server's listing does not show names with a leading dot", where)
         elif decision.what is What.DELETE:
             assert decision.target is not None
             self._plan_delete(decision.target, where, owner=where.shown)
@@ -263,17 +263,17 @@ class _Coordinator:
     def _rechecked(self, result: Rechecked) -> None:
         task = result.task
         if not result.why:
-            self._report.skipped += 1
-            self._on_event(Skipped(task.shown, "up to date"))
+            self._skip(task.shown, "up to date")
             return
         copy = self._copy(task.source, task.target, task.shown, result.entry, result.why)
         if copy is not None:
             self._copies.append(iter((copy,)))
 
-    def _skip(self, where: Pair, name: str, reason: str) -> None:
+    def _skip(self, name: str, reason: str, where: Pair | None = None) -> None:
+        """``name`` is that within ``where``, or the whole shown path. Called a million times, so it stays short."""
         self._report.skipped += 1
         if self._tell_skipped:
-            self._on_event(Skipped(shown(where, name), reason))
+            self._on_event(Skipped(shown(where, name) if where is not None else name, reason))
 
     def _conflict(self, message: str) -> FtpcliError:
         return Refused(message) if self._remote_target else LocalFileError(message)

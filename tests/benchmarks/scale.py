@@ -13,6 +13,7 @@ report. Figures depend on the machine, and the server is busy on it too.
 from __future__ import annotations
 
 import argparse
+import resource
 import subprocess
 import sys
 import tempfile
@@ -32,8 +33,8 @@ def shape_of(work: str, entries: int) -> Shape:
     return Wide(entries) if work.startswith("wide") else Forest(entries)
 
 
-def measure(work: str, shape: Shape, folder: Path, options: list[str]) -> tuple[float, int, str]:
-    """Seconds, KiB at the peak, and what went wrong."""
+def measure(work: str, shape: Shape, folder: Path, options: list[str]) -> tuple[float, float, int, str]:
+    """Seconds, seconds of CPU time, KiB at the peak, and what went wrong."""
     local = folder / "tree"
     if work != "plan" and not local.exists():
         make_tree(local, shape)
@@ -42,14 +43,20 @@ def measure(work: str, shape: Shape, folder: Path, options: list[str]) -> tuple[
         sides = [here, there] if work in ("upload", "wide-up") else [there, here]
         dry = ["--dry-run"] if work in ("plan", "dry") else []
         command = [sys.executable, "-m", "ftpcli", "mirror", "-q", "--delete", *dry, *options, *sides]
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), cpu_time()
         ended, peak = run_measured(command, {"FTPCLI_PASSWORD": server.password})
-        seconds = time.perf_counter() - began
+        seconds, busy = time.perf_counter() - began, cpu_time() - worked
         # A tree that is like its own directories is tried for containing the target, with a file of that name.
         done = [command.verb for command in server.sent() if "ftpcli-here" not in command.argument]
         unexpected = {"RETR", "STOR", "DELE", "RMD", "MKD"} & set(done)
     trouble = f"exit {ended.returncode}: {ended.stderr.strip()[-200:]}" if ended.returncode else ""
-    return seconds, peak, trouble or ", ".join(unexpected)
+    return seconds, busy, peak, trouble or ", ".join(unexpected)
+
+
+def cpu_time() -> float:
+    """Of all processes that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def main() -> None:
@@ -60,7 +67,7 @@ def main() -> None:
     options = parser.parse_args()
     memory = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
     chosen = [work for work in WORKS if work in options.only.split(",")]
-    print(f"{'work':10} {'entries':>9} {'seconds':>8} {'entries/s':>10} {'peak MiB':>9}", flush=True)
+    print(f"{'work':10} {'entries':>9} {'seconds':>8} {'CPU':>7} {'entries/s':>10} {'peak MiB':>9}", flush=True)
     for group in (("plan", "dry", "download", "upload"), ("wide", "wide-up"), ("chain",)):
         for entries in [DEEP] if group == ("chain",) else map(int, options.entries.split(",")):
             with tempfile.TemporaryDirectory(prefix="ftpcli-scale-", dir=memory) as folder:
@@ -68,8 +75,8 @@ def main() -> None:
                 for work in chosen:
                     if work in group:
                         shape = shape_of(work, entries)
-                        seconds, peak, trouble = measure(work, shape, Path(folder), extra)
-                        figures = f"{seconds:8.2f} {entries / seconds:10,.0f} {peak / 1024:9.0f}"
+                        seconds, busy, peak, trouble = measure(work, shape, Path(folder), extra)
+                        figures = f"{seconds:8.2f} {busy:7.2f} {entries / seconds:10,.0f} {peak / 1024:9.0f}"
                         print(f"{work:10} {entries:9,} {figures}  {trouble}", flush=True)
                 subprocess.run(["rm", "-rf", *Path(folder).iterdir()], check=True)  # shutil's would recurse too deep
 
