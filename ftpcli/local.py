@@ -19,6 +19,9 @@ from ftpcli.model import Entry, Kind, Listing
 
 PART_SUFFIX = ".ftpcli-part"
 _LONGEST_NAME = 255
+_KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIR, stat.S_IFLNK: Kind.LINK}
+# One number each for all entries, of which there may be a million in memory.
+_MODES = tuple(range(0o10000))
 _PART = re.compile(r"\..*\.[0-9a-f]{8}" + re.escape(PART_SUFFIX), re.DOTALL)
 
 
@@ -49,7 +52,7 @@ def part_name(name: str, *identity: object) -> str:
 
 
 def is_part(name: str) -> bool:
-    return _PART.fullmatch(name) is not None
+    return name.endswith(PART_SUFFIX) and _PART.fullmatch(name) is not None
 
 
 def part_stem(part: str) -> str:
@@ -72,20 +75,9 @@ def look(path: str, name: str | None = None) -> Entry | None:
 
 def _entry(name: str, found: os.stat_result) -> Entry:
     mode = found.st_mode
-    if stat.S_ISREG(mode):
-        kind = Kind.FILE
-    elif stat.S_ISDIR(mode):
-        kind = Kind.DIR
-    else:
-        kind = Kind.LINK if stat.S_ISLNK(mode) else Kind.OTHER
-    return Entry(
-        name,
-        kind,
-        size=found.st_size if kind is Kind.FILE else None,
-        mtime=found.st_mtime_ns / 1e9,
-        precision=0.001,
-        mode=stat.S_IMODE(mode),
-    )
+    kind = _KINDS.get(stat.S_IFMT(mode), Kind.OTHER)
+    size = found.st_size if kind is Kind.FILE else None
+    return Entry(name, kind, size, found.st_mtime_ns / 1e9, 0.001, True, _MODES[stat.S_IMODE(mode)])
 
 
 def scan(path: str) -> Listing:
@@ -93,8 +85,10 @@ def scan(path: str) -> Listing:
     entries: list[Entry] = []
     with translated("list", path), os.scandir(path) as found:
         for item in found:
-            with contextlib.suppress(FileNotFoundError):  # gone since the directory was read
+            try:
                 entries.append(_entry(item.name, item.stat(follow_symlinks=False)))
+            except FileNotFoundError:  # gone since the directory was read
+                continue
     return Listing(tuple(entries))
 
 

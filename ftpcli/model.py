@@ -275,7 +275,10 @@ class Job:
 
 @dataclass
 class Report:
-    """What a run did. ``bytes`` is the size of all files that are whole now, ``moved`` what went over the line."""
+    """What a run did. ``bytes`` is the size of all files that are whole now, ``moved`` what went over the line.
+
+    ``entries``: how many the source's listings showed.
+    """
 
     transferred: int = 0
     renamed: int = 0
@@ -285,6 +288,7 @@ class Report:
     failed: int = 0
     bytes: int = 0
     moved: int = 0
+    entries: int = 0
     seconds: float = 0.0
     connections: int = 0
     reconnects: int = 0
@@ -293,3 +297,7 @@ class Report:
     tls: TlsFacts | None = None
     exit_code: int = 0
     failure_codes: set[int] = field(default_factory=set)
+
+    @property
+    def entries_per_second(self) -> float:
+        return round(self.entries / self.seconds, 1) if self.seconds > 0 else 0.0

@@ -22,6 +22,14 @@ def speed_text(count: float, seconds: float) -> str:
     return f"{size_text(count / seconds)}/s" if seconds > 0 else "-"
 
 
+def rate_text(count: float, seconds: float) -> str:
+    """``41,000/s``, in two digits; nothing where the time is too short to tell."""
+    if seconds < 0.1:
+        return ""
+    rate = round(count / seconds)
+    return f"{round(rate, min(0, 2 - len(str(rate)))):,}/s"
+
+
 def duration_text(seconds: float) -> str:
     """``0.4 s``, ``59 s``, ``2 min 05 s``, ``3 h 07 min``."""
     if seconds < 9.95:
@@ -36,5 +44,5 @@ def duration_text(seconds: float) -> str:
 
 
 def count_text(count: int, noun: str, nouns: str | None = None) -> str:
-    """``1 file``, ``2 files``."""
-    return f"{count} {noun if count == 1 else nouns or noun + 's'}"
+    """``1 file``, ``2 files``, ``1,000,000 files``."""
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"

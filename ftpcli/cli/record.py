@@ -47,6 +47,10 @@ class Record:
         return self._stdout is not None
 
     @property
+    def writes(self) -> bool:
+        return self._stdout is not None or self._report is not None
+
+    @property
     def on_terminal(self) -> bool:
         return self._stdout is not None and os.isatty(self._stdout)
 
@@ -91,7 +95,7 @@ class Record:
         return exit_code or self._lost
 
     def _write(self, event: Event) -> None:
-        if self._stdout is None and self._report is None:
+        if not self.writes:
             return
         line = json.dumps(as_record(event, time.time())).encode("ascii") + b"\n"
         if self._report is not None:

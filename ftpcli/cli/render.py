@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from ftpcli.cli.amounts import count_text, duration_text, size_text, speed_text
+from ftpcli.cli.amounts import count_text, duration_text, rate_text, size_text, speed_text
 from ftpcli.cli.logs import EVENTS
 from ftpcli.cli.screen import Screen, emit, stdout_is_gone
 from ftpcli.engine.events import Deleted, Event, Failed, Finished, Planned, Retrying, Skipped, Warned
@@ -79,7 +79,7 @@ class EventPrinter:
 
 def show_summary(screen: Screen, report: Report) -> None:
     """On a terminal one line; with -v the connections too; elsewhere only when something failed."""
-    line = summary_line(report)
+    line = summary_line(report, detailed=screen.verbosity > 0)
     _log.info("%s; %s", line, connections_line(report))
     done = (report.transferred, report.renamed, report.skipped, report.made_directories, report.deleted, report.failed)
     if screen.quiet or (report.exit_code and not any(done)):
@@ -90,8 +90,11 @@ def show_summary(screen: Screen, report: Report) -> None:
         screen.line(connections_line(report))
 
 
-def summary_line(report: Report) -> str:
-    """Files, bytes, time and speed, and whatever else there was."""
+def summary_line(report: Report, *, detailed: bool = False) -> str:
+    """Files, bytes, time and speed, and whatever else there was.
+
+    What was looked at is told where nothing came of it, and with ``detailed``.
+    """
     took = duration_text(report.seconds)
     if report.transferred:
         speed = speed_text(report.moved or report.bytes, report.seconds)
@@ -99,13 +102,17 @@ def summary_line(report: Report) -> str:
     else:
         parts = [f"nothing transferred in {took}"]
     others = (
-        (report.renamed, f"{report.renamed} renamed"),
-        (report.skipped, f"{report.skipped} skipped"),
+        (report.renamed, f"{report.renamed:,} renamed"),
+        (report.skipped, f"{report.skipped:,} skipped"),
         (report.made_directories, f"{count_text(report.made_directories, 'directory', 'directories')} made"),
-        (report.deleted, f"{report.deleted} deleted"),
-        (report.failed, f"{report.failed} failed"),
+        (report.deleted, f"{report.deleted:,} deleted"),
+        (report.failed, f"{report.failed:,} failed"),
     )
     parts += [text for count, text in others if count]
+    if report.entries and (detailed or not report.transferred):
+        rate = rate_text(report.entries, report.seconds)
+        looked_at = f"{count_text(report.entries, 'entry', 'entries')} looked at"
+        parts.append(f"{looked_at} ({rate})" if rate else looked_at)
     return ", ".join(parts)
 
 

@@ -37,6 +37,12 @@ class Surroundings:
     stop: StopToken
     record: Record
     progress: str = "none"
+    logs: bool = False
+
+    @property
+    def hears_skipped(self) -> bool:
+        """Whether anybody wants to know of every entry that needs nothing."""
+        return self.logs or self.screen.verbosity > 1 or self.record.writes
 
     def listener(self, *, dry_run: bool = False) -> OnEvent:
         """What the engine tells goes to the record and to the screen."""
@@ -88,7 +94,8 @@ def surroundings(
         else:
             record.open(screen, stop, json=choices.get("json", False), report=choices["report"])
         with logging_to(screen, choices["log_file"]):
-            around = Surroundings(screen, stop, record, "none" if record.on_terminal else choices["progress"])
+            progress = "none" if record.on_terminal else choices["progress"]
+            around = Surroundings(screen, stop, record, progress, logs=bool(choices["log_file"]))
             for warning in warnings:
                 around.warn(warning)
             if choices.get("deadline"):
@@ -138,7 +145,7 @@ def one_run(around: Surroundings, job: Job, on_event: OnEvent, journal: Journal 
     meter = Meter(min(job.parallel, job.max_connections or job.parallel))
     progress = "none" if job.rules.dry_run else around.progress
     with showing(progress, around.screen, meter) as say, watching(around.stop, say=say):
-        return run(job, on_event, around.stop, meter, journal)
+        return run(job, on_event, around.stop, meter, journal, tell_skipped=around.hears_skipped)
 
 
 def each(around: Surroundings, places: Iterable[Target], do: Callable[[Target], int]) -> int:

@@ -97,6 +97,8 @@ class Filters:
         self._from = -math.inf if rules.newer_than is None else rules.newer_than
         self._until = math.inf if rules.older_than is None else rules.older_than
         self._measures = rules != FilterRules(rules.patterns)
+        self.limits = rules != FilterRules()
+        """False where everything is kept, so that nothing need be asked."""
 
     def keeps(self, shown: str, entry: Entry) -> bool:
         """Whether the run may copy or delete the entry at ``shown``. All directories above it are entered."""

@@ -27,6 +27,8 @@ class Pairing:
 
     def decide(self, where: Pair, source: Entry | None, target: Entry | None) -> Decision:
         """The plan's decision, unless a filter keeps the entry out of everything."""
+        if not self._filters.limits:
+            return decide(source, target, self._rules)
         entry = source or target
         assert entry is not None
         path = self._filtered(where, entry.name)

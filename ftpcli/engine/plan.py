@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
-from ftpcli.local import is_part
+from ftpcli.local import PART_SUFFIX, is_part
 from ftpcli.model import Entry, Kind, Listing, Rules
 
 # Zones differ from UTC by whole quarters of an hour, and by 14 hours at most.
@@ -29,9 +29,11 @@ class What(Enum):
     CONFLICT = "conflict"
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What is to be done about one name, and why, for people. ``target`` is what is there already."""
+class Decision(NamedTuple):
+    """What is to be done about one name, and why, for people. ``target`` is what is there already.
+
+    A tuple because there is one for each entry of the tree, and those are made fastest.
+    """
 
     what: What
     name: str
@@ -42,13 +44,18 @@ class Decision:
 
 def pair(source: Listing, target: Listing) -> Iterator[tuple[Entry | None, Entry | None]]:
     """Entries of the same name, side by side; part files are nobody's business here."""
-    there = {entry.name: entry for entry in target.entries if not _is_part(entry)}
+    there = {
+        entry.name: entry
+        for entry in target.entries
+        if not (entry.name.endswith(PART_SUFFIX) and _is_part(entry))  # the cheap question first
+    }
     seen: set[str] = set()
     for entry in source.entries:
+        name = entry.name
         # Some servers list a name twice while it is being replaced.
-        if not _is_part(entry) and entry.name not in seen:
-            seen.add(entry.name)
-            yield entry, there.pop(entry.name, None)
+        if name not in seen and not (name.endswith(PART_SUFFIX) and _is_part(entry)):
+            seen.add(name)
+            yield entry, there.pop(name, None)
     for entry in there.values():
         yield None, entry
 
@@ -114,7 +121,7 @@ def same_time(one: Entry, other: Entry) -> bool:
 
     Where a time's zone is not known, the zone that would bring the two closest is assumed.
     """
-    if one.mtime is None or other.mtime is None:
+    if one.mtime is None or other.mtime is None or one.mtime == other.mtime:
         return True
     apart = one.mtime - other.mtime
     if not (one.mtime_is_utc and other.mtime_is_utc):

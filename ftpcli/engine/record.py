@@ -4,7 +4,7 @@ Each object has ``v`` (1), ``event``, ``time`` and the fields of the event's cla
 
 - ``tls`` is there only where there was TLS, ``target`` only where something was renamed, ``backup`` only where the old
   content was kept;
-- a summary has the fields of its report;
+- a summary has the fields of its report, and the entries a second that follow from them;
 - a text that is not UTF-8, such as a file name in another encoding, has U+FFFD for what cannot be read, and stands byte
   for byte in a further field: ``path`` in ``path_base64``.
 """
@@ -47,6 +47,7 @@ _CONNECTIONS = ("connections", "reconnects", "tls_data_connections", "tls_data_r
 _INTERNAL = ("tls", "failure_codes")
 _NOT_ADDED_UP = (
     "transferred", "renamed", "skipped", "made_directories", "deleted", "failed", "bytes", "seconds", "exit_code",
+    "entries_per_second",
 )  # fmt: skip
 
 
@@ -91,7 +92,9 @@ def count(total: Report, event: Event) -> None:
 
 
 def _of_summary(event: Summary) -> dict[str, Any]:
-    shown = {name: value for name, value in _fields(event.report).items() if name not in _INTERNAL}
+    report = event.report
+    shown = {name: value for name, value in _fields(report).items() if name not in _INTERNAL}
+    shown["entries_per_second"] = report.entries_per_second
     return shown if event.connections_known else {**shown, **dict.fromkeys(_CONNECTIONS)}
 
 

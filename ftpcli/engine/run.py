@@ -31,6 +31,7 @@ from ftpcli.engine.events import (
 from ftpcli.engine.journal import Journal
 from ftpcli.engine.leftovers import Leftovers, Recover, Sweep
 from ftpcli.engine.meter import Meter
+from ftpcli.engine.overlap import Overlap, Probed
 from ftpcli.engine.pairing import Pairing, shown
 from ftpcli.engine.plan import MISSING, Decision, What, pair
 from ftpcli.engine.rate import RateLimit
@@ -38,7 +39,7 @@ from ftpcli.engine.renames import Asked, AskTime, Declined, New, Renamed, Rename
 from ftpcli.engine.roots import Found, Resolve, Resolved
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.tasks import Copied, CopyFile, Listed, ListPair, Pair, Recheck, Rechecked, Remove
-from ftpcli.errors import FtpcliError, GuardRefused, LocalFileError, Refused, Retry
+from ftpcli.errors import FtpcliError, GuardRefused, LocalFileError, Refused, Retry, UsageError
 from ftpcli.model import Direction, Entry, Job, Kind, Listing, Report
 from ftpcli.session.opening import open_session
 from ftpcli.session.protocol import HostMemory, Session
@@ -49,24 +50,37 @@ log = logging.getLogger("ftpcli.run")
 _AHEAD = 2
 
 
-def run(job: Job, on_event: OnEvent, stop: StopToken, meter: Meter, journal: Journal | None = None) -> Report:
+def run(
+    job: Job,
+    on_event: OnEvent,
+    stop: StopToken,
+    meter: Meter,
+    journal: Journal | None = None,
+    *,
+    tell_skipped: bool = True,
+) -> Report:
     """Carry the job out. Failures of single files are in the report, whose exit code is the run's.
 
-    ``journal`` knows what earlier runs left, and in the end what this one leaves.
+    ``journal`` knows what earlier runs left, and in the end what this one leaves. Without ``tell_skipped`` there are no
+    Skipped events: a tree that is up to date has one for each of its files.
     """
-    return _Coordinator(job, on_event, stop, meter, journal or Journal()).run()
+    return _Coordinator(job, on_event, stop, meter, journal or Journal(), tell_skipped=tell_skipped).run()
 
 
 class _Coordinator:
-    def __init__(self, job: Job, on_event: OnEvent, stop: StopToken, meter: Meter, journal: Journal) -> None:
+    def __init__(
+        self, job: Job, on_event: OnEvent, stop: StopToken, meter: Meter, journal: Journal, *, tell_skipped: bool
+    ) -> None:
         self._job = job
         self._rules = job.rules
         self._remote_target = job.direction is Direction.UPLOAD
         self._on_event = on_event
+        self._tell_skipped = tell_skipped
         self._stop = stop
         self._meter = meter
         self._report = Report()
         memory = HostMemory()
+        self._overlap = Overlap(job, memory)
 
         def opener() -> Session:
             return open_session(job.endpoint, memory, self._crew.warn, stop)
@@ -114,6 +128,7 @@ class _Coordinator:
             self._deletes.close()
             if self._renames is not None:
                 self._renames.close()
+            self._overlap.end()
         for event in self._crew.leftover_events():
             self._pass_on(event)
         self._conclude(time.monotonic() - began)
@@ -149,7 +164,7 @@ class _Coordinator:
             self._copies.popleft()
         if self._pairs:
             self._listings += 1
-            return ListPair(self._pairs.pop(), self._job.direction, self._rules.dry_run)
+            return ListPair(self._pairs.pop(), self._job.direction, self._rules.dry_run, twice=self._rules.delete)
         return None
 
     def _take(self, result: Any) -> None:
@@ -160,8 +175,8 @@ class _Coordinator:
         elif isinstance(result, Resolved):
             for found in result.found:
                 self._begin(result.task, found)
-        elif isinstance(result, Listed):
-            self._compare(result)
+        elif isinstance(result, (Listed, Probed)):
+            self._listed(result)
         elif isinstance(result, Rechecked):
             self._rechecked(result)
         elif isinstance(result, Copied):
@@ -173,6 +188,17 @@ class _Coordinator:
         elif isinstance(result, Declined):
             self._copies.append(filter(None, map(self._copy_after_all, (result.task.new,))))
 
+    def _listed(self, result: Listed | Probed) -> None:
+        try:
+            then = self._overlap.found(result) if isinstance(result, Probed) else self._overlap.look(result)
+        except UsageError as error:
+            self._fatal = self._fatal or error
+            return
+        if isinstance(then, Listed):
+            self._compare(then)
+        else:
+            self._crew.submit(then)
+
     def _begin(self, task: Resolve, found: Found) -> None:
         first = self._targets.setdefault(found.target, found.source)
         if first != found.source:
@@ -182,6 +208,7 @@ class _Coordinator:
             if not self._rules.recursive:
                 self._fail(found.source, Refused("it is a directory; -r takes directories as well"))
                 return
+            self._overlap.begin(found.source, found.target)
             name = "" if task.root.tree else found.entry.name
             self._pairs.append(Pair(found.source, found.target, name, prefix=f"{name}/" if name else ""))
             return
@@ -198,11 +225,12 @@ class _Coordinator:
                 self._on_event(Planned(where.shown or ".", "mkdir"))
             else:
                 self._on_event(Finished(where.shown or ".", "mkdir", 0))
+        owner = where.shown if where.source is not None else where.owner
         for problem in (*listed.source.problems, *listed.target.problems):
-            self._deletes.block(where.shown if where.source is not None else where.owner, "its listing is in doubt")
+            self._deletes.block(owner, "its listing is in doubt")
             self._fail(where.shown or ".", Refused(problem))
-        if listed.source.doubt:
-            self._deletes.block(where.shown, listed.source.doubt)
+        if doubt := listed.source.doubt or listed.target.doubt:
+            self._deletes.block(owner, doubt)
         self._deletes.target_entries += len(listed.target.entries)
         if where.source is None:
             self._doom(where, listed.target)
@@ -212,42 +240,45 @@ class _Coordinator:
         if listed.made:
             listed = replace(listed, pair=replace(where, whole=True))
             where = listed.pair
-        decisions = [
-            self._pairing.decide(where, source, target) for source, target in pair(listed.source, listed.target)
-        ]
-        decisions = [decision for decision in decisions if self._pairing.concerns(where, decision)]
-        if where.lazy and any(decision.what is What.COPY for decision in decisions):
+        if where.lazy and any(decision.what is What.COPY for decision in self._decisions(listed)):
             self._pairs.append(replace(where, lazy=False))  # so it is made after all
             return
+        self._report.entries += len(listed.source.entries)
         descents: list[Pair] = []
         copies: list[CopyFile | Recheck] = []
-        for decision in decisions:
-            self._carry_out(decision, listed, descents, copies)
+        for decision in self._decisions(listed):
+            if decision.what is not What.SKIP:
+                self._carry_out(decision, listed, descents, copies)
+            elif decision.source is not None:
+                self._left_out += decision.source.kind in (Kind.LINK, Kind.OTHER) and decision.why != "excluded"
+                self._skip(decision.name, decision.why, where)
         # Depth first, in the order of the listing.
         self._pairs.extend(reversed(descents))
         if copies:
             self._copies.append(iter(copies))
 
+    def _decisions(self, listed: Listed) -> Iterator[Decision]:
+        for source, target in pair(listed.source, listed.target):
+            decision = self._pairing.decide(listed.pair, source, target)
+            if self._pairing.concerns(listed.pair, decision):
+                yield decision
+
     def _carry_out(
         self, decision: Decision, listed: Listed, descents: list[Pair], copies: list[CopyFile | Recheck]
     ) -> None:
         where = listed.pair
-        path = shown(where, decision.name)
         if decision.what is What.COPY:
             self._plan_copy(decision, where, copies)
         elif decision.what is What.DESCEND:
             assert decision.source is not None
             descents.append(self._pairing.below(where, decision.source, exists=decision.target is not None))
         elif decision.what is What.DELETE and listed.source.hides_dot_files and decision.name.startswith("."):
-            self._skip(path, "the server's listing does not show names with a leading dot")
+            self._skip(decision.name, "the server's listing does not show names with a leading dot", where)
         elif decision.what is What.DELETE:
             assert decision.target is not None
             self._plan_delete(decision.target, where, owner=where.shown)
         elif decision.what is What.CONFLICT:
-            self._fail(path, self._conflict(decision.why))
-        elif decision.source is not None:
-            self._left_out += decision.source.kind in (Kind.LINK, Kind.OTHER) and decision.why != "excluded"
-            self._skip(path, decision.why)
+            self._fail(shown(where, decision.name), self._conflict(decision.why))
 
     def _plan_copy(self, decision: Decision, where: Pair, copies: list[CopyFile | Recheck]) -> None:
         assert decision.source is not None
@@ -273,9 +304,11 @@ class _Coordinator:
         if copy is not None:
             self._copies.append(iter((copy,)))
 
-    def _skip(self, shown: str, reason: str) -> None:
+    def _skip(self, name: str, reason: str, where: Pair | None = None) -> None:
+        """``name`` is that within ``where``, or the whole shown path. Called a million times, so it stays short."""
         self._report.skipped += 1
-        self._on_event(Skipped(shown, reason))
+        if self._tell_skipped:
+            self._on_event(Skipped(shown(where, name) if where is not None else name, reason))
 
     def _conflict(self, message: str) -> FtpcliError:
         return Refused(message) if self._remote_target else LocalFileError(message)

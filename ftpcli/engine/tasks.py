@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from ftpcli import local
@@ -89,11 +89,16 @@ class Pair:
 
 @dataclass(frozen=True)
 class ListPair:
-    """List both sides of a directory; the target is made where it is missing (not in a dry run)."""
+    """List both sides of a directory; the target is made where it is missing (not in a dry run).
+
+    With ``twice`` the server is asked again for a source that is empty while the target is not: such a listing, if it
+    is wrong, costs most.
+    """
 
     pair: Pair
     direction: Direction
     dry_run: bool
+    twice: bool = False
 
     def run(self, bench: Bench) -> Listed:
         path = self.pair.source
@@ -102,6 +107,10 @@ class ListPair:
         if self.direction is Direction.DOWNLOAD:
             source = bench.insist(self.pair.shown or ".", lambda session: session.list(path))
             target, made = self._local_target()
+            if self.twice and target.entries and not source.entries and not source.problems:
+                source = bench.insist(self.pair.shown or ".", lambda session: session.list(path))
+                if source.entries:
+                    source = replace(source, doubt="it was empty in a first listing, and not in a second one")
         else:
             source = local.scan(path)
             target, made = bench.insist(self.pair.shown or ".", lambda session: self._remote_target(session))
@@ -323,13 +332,22 @@ class Removal:
     def attempt(self, session: Session) -> None:
         """Raises Refused at the first entry that stays."""
         self._tries += 1
-        self._remove(session, *self._root)
+        path, shown, kind = self._root
+        # The directories on the way down, each with what is left in it: a tree may be deeper than calls can nest.
+        way = [(path, shown, kind, self._inside(session, path, kind))]
+        while way:
+            path, shown, kind, inside = way[-1]
+            entry = next(inside, None)
+            if entry is None:
+                way.pop()
+                self._remove(session, path, shown, kind)
+            else:
+                path, shown = f"{path}/{entry.name}", f"{shown}/{entry.name}"
+                way.append((path, shown, entry.kind, self._inside(session, path, entry.kind)))
 
     def _remove(self, session: Session, path: str, shown: str, kind: Kind) -> None:
         try:
             if kind is Kind.DIR:
-                if self._recursive:
-                    self._empty(session, path, shown)
                 session.rmdir(path)
             else:
                 session.remove(path)
@@ -339,9 +357,14 @@ class Removal:
                 raise
         self._on_gone(shown)
 
-    def _empty(self, session: Session, path: str, shown: str) -> None:
-        listing = session.list(path)
+    def _inside(self, session: Session, path: str, kind: Kind) -> Iterator[Entry]:
+        """What must go before ``path`` can."""
+        if kind is not Kind.DIR or not self._recursive:
+            return iter(())
+        try:
+            listing = session.list(path)
+        except NotFound:
+            return iter(())  # removing it will tell the same
         if not listing.whole:
             raise Refused(f"cannot delete {path}: its listing cannot be read whole: {listing.problems[0]}")
-        for entry in listing.entries:
-            self._remove(session, f"{path}/{entry.name}", f"{shown}/{entry.name}", entry.kind)
+        return iter(listing.entries)

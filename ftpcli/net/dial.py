@@ -107,6 +107,10 @@ def plain_address(address: str) -> str:
     return address[7:] if address.startswith("::ffff:") and "." in address else address
 
 
+def is_loopback(address: str) -> bool:
+    return address.startswith("127.") or address == "::1"
+
+
 def listen(address: str, ports: tuple[int, int] | None) -> socket.socket:
     """A socket that listens on ``address``, on a free port of the range (ends included) or any free one.
 

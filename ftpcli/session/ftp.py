@@ -84,9 +84,14 @@ class FtpSession:
                 self._memory.list_all = True
                 return listing
             # Where -a is taken for a file name the answer is an empty listing: never believe that one.
-            self._memory.list_all = False
+            if not self._memory.list_all:
+                self._memory.list_all = False
         listing, shows_itself = self._read_listing("LIST", argument, facts=False)
-        return replace(listing, hides_dot_files=not shows_itself)
+        # vsftpd says 226 as well where it may not read a directory.
+        doubt = (
+            "" if listing.entries or shows_itself else "its listing is empty, as that of what may not be read would be"
+        )
+        return replace(listing, doubt=listing.doubt or doubt, hides_dot_files=not shows_itself)
 
     def _in_utc(self, listing: Listing, target: str) -> Listing:
         """Times in UTC, as far as the server's zone can be found out."""
@@ -109,7 +114,7 @@ class FtpSession:
         return None
 
     def _read_listing(self, verb: str, argument: str | None, *, facts: bool) -> tuple[Listing, bool]:
-        sink = _ListingSink(ListingParser(facts=facts, now=time.time(), encoding=self._encoding))
+        sink = _ListingSink(ListingParser(facts=facts, now=time.time(), encoding=self._encoding), facts=facts)
         try:
             with self._start(
                 verb, argument, 0, sending=False, doing=f"list {argument or self._directory or ''}"
@@ -265,11 +270,11 @@ class FtpSession:
 
 
 class _ListingSink:
-    """Takes a listing's bytes, and notices whether ``.`` is among the names: only then was ``-a`` understood."""
+    """Takes a listing's bytes. Of LIST it notices whether ``.`` is among the names: only then was ``-a`` understood."""
 
-    def __init__(self, parser: ListingParser) -> None:
+    def __init__(self, parser: ListingParser, *, facts: bool) -> None:
         self.parser = parser
-        self.shows_itself = False
+        self.shows_itself = facts  # MLSD shows everything, and a search takes its time
 
     def write(self, data: memoryview, /) -> int:
         if not self.shows_itself:

@@ -42,7 +42,9 @@ def open_ftp(endpoint: Endpoint, memory: HostMemory, notify: Notify, stop: StopS
         dial.no_delay(sock)
         if timing.keepalive and timing.keepalive_in_transfer != "off":
             dial.keep_alive(sock, timing.keepalive)
-        return _Login(control, endpoint, memory, notify, stop, dial.address_of(sock), dial.peer_of(sock)).run()
+        own, peer = dial.address_of(sock), dial.peer_of(sock)
+        memory.here = own == peer or dial.is_loopback(peer)
+        return _Login(control, endpoint, memory, notify, stop, own, peer).run()
     except ServiceClosing as error:
         control.close()
         raise Busy(f"{endpoint.place} admits no further connection now", reply=error.reply) from error

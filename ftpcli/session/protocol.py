@@ -118,8 +118,10 @@ class HostMemory:
     """What sessions of one run have learnt about one server, so that each lesson is paid for once.
 
     Shared by all workers: every field goes from unknown to one value, and learning it twice does no harm.
+    ``here``: the server's address is one of this machine's own.
     """
 
+    here: bool | None = None
     logged_in: bool = False
     data_mode: str | None = None
     list_all: bool | None = None

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.servers.measured import run_measured
 from tests.servers.real import Running, Setup, started
 
 WORKERS = 4
@@ -60,7 +61,7 @@ def measure(work: Work, runs: int) -> dict[str, Timing]:
             work.reset()
             began = time.perf_counter()
             try:
-                ended, usage = _run(command, work.env)
+                ended, usage = run_measured(command, work.env)
             except subprocess.TimeoutExpired:
                 timing.trouble = "took too long"
                 continue
@@ -72,32 +73,6 @@ def measure(work: Work, runs: int) -> dict[str, Timing]:
             timing.seconds.append(seconds)
             timing.peak_kib = max(timing.peak_kib, usage)
     return timings
-
-
-def _run(command: list[str], env: dict[str, str]) -> tuple[subprocess.CompletedProcess[str], int]:
-    """The finished process and its peak resident memory in KiB.
-
-    That is VmHWM, looked at while the process runs: the kernel's ru_maxrss would count this process's own pages, which
-    the child has until it executes the command.
-    """
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        process = subprocess.Popen(command, stdout=out, stderr=err, stdin=subprocess.DEVNULL, env=os.environ | env)
-        peak = 0
-        while process.poll() is None:
-            peak = max(peak, _high_water(process.pid))
-            time.sleep(0.01)
-        out.seek(0)
-        err.seek(0)
-        result = subprocess.CompletedProcess(command, process.returncode, out.read()[-4000:], err.read()[-4000:])
-    return result, peak
-
-
-def _high_water(pid: int) -> int:
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
 
 
 def report(work: Work, timings: dict[str, Timing]) -> None:

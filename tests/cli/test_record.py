@@ -54,7 +54,7 @@ FIELDS = {
     "warning": {"message"},
     "summary": {
         "transferred", "renamed", "skipped", "made_directories", "deleted", "failed", "bytes", "seconds", "connections",
-        "reconnects", "tls_data_connections", "tls_data_resumed", "exit_code",
+        "reconnects", "tls_data_connections", "tls_data_resumed", "exit_code", "entries", "entries_per_second",
     },
 }  # fmt: skip
 CONNECTIONS = ("connections", "reconnects", "tls_data_connections", "tls_data_resumed")
@@ -155,11 +155,13 @@ def test_form_of_a_summary() -> None:
     report = Report(
         transferred=1, skipped=2, made_directories=3, deleted=4, failed=5, bytes=6, seconds=7.5, connections=8,
         reconnects=9, tls_data_connections=10, tls_data_resumed=11, tls=FACTS, exit_code=12, failure_codes={6},
+        entries=1500,
     )  # fmt: skip
     found = as_record(Summary(report), 0.0)
     assert {name: found[name] for name in FIELDS["summary"]} == {
         name: getattr(report, name) for name in FIELDS["summary"]
     }
+    assert found["entries_per_second"] == 200.0
     assert not {"tls", "failure_codes"} & found.keys()
     json.dumps(found)
     uncounted = as_record(Summary(report, connections_known=False), 0.0)
@@ -212,12 +214,12 @@ def test_counts_are_of_the_lines() -> None:
         Finished("d", "rename", 0), Skipped("e", ""), Deleted("f"),
         Failed("g", "E", "", None, 6), Failed("", "E", "", None, 5),
         Summary(Report(transferred=9, connections=1, tls_data_connections=4, tls_data_resumed=3, exit_code=1)),
-        Summary(Report(transferred=9, connections=2, reconnects=1)),
+        Summary(Report(transferred=9, connections=2, reconnects=1, entries=7, seconds=1.0)),
     ):  # fmt: skip
         count(total, event)
     assert total == Report(
         transferred=2, renamed=1, bytes=11, made_directories=1, skipped=1, deleted=1, failed=1, connections=3,
-        reconnects=1, tls_data_connections=4, tls_data_resumed=3,
+        reconnects=1, tls_data_connections=4, tls_data_resumed=3, entries=7,
     )  # fmt: skip
 
 

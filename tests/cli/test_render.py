@@ -10,6 +10,7 @@ import re
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,14 @@ def test_summary() -> None:
     assert summary_line(REPORT) == "2 files, 5.0 MiB in 2.0 s (2.5 MiB/s), 3 skipped, 1 deleted"
     assert summary_line(Report(renamed=2, seconds=0.1)) == "nothing transferred in 0.1 s, 2 renamed"
     assert summary_line(Report(failed=1, seconds=0.1)) == "nothing transferred in 0.1 s, 1 failed"
+    idle = Report(skipped=999_990, seconds=24.4, entries=1_000_000)
+    assert summary_line(idle) == (
+        "nothing transferred in 24 s, 999,990 skipped, 1,000,000 entries looked at (41,000/s)"
+    )
+    assert summary_line(Report(seconds=0.01, entries=1)) == "nothing transferred in 0.0 s, 1 entry looked at"
+    busy = replace(REPORT, entries=5)
+    assert "looked at" not in summary_line(busy)
+    assert summary_line(busy, detailed=True).endswith(", 5 entries looked at (2/s)")
     assert connections_line(REPORT) == "4 connections, 1 reconnect"
     with_tls = Report(connections=1, tls_data_connections=7, tls_data_resumed=7, tls=FACTS)
     assert connections_line(with_tls) == (

@@ -71,7 +71,10 @@ def lost() -> Act:
 
 
 class FakeServer:
-    """One tree for all its sessions. ``calls`` holds every operation in order, as ``(verb, path, ...)``."""
+    """One tree for all its sessions. ``calls`` holds every operation in order, as ``(verb, path, ...)``.
+
+    ``alter`` gets each listing with its path, and says what is told instead.
+    """
 
     def __init__(self, tree: Tree | None = None) -> None:
         self.root = _folder(tree or {})
@@ -83,6 +86,7 @@ class FakeServer:
         self.takes_password = True
         self.hides_dot_files = False
         self.doubt = ""
+        self.alter: Callable[[str, Listing], Listing] | None = None
         self.renames_over = True
         self.restarts = True
         self.sets_times = True
@@ -226,7 +230,8 @@ class FakeSession:
                 raise NotFound(f"{path} is no directory", reply="550 not a directory")
             entries = tuple(self.entry(name, inner) for name, inner in node.inside.items())
             server = self.server
-            return Listing(entries, server.problems.get(path, ()), server.doubt, server.hides_dot_files)
+            listing = Listing(entries, server.problems.get(path, ()), server.doubt, server.hides_dot_files)
+            return server.alter(path, listing) if server.alter is not None else listing
 
     def size(self, path: str) -> int | None:
         with self.call("size", path):

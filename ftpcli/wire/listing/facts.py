@@ -6,14 +6,36 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from ftpcli.model import Entry, Kind
 from ftpcli.wire.listing.page import NotAnEntry, decoded, name_of, path_of, shown, size_of
 from ftpcli.wire.listing.times import seconds_of
 
 KINDS = {b"file": Kind.FILE, b"dir": Kind.DIR, b"cdir": Kind.DIR, b"pdir": Kind.DIR}
-OWNER = {b"unix.ownername": 3, b"unix.owner": 2, b"unix.uid": 1}
-GROUP = {b"unix.groupname": 3, b"unix.group": 2, b"unix.gid": 1}
+
+# Where a fact's value is put. Of owner and group the names come before what may be a number.
+_IGNORED, _TYPE, _SIZE, _MODIFY, _MODE, _SIZD, _OWNER, _GROUP = 0, 1, 2, 3, 4, 5, 6, 9
+_NOTHING: list[bytes | None] = [None] * 12
+_PLACES = {
+    b"type": _TYPE,
+    b"size": _SIZE,
+    b"modify": _MODIFY,
+    b"sizd": _SIZD,
+    b"unix.mode": _MODE,
+    b"unix.ownername": _OWNER,
+    b"unix.owner": _OWNER + 1,
+    b"unix.uid": _OWNER + 2,
+    b"unix.groupname": _GROUP,
+    b"unix.group": _GROUP + 1,
+    b"unix.gid": _GROUP + 2,
+}
+# The spellings that servers use, so that hardly a line needs its facts' names put in lower case.
+_SPELLINGS = {
+    spelling: place
+    for name, place in (*_PLACES.items(), (b"perm", _IGNORED), (b"unique", _IGNORED))
+    for spelling in (name, name.title(), name.replace(b"unix", b"UNIX"))
+}
 
 # Old servers print the years since 1900 behind a fixed "19": 19126 is 2026.
 MODIFY = re.compile(rb"(?:(\d{4})|19(\d{3}))(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d{1,9})\d*)?")
@@ -24,12 +46,12 @@ SPACED = re.compile(rb"(?:^|;)(?:unix\.(?:owner|group)(?:name)?=|type=os\.unix=s
 
 def modified(value: bytes) -> tuple[float | None, float]:
     """A ``modify`` value → seconds since 1970, and how exactly it tells them."""
-    if len(value) == 14 and value.isdigit():
-        number = int(value)  # faster than a pattern, and nearly every line has one
-        days, clock = divmod(number, 1000000)
-        months, day = divmod(days, 100)
-        hours, second = divmod(clock, 100)
-        return seconds_of(months // 100, months % 100, day, hours // 100, hours % 100, second), 1.0
+    if len(value) == 14 and value.isdigit():  # faster than a pattern, and nearly every line has one
+        midnight = _midnight(value[:8])
+        hour, minute, second = int(value[8:10]), int(value[10:12]), int(value[12:])
+        if midnight is None or hour > 23 or minute > 59 or second > 60:
+            return None, 1.0
+        return midnight + (hour * 3600 + minute * 60 + second), 1.0
     found = MODIFY.fullmatch(value)
     if not found:
         return None, 1.0
@@ -38,6 +60,11 @@ def modified(value: bytes) -> tuple[float | None, float]:
     if seconds is None or not fraction:
         return seconds, 1.0
     return seconds + int(fraction) / 10 ** len(fraction), 0.001
+
+
+@lru_cache(4096)
+def _midnight(digits: bytes) -> float | None:
+    return seconds_of(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
 
 
 def parted(line: bytes) -> tuple[bytes, bytes]:
@@ -53,29 +80,15 @@ def parted(line: bytes) -> tuple[bytes, bytes]:
 def parse(line: bytes, encoding: str, *, keep_path: bool = False) -> Entry:
     """One line → entry. With ``keep_path`` the line is from an MLST reply, and the name may be a whole path."""
     facts, raw = parted(line[1:] if keep_path and line.startswith(b" ") else line)
-    told = size = sizd = target = mode = mtime = None
-    precision = 1.0
-    owner = group = b""
-    owner_rank = group_rank = 0
+    values = _NOTHING.copy()
     for fact in facts.split(b";"):
         key, _, value = fact.partition(b"=")
-        key = key.lower()
-        if key == b"type":
-            told = value
-        elif key == b"size":
-            size = value
-        elif key == b"modify":
-            mtime, precision = modified(value)
-        elif key == b"unix.mode":
-            mode = value
-        elif key == b"sizd":
-            sizd = value
-        elif OWNER.get(key, 0) > owner_rank:
-            owner, owner_rank = value, OWNER[key]
-        elif GROUP.get(key, 0) > group_rank:
-            group, group_rank = value, GROUP[key]
+        place = _SPELLINGS.get(key)
+        values[_PLACES.get(key.lower(), _IGNORED) if place is None else place] = value
+    told, size = values[_TYPE], values[_SIZE]
     if told is None:
         raise NotAnEntry(f"no type told in {shown(line)}")
+    target = None
     kind = KINDS.get(told) or KINDS.get(told.lower())
     if kind is None:
         kind, target = unix_kind(told)
@@ -87,7 +100,11 @@ def parse(line: bytes, encoding: str, *, keep_path: bool = False) -> Entry:
         if size is not None and number is None:
             raise NotAnEntry(f"invalid size in {shown(line)}")
     else:
-        number = size_of(sizd or size or b"")
+        number = size_of(values[_SIZD] or size or b"")
+    modify, mode = values[_MODIFY], values[_MODE]
+    mtime, precision = (None, 1.0) if modify is None else modified(modify)
+    owner = values[_OWNER] or values[_OWNER + 1] or values[_OWNER + 2]
+    group = values[_GROUP] or values[_GROUP + 1] or values[_GROUP + 2]
     return Entry(
         name,
         kind,
@@ -96,10 +113,16 @@ def parse(line: bytes, encoding: str, *, keep_path: bool = False) -> Entry:
         precision,
         True,
         None if mode is None else octal(mode),
-        decoded(owner, encoding) if owner else None,
-        decoded(group, encoding) if group else None,
+        _holder(owner, encoding) if owner else None,
+        _holder(group, encoding) if group else None,
         path_of(target, encoding) if target else None,
     )
+
+
+@lru_cache(1024)
+def _holder(raw: bytes, encoding: str) -> str:
+    """An owner's or a group's name: a tree has few of them, and a million entries."""
+    return decoded(raw, encoding)
 
 
 def unix_kind(told: bytes) -> tuple[Kind, bytes | None]:
@@ -111,6 +134,7 @@ def unix_kind(told: bytes) -> tuple[Kind, bytes | None]:
     return Kind.OTHER, None
 
 
+@lru_cache(1024)
 def octal(digits: bytes) -> int | None:
     """``0644``, ``644`` or ``100644`` → the permission bits."""
     if not 1 <= len(digits) <= 8 or digits.strip(b"01234567"):
