@@ -14,7 +14,7 @@ from ftpcli.model import Report, TlsFacts
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """An action was decided. ``action``: download, upload, mkdir, delete. ``why`` is for people."""
+    """An action was decided. ``action``: download, upload, mkdir, link, chmod, delete. ``why`` is for people."""
 
     path: str
     action: str
@@ -42,7 +42,7 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """``action``: download, upload, mkdir, rename; only the last has a ``target``, the new name."""
+    """``action``: download, upload, mkdir, link, chmod, rename; only the last has a ``target``, the new name."""
 
     path: str
     action: str

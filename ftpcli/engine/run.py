@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from ftpcli.engine import retry
+from ftpcli.engine import links, retry
+from ftpcli.engine.attributes import LateLinks, LinkMade, MakeLink, Modes, ModeSet, SetMode, shuts
 from ftpcli.engine.crew import Crew, Failure, Told
 from ftpcli.engine.deletes import Delete, Deletes, parent
 from ftpcli.engine.events import (
@@ -27,19 +28,24 @@ from ftpcli.engine.events import (
     Summary,
     Warned,
 )
+from ftpcli.engine.foldings import Foldings
 from ftpcli.engine.meter import Meter
+from ftpcli.engine.names import pair_folded, without_clashes
 from ftpcli.engine.pairing import Pairing, shown
-from ftpcli.engine.plan import CONTENT_UNKNOWN, TIME_DIFFERS, Decision, What, is_vague, pair
+from ftpcli.engine.plan import CONTENT_UNKNOWN, PERMISSIONS, TIME_DIFFERS, Decision, What, is_vague, other_mode
 from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.roots import Found, Resolve, Resolved
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.tasks import Copied, CopyFile, Listed, ListPair, Pair, Recheck, Rechecked, Remove
-from ftpcli.errors import FtpcliError, GuardRefused, LocalFileError, Refused, Retry
+from ftpcli.errors import FtpcliError, GuardRefused, LocalFileError, Refused, Retry, Unsupported
 from ftpcli.model import Direction, Entry, Job, Kind, Listing, Report
 from ftpcli.session.opening import open_session
 from ftpcli.session.protocol import HostMemory, Session
 
 log = logging.getLogger("ftpcli.run")
+
+ForOneFile = CopyFile | Recheck | MakeLink | SetMode
+ForOnePath = (Resolve, CopyFile, Recheck, Remove, MakeLink, SetMode)
 
 # How many tasks a worker may have waiting, so that it never idles while the coordinator is busy.
 _AHEAD = 2
@@ -79,7 +85,10 @@ class _Coordinator:
         self._left_out = 0
         self._pairs: list[Pair] = []
         self._listings = 0
-        self._copies: deque[Iterator[CopyFile | Recheck]] = deque()
+        self._copies: deque[Iterator[ForOneFile]] = deque()
+        self._late_links = LateLinks()
+        self._modes = Modes(remote=self._remote_target)
+        self._foldings = None if self._remote_target else Foldings()
         self._deletes = Deletes(job.rules)
         self._pairing = Pairing(job)
         self._fatal: FtpcliError | None = None
@@ -91,10 +100,14 @@ class _Coordinator:
                 self._crew.submit(Resolve(root, self._job.direction, self._rules))
             self._loop()
             self._meter.listing = False
+            self._make_late_links()
             self._delete()
+            self._set_modes()
         finally:
             self._crew.dismiss()
             self._deletes.close()
+            self._late_links.close()
+            self._modes.close()
         for event in self._crew.leftover_events():
             self._pass_on(event)
         self._conclude(time.monotonic() - began)
@@ -121,7 +134,7 @@ class _Coordinator:
     def _halted(self) -> bool:
         return self._fatal is not None or self._stop.requested
 
-    def _next_task(self) -> CopyFile | Recheck | ListPair | None:
+    def _next_task(self) -> ForOneFile | ListPair | None:
         while self._copies:
             copy = next(self._copies[0], None)
             if copy is not None:
@@ -129,7 +142,10 @@ class _Coordinator:
             self._copies.popleft()
         if self._pairs:
             self._listings += 1
-            return ListPair(self._pairs.pop(), self._job.direction, self._rules.dry_run)
+            rules = self._rules
+            return ListPair(
+                self._pairs.pop(), self._job.direction, rules.dry_run, rules.symlinks, rules.delete, self._foldings
+            )
         return None
 
     def _take(self, result: Any) -> None:
@@ -146,6 +162,10 @@ class _Coordinator:
             self._rechecked(result)
         elif isinstance(result, Copied):
             self._copied(result)
+        elif isinstance(result, LinkMade):
+            self._link_made(result)
+        elif isinstance(result, ModeSet):
+            self._mode_set(result)
 
     def _begin(self, task: Resolve, found: Found) -> None:
         first = self._targets.setdefault(found.target, found.source)
@@ -172,6 +192,8 @@ class _Coordinator:
                 self._on_event(Planned(where.shown or ".", "mkdir"))
             else:
                 self._on_event(Finished(where.shown or ".", "mkdir", 0))
+                if where.mode is not None:
+                    self._modes.directory(where.target, where.shown, where.mode, told=False)
         for problem in (*listed.source.problems, *listed.target.problems):
             self._deletes.block(where.shown if where.source is not None else where.owner, "its listing is in doubt")
             self._fail(where.shown or ".", Refused(problem))
@@ -183,14 +205,15 @@ class _Coordinator:
             return
         if self._is_suspiciously_empty(where, listed):
             return
-        decisions = [
-            self._pairing.decide(where, source, target) for source, target in pair(listed.source, listed.target)
-        ]
-        if where.lazy and any(decision.what is What.COPY for decision in decisions):
+        pairs = pair_folded(listed.source, listed.target, listed.folding)
+        decisions = without_clashes(
+            [self._pairing.decide(where, source, target) for source, target in pairs], listed.folding
+        )
+        if where.lazy and any(decision.what in (What.COPY, What.LINK) for decision in decisions):
             self._pairs.append(replace(where, lazy=False))  # so it is made after all
             return
         descents: list[Pair] = []
-        copies: list[CopyFile | Recheck] = []
+        copies: list[ForOneFile] = []
         for decision in decisions:
             self._carry_out(decision, listed, descents, copies)
         # Depth first, in the order of the listing.
@@ -198,16 +221,27 @@ class _Coordinator:
         if copies:
             self._copies.append(iter(copies))
 
-    def _carry_out(
-        self, decision: Decision, listed: Listed, descents: list[Pair], copies: list[CopyFile | Recheck]
-    ) -> None:
+    def _carry_out(self, decision: Decision, listed: Listed, descents: list[Pair], copies: list[ForOneFile]) -> None:
         where = listed.pair
         path = shown(where, decision.name)
+        if decision.source is not None and decision.why != "excluded":
+            trouble = listed.followed.trouble.get(decision.name)
+            if trouble is not None:
+                self._fail(path, trouble)
+                return
+            if decision.name in listed.followed.outside:
+                leads = listed.followed.outside[decision.name]
+                self._on_event(Warned(f"{path} is a symbolic link out of the tree, to {leads}; it is followed"))
         if decision.what is What.COPY:
             self._plan_copy(decision, where, copies)
         elif decision.what is What.DESCEND:
+            descents.append(self._descent(decision, listed))
+        elif decision.what is What.LINK:
+            self._plan_link(decision, where, copies)
+        elif decision.what is What.CHMOD:
             assert decision.source is not None
-            descents.append(self._pairing.below(where, decision.source, exists=decision.target is not None))
+            target = self._pairing.target(where, decision.name)
+            self._plan_mode(target, path, decision.source, decision.why, copies)
         elif decision.what is What.DELETE and listed.source.hides_dot_files and decision.name.startswith("."):
             self._skip(path, "the server's listing does not show names with a leading dot")
         elif decision.what is What.DELETE:
@@ -216,10 +250,49 @@ class _Coordinator:
         elif decision.what is What.CONFLICT:
             self._fail(path, self._conflict(decision.why))
         elif decision.source is not None:
-            self._left_out += decision.source.kind in (Kind.LINK, Kind.OTHER) and decision.why != "excluded"
+            no_file = decision.source.kind in (Kind.LINK, Kind.OTHER)
+            self._left_out += no_file and decision.why not in ("excluded", "up to date")
             self._skip(path, decision.why)
 
-    def _plan_copy(self, decision: Decision, where: Pair, copies: list[CopyFile | Recheck]) -> None:
+    def _descent(self, decision: Decision, listed: Listed) -> Pair:
+        where, source, there = listed.pair, decision.source, decision.target
+        assert source is not None
+        below = self._pairing.below(where, source, exists=there is not None)
+        below = replace(below, trail=listed.followed.trails.get(source.name))
+        if not self._rules.perms or source.mode is None:
+            return below
+        if self._modes.is_due(source, there):
+            why = other_mode(source, there)
+            if not self._rules.dry_run:
+                self._modes.directory(below.target, below.shown, source.mode, told=bool(why))
+            elif why:
+                self._on_event(Planned(below.shown, "chmod", why=why))
+        return replace(below, mode=source.mode, opens=self._modes.opens(source, there))
+
+    def _plan_link(self, decision: Decision, where: Pair, copies: list[ForOneFile]) -> None:
+        path = shown(where, decision.name)
+        text = decision.source.target if decision.source is not None else None
+        if text is None:
+            self._fail(path, Unsupported("the server does not tell what this symbolic link says, so it is not copied"))
+            return
+        self._on_event(Planned(path, "link", why=decision.why))
+        if self._rules.dry_run:
+            self._report.transferred += 1
+            return
+        target = self._pairing.target(where, decision.name)
+        task = MakeLink(target, path, text, self._remote_target, replaces=decision.target is not None)
+        if self._remote_target:
+            self._late_links.add(task)
+        else:
+            copies.append(task)
+
+    def _plan_mode(self, target: str, shown: str, source: Entry, why: str, copies: list[ForOneFile]) -> None:
+        assert source.mode is not None
+        self._on_event(Planned(shown, "chmod", why=why))
+        if not self._rules.dry_run:
+            copies.append(SetMode(target, shown, source.mode & PERMISSIONS, self._remote_target, told=True))
+
+    def _plan_copy(self, decision: Decision, where: Pair, copies: list[ForOneFile]) -> None:
         assert decision.source is not None
         name, there = decision.name, decision.target
         source, target = self._pairing.source(where, name), self._pairing.target(where, name)
@@ -239,7 +312,13 @@ class _Coordinator:
     def _rechecked(self, result: Rechecked) -> None:
         task = result.task
         if not result.why:
-            self._skip(task.shown, "up to date")
+            why = other_mode(result.entry, task.target_entry) if self._rules.perms else ""
+            if why:
+                chmod: list[ForOneFile] = []
+                self._plan_mode(task.target, task.shown, result.entry, why, chmod)
+                self._copies.append(iter(chmod))
+            else:
+                self._skip(task.shown, "up to date")
             return
         copy = self._copy(task.source, task.target, task.shown, result.entry, result.why)
         if copy is not None:
@@ -282,6 +361,31 @@ class _Coordinator:
                 tls=result.tls,
             )
         )
+
+        if done.mode_problem:
+            self._modes.problem(result.task.shown, done.mode_problem)
+
+    def _link_made(self, result: LinkMade) -> None:
+        self._report.transferred += 1
+        self._on_event(Finished(result.task.shown, "link", result.worker))
+
+    def _mode_set(self, result: ModeSet) -> None:
+        if result.problem:
+            self._modes.problem(result.task.shown, result.problem)
+        elif result.task.told:
+            self._on_event(Finished(result.task.shown, "chmod", result.worker))
+
+    def _make_late_links(self) -> None:
+        for task in self._late_links:
+            self._submit(task)
+        self._drain()
+
+    def _set_modes(self) -> None:
+        for task in self._modes.directories():
+            if shuts(task):
+                self._drain()
+            self._submit(task)
+        self._drain()
 
     # Deletes
 
@@ -336,10 +440,13 @@ class _Coordinator:
         self._drain()
 
     def _submit_delete(self, delete: Delete) -> None:
+        self._submit(Remove(delete.path, delete.shown, delete.kind, self._remote_target))
+
+    def _submit(self, task: Remove | MakeLink | SetMode) -> None:
         while self._crew.in_flight >= self._crew.size * _AHEAD:
             self._take(self._crew.next_result())
         if not self._halted:
-            self._crew.submit(Remove(delete.path, delete.shown, delete.kind, self._remote_target))
+            self._crew.submit(task)
 
     def _drain(self) -> None:
         while self._crew.in_flight:
@@ -354,7 +461,7 @@ class _Coordinator:
         if isinstance(task, ListPair):
             self._listings -= 1
             self._deletes.block(task.pair.owner, f"{task.pair.shown or '.'} could not be listed")
-        shown = task.shown if isinstance(task, (Resolve, CopyFile, Recheck, Remove)) else task.pair.shown or "."
+        shown = task.shown if isinstance(task, ForOnePath) else task.pair.shown or "."
         if error.retry is Retry.STOP_RUN:
             self._fatal = self._fatal or error
             return
@@ -374,7 +481,10 @@ class _Coordinator:
     def _conclude(self, seconds: float) -> None:
         report = self._report
         if self._left_out:
-            self._on_event(Warned(f"left out: {self._left_out} that are no file or directory (links are not copied)"))
+            links_too = " (links are not copied)" if self._rules.symlinks == links.SKIP else ""
+            self._on_event(Warned(f"left out: {self._left_out} that are no file or directory{links_too}"))
+        if warning := self._modes.warning():
+            self._on_event(Warned(warning))
         report.seconds = seconds
         report.moved = self._meter.moved
         report.connections, report.reconnects = self._crew.connections()

@@ -10,11 +10,11 @@ import logging
 import os
 import posixpath
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ftpcli.engine.meter import Lane
-from ftpcli.engine.plan import is_exact, same_time
+from ftpcli.engine.plan import PERMISSIONS, is_exact, same_time
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.verify import same_digest, same_size
 from ftpcli.errors import (
@@ -49,6 +49,7 @@ class Done:
     bytes: int
     resumed_from: int
     verified: str = "none"
+    mode_problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,8 @@ class Download:
         entry = self._entry
         # To the minute or the day is not enough: another version of the file may have been there in it.
         resume = is_exact(entry) and (self._rules.resume or self._tries > 1)
-        part = PartFile(self._target, self._place, self._source, entry.size, entry.mtime, resume=resume)
+        mode = entry.mode & PERMISSIONS if self._rules.perms and entry.mode is not None else None
+        part = PartFile(self._target, self._place, self._source, entry.size, entry.mtime, resume=resume, mode=mode)
         if self._part_path not in (None, part.path):
             discard(self._part_path)  # begun by an earlier try, of a source that is no more
         self._part_path = part.path
@@ -119,7 +121,7 @@ class Download:
         finally:
             self._reached = max(self._reached, part.size)
             part.close()
-        return Done(part.size, self._started_at or 0, verified)
+        return Done(part.size, self._started_at or 0, verified, part.mode_problem)
 
     def _is_worth_a_look(self) -> bool:
         """A large file may be resumed, if only its time is known exactly."""
@@ -129,7 +131,7 @@ class Download:
     def _look_again(self, session: Session) -> None:
         """Is it still the same file, and what is its exact time? Another size or time gives it another part file."""
         try:
-            entry = session.stat(self._source)
+            entry = look_again(session, self._source, self._entry)
         except (Unsupported, TransientRefusal):
             return
         if entry.kind is not Kind.FILE or entry.size is None:
@@ -209,6 +211,8 @@ class Upload:
         self._verified = ""
         self._steps = 0
         self._doubted = False
+        self._moded = False
+        self._mode_problem = ""
 
     def progress(self) -> int:
         return self._reached + self._steps
@@ -221,7 +225,7 @@ class Upload:
                 # The first try, or the source changed: what was sent so far is of another file.
                 self._state = state
                 self._started_at = None
-                self._sent = self._timed = self._doubted = False
+                self._sent = self._timed = self._doubted = self._moded = False
                 self._verified = ""
                 self._replacement = Replacement(part, self._target)
             # A step that was taken counts as progress, once, and is not taken again after the connection was lost.
@@ -236,9 +240,14 @@ class Upload:
                 self._set_time(session, part, source)
                 self._timed = True
                 self._steps = 3
+            # A read-only part file would be in the way of the next run, were this one to end just here.
+            if self._rules.perms and source.mode & 0o200:
+                self._set_mode(session, part, source)
             if part != self._target:
                 self._replacement.attempt(session, source.size)
-            return Done(source.size, self._started_at or 0, self._verified)
+            if self._rules.perms and not source.mode & 0o200:
+                self._set_mode(session, self._target, source)
+            return Done(source.size, self._started_at or 0, self._verified, self._mode_problem)
 
     def _part(self, source: OpenSource) -> str:
         if self._rules.in_place:
@@ -312,6 +321,22 @@ class Upload:
         if not session.set_mtime(part, source.mtime_ns / 1e9):
             log.info("%s: this server has no command that sets a file's time", self._shown)
 
+    def _set_mode(self, session: Session, path: str, source: OpenSource) -> None:
+        if not self._moded:
+            self._mode_problem = mode_problem(session, path, source.mode)
+            self._moded = True
+            self._steps += 1
+
+
+def mode_problem(session: Session, path: str, mode: int) -> str:
+    """Set the permission bits; why that cannot be done, or nothing. The file is whole all the same."""
+    try:
+        if session.set_mode(path, mode & PERMISSIONS):
+            return ""
+    except (Refused, Unsupported) as error:
+        return str(error)
+    return "this server has no command that sets permissions"
+
 
 class Replacement:
     """Gives a finished part file its name; may be tried again after the connection was lost at any point.
@@ -382,6 +407,13 @@ def exists(session: Session, path: str) -> bool:
     except NotFound:
         return False
     return True
+
+
+def look_again(session: Session, path: str, entry: Entry) -> Entry:
+    """What is at ``path`` now, where ``entry`` was. Raises NotFound."""
+    if not entry.followed:
+        return session.stat(path)
+    return replace(session.follow(path), followed=True)  # MLST may answer for the link itself
 
 
 def _is_file(session: Session, path: str) -> bool:

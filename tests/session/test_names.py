@@ -24,7 +24,8 @@ ODD = [
     "a" * 255, "ä" * 127,
 ]  # fmt: skip
 BYTES = [
-    b"\xff", b"a\xffb", b"\xff\xff", b"x\xff\xff\xff", b"\xff\xf2z", b"\xff\xfbz", b"end\xff\xfd", b"\xe4\xf6", b"\xd2\xbb",
+    b"\xff", b"a\xffb", b"\xff\xff", b"x\xff\xff\xff", b"\xff\xf2z", b"\xff\xfbz", b"end\xff\xfd",
+    b"\xe4\xf6", b"\xd2\xbb",
 ]  # fmt: skip
 # Pure-FTPd refuses backslashes, and makes an underscore of a tab and of a space at the end. ProFTPD refuses one MKD.
 NOT_TAKEN = {"pureftpd": {"trailing ", "  two  spaces  ", "back\\slash", "\\", "tab\there"}}

@@ -8,6 +8,7 @@ import click
 
 from ftpcli.cli.arguments import EitherArgument
 from ftpcli.cli.options import (
+    attribute_options,
     command,
     connecting_options,
     filter_options,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 @option("--newer-only", is_flag=True, help="Copy only what is newer in SOURCE.")
 @option("--verify", type=click.Choice(["auto", "size", "checksum", "none"]), default="auto",
         help="What is asked of the server before a copy counts, besides its bytes [auto].")  # fmt: skip
+@attribute_options()
 @filter_options()
 @work_options()
 @connecting_options()
@@ -89,6 +91,8 @@ def _job(endpoint: Endpoint, direction: Direction, place: Target, local: str, fi
         dry_run=choices["dry_run"],
         in_place=choices["in_place"],
         resume=choices["resume"],
+        symlinks=choices["symlinks"],
+        perms=choices["perms"],
         times=choices["times"],
         make_parents=True,
         filters=filters,
