@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ftpcli import local
@@ -75,7 +75,7 @@ def follow_remote(session: Session, folder: str, listing: Listing, trail: Trail 
     if trail is None:
         real = posixpath.normpath(session.absolute(folder) or ".")
         trail = Trail(real, real, (real,))
-    followed = Followed(with_texts(session, folder, listing))
+    followed = Followed(with_links(session, folder, listing))
 
     def lead(entry: Entry) -> Entry:
         path = posixpath.join(folder, entry.name)
@@ -153,36 +153,27 @@ def _is_within(path: str, root: str) -> bool:
     return path == root or root in ("/", ".") or path.startswith(f"{root}/")
 
 
-def with_texts(session: Session, folder: str, listing: Listing) -> Listing:
-    """A directory on the server with what its links say, where MLSD does not tell that."""
-    if all(entry.target for entry in listing.entries if entry.kind is Kind.LINK):
+def with_links(session: Session, folder: str, listing: Listing) -> Listing:
+    """A directory on the server with all links in it, and what they say; where MLSD is in use, that takes a LIST too.
+
+    MLSD of ProFTPD and Pure-FTPd does not tell what a link says, and ProFTPD's leaves out those that lead nowhere.
+    pyftpdlib's shows a link as what it leads to: who deletes a directory with all that is in it should know.
+    """
+    if not session.capabilities.lists_facts:
         return listing
-    return _with(listing, session.link_targets(folder))
+    texts = session.link_targets(folder)
+    entries = [
+        replace(entry, kind=Kind.LINK, target=texts[entry.name]) if entry.name in texts else entry
+        for entry in listing.entries
+    ]
+    shown = {entry.name for entry in entries}
+    entries += [Entry(name, Kind.LINK, target=text) for name, text in texts.items() if name not in shown]
+    return replace(listing, entries=tuple(entries))
 
 
 def with_local_texts(folder: str, listing: Listing) -> Listing:
-    links = [entry.name for entry in listing.entries if entry.kind is Kind.LINK]
-    return _with(listing, {name: local.read_link(os.path.join(folder, name)) for name in links})
-
-
-def _with(listing: Listing, texts: Mapping[str, str]) -> Listing:
     entries = tuple(
-        replace(entry, target=entry.target or texts.get(entry.name)) if entry.kind is Kind.LINK else entry
-        for entry in listing.entries
-    )
-    return replace(listing, entries=entries)
-
-
-def unmasked(session: Session, folder: str, listing: Listing) -> Listing:
-    """Directories that are links in truth told as such, before they are deleted with all that is in them.
-
-    pyftpdlib's MLSD shows a link as what it leads to, and only its LIST tells.
-    """
-    links = session.link_targets(folder)
-    entries = tuple(
-        replace(entry, kind=Kind.LINK, target=links[entry.name])
-        if entry.kind is Kind.DIR and entry.name in links
-        else entry
+        replace(entry, target=local.read_link(os.path.join(folder, entry.name))) if entry.kind is Kind.LINK else entry
         for entry in listing.entries
     )
     return replace(listing, entries=entries)

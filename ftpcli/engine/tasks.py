@@ -121,7 +121,7 @@ class ListPair:
         listing = session.list(path)
         if self.symlinks == links.FOLLOW:
             return links.follow_remote(session, path, listing, self.pair.trail)
-        return Followed(links.with_texts(session, path, listing) if self.symlinks == links.COPY else listing)
+        return Followed(links.with_links(session, path, listing) if self.symlinks == links.COPY else listing)
 
     def _local_source(self, path: str) -> Followed:
         listing = local.scan(path)
@@ -139,9 +139,7 @@ class ListPair:
         """No directory that is to be deleted may be a link: what that leads to is not ours to empty."""
         kept = {entry.name for entry in but.entries}
         doomed = any(entry.kind is Kind.DIR and entry.name not in kept for entry in listing.entries)
-        if doomed and session.capabilities.lists_facts:
-            return links.unmasked(session, self.pair.target, listing)
-        return listing
+        return links.with_links(session, self.pair.target, listing) if doomed else listing
 
     def _local_target(self) -> tuple[Listing, bool]:
         path = self.pair.target
@@ -171,7 +169,7 @@ class ListPair:
                 if self.delete:
                     listing = self._unmasked(session, listing, source)
                 if self.symlinks == links.COPY:
-                    listing = links.in_sources_words(source, links.with_texts(session, path, listing), path)
+                    listing = links.in_sources_words(source, links.with_links(session, path, listing), path)
                 return listing, False
             except NotFound:
                 if self.pair.target_exists:
