@@ -45,7 +45,14 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "importlib": ("ftpcli.cli.app",),
 }
 # The protocol itself: no sockets, no TLS, no threads, no files, no clock.
-PURE = ("ftpcli.wire", "ftpcli.model", "ftpcli.errors", "ftpcli.engine.plan", "ftpcli.engine.filters")
+PURE = (
+    "ftpcli.wire",
+    "ftpcli.model",
+    "ftpcli.errors",
+    "ftpcli.engine.plan",
+    "ftpcli.engine.filters",
+    "ftpcli.engine.names",
+)
 IMPURE = ("socket", "ssl", "select", "selectors", "threading", "queue", "asyncio", "subprocess", "os", "io", "pathlib")
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
 
