@@ -6,17 +6,19 @@ Links on the server come after all files: ProFTPD makes none that leads nowhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 from ftpcli import local
 from ftpcli.engine import links
-from ftpcli.engine.plan import PERMISSIONS, other_mode
+from ftpcli.engine.events import Finished, OnEvent, Planned
+from ftpcli.engine.pairing import Pairing, shown
+from ftpcli.engine.plan import PERMISSIONS, Decision, other_mode
 from ftpcli.engine.spool import Spool
-from ftpcli.engine.tasks import Bench
+from ftpcli.engine.tasks import Bench, Listed, Pair
 from ftpcli.engine.transfer import mode_problem
-from ftpcli.errors import LocalFileError
-from ftpcli.model import Entry
+from ftpcli.errors import FtpcliError, LocalFileError, Unsupported
+from ftpcli.model import Direction, Entry, Job, Report
 
 # Without these the owner cannot do all that is to be done in a directory.
 _OWNERS = 0o700
@@ -31,6 +33,11 @@ class SetMode:
     mode: int
     remote: bool
     told: bool
+
+    @property
+    def shuts(self) -> bool:
+        """True where what is below can no longer be reached afterwards."""
+        return self.mode & _OWNERS != _OWNERS
 
     def run(self, bench: Bench) -> ModeSet:
         if self.remote:
@@ -77,36 +84,101 @@ class LinkMade:
     worker: int
 
 
-class Modes:
-    """What is to be done about permissions, and what could not be."""
+class AttributePlan:
+    """The coordinator's part in it: what is to be done, and what has come of it."""
 
-    def __init__(self, *, remote: bool) -> None:
-        self._remote = remote
+    def __init__(
+        self, job: Job, pairing: Pairing, report: Report, on_event: OnEvent, fail: Callable[[str, FtpcliError], None]
+    ) -> None:
+        self._rules = job.rules
+        self._remote = job.direction is Direction.UPLOAD
+        self._pairing = pairing
+        self._report = report
+        self._on_event = on_event
+        self._fail = fail
         self._directories = Spool()
+        self._links = Spool()
         self._problems = 0
         self._first = ""
 
-    def directory(self, path: str, shown: str, mode: int, *, told: bool) -> None:
-        self._directories.append(path, shown, str(mode & PERMISSIONS), "told" if told else "")
+    # Links
 
-    def opens(self, source: Entry, target: Entry | None) -> int | None:
-        """The bits that a directory which is there needs until its content is in it; None where it has them."""
-        if source.mode is None or target is None or target.mode is None or target.mode & _OWNERS == _OWNERS:
-            return None
-        return target.mode & PERMISSIONS | _OWNERS
+    def link(self, decision: Decision, where: Pair) -> list[MakeLink]:
+        """The task for one link, unless it has to wait until the end."""
+        path = shown(where, decision.name)
+        text = decision.source.target if decision.source is not None else None
+        if text is None:
+            self._fail(path, Unsupported("the server does not tell what this symbolic link says, so it is not copied"))
+            return []
+        self._on_event(Planned(path, "link", why=decision.why))
+        if self._rules.dry_run:
+            self._report.transferred += 1
+            return []
+        target, replaces = self._pairing.target(where, decision.name), decision.target is not None
+        if self._remote:
+            self._links.append(target, path, text, "replaces" if replaces else "")
+            return []
+        return [MakeLink(target, path, text, remote=False, replaces=replaces)]
 
-    def is_due(self, source: Entry, target: Entry | None) -> bool:
-        """Whether a directory that is there gets its bits at the end."""
-        return self.opens(source, target) is not None or bool(other_mode(source, target))
+    def links(self) -> Iterator[MakeLink]:
+        """Those that wait until all files are there."""
+        for path, name, text, replaces in reversed(self._links):
+            yield MakeLink(path, name, text, remote=True, replaces=bool(replaces))
 
-    def directories(self) -> Iterator[SetMode]:
-        """The deepest first."""
-        for path, shown, mode, told in reversed(self._directories):
-            yield SetMode(path, shown, int(mode), self._remote, bool(told))
+    # Permissions
 
-    def problem(self, shown: str, why: str) -> None:
+    def mode(self, target: str, name: str, source: Entry, why: str) -> list[SetMode]:
+        """The task for one file that is up to date but for its mode."""
+        assert source.mode is not None
+        self._on_event(Planned(name, "chmod", why=why))
+        if self._rules.dry_run:
+            return []
+        return [SetMode(target, name, source.mode & PERMISSIONS, self._remote, told=True)]
+
+    def descent(self, decision: Decision, listed: Listed) -> Pair:
+        """The pair for a directory; one that is there and has other permissions, or too few, gets them at the end."""
+        where, source, there = listed.pair, decision.source, decision.target
+        assert source is not None
+        below = self._pairing.below(where, source, exists=there is not None)
+        below = replace(below, trail=listed.followed.trails.get(source.name))
+        if not self._rules.perms or source.mode is None:
+            return below
+        why, opens = other_mode(source, there), _opens(there)
+        if self._rules.dry_run:
+            if why:
+                self._on_event(Planned(below.shown, "chmod", why=why))
+        elif why or opens is not None:
+            self._directory(below.target, below.shown, source.mode, told=bool(why))
+        return replace(below, mode=source.mode, opens=opens)
+
+    def made(self, pair: Pair) -> None:
+        """A directory was made."""
+        if pair.mode is not None:
+            self._directory(pair.target, pair.shown, pair.mode, told=False)
+
+    def _directory(self, path: str, name: str, mode: int, *, told: bool) -> None:
+        self._directories.append(path, name, str(mode & PERMISSIONS), "told" if told else "")
+
+    def modes(self) -> Iterator[SetMode]:
+        """For directories, the deepest first."""
+        for path, name, mode, told in reversed(self._directories):
+            yield SetMode(path, name, int(mode), self._remote, bool(told))
+
+    # What came of it
+
+    def done(self, result: LinkMade | ModeSet) -> None:
+        if isinstance(result, LinkMade):
+            self._report.transferred += 1
+            self._on_event(Finished(result.task.shown, "link", result.worker))
+        elif result.problem:
+            self.problem(result.task.shown, result.problem)
+        elif result.task.told:
+            self._on_event(Finished(result.task.shown, "chmod", result.worker))
+
+    def problem(self, name: str, why: str) -> None:
+        """Permissions that could not be set."""
         self._problems += 1
-        self._first = self._first or f"{shown}: {why}"
+        self._first = self._first or f"{name}: {why}"
 
     def warning(self) -> str:
         """One sentence for the whole run; empty where all went well."""
@@ -117,25 +189,11 @@ class Modes:
 
     def close(self) -> None:
         self._directories.close()
+        self._links.close()
 
 
-def shuts(task: SetMode) -> bool:
-    """True where what is below can no longer be reached afterwards."""
-    return task.mode & _OWNERS != _OWNERS
-
-
-class LateLinks:
-    """Links to be made on the server once all files are there."""
-
-    def __init__(self) -> None:
-        self._spool = Spool()
-
-    def add(self, task: MakeLink) -> None:
-        self._spool.append(task.path, task.shown, task.text, "replaces" if task.replaces else "")
-
-    def __iter__(self) -> Iterator[MakeLink]:
-        for path, shown, text, replaces in reversed(self._spool):
-            yield MakeLink(path, shown, text, remote=True, replaces=bool(replaces))
-
-    def close(self) -> None:
-        self._spool.close()
+def _opens(target: Entry | None) -> int | None:
+    """The bits that a directory which is there needs until its content is in it; None where it has them."""
+    if target is None or target.mode is None or target.mode & _OWNERS == _OWNERS:
+        return None
+    return target.mode & PERMISSIONS | _OWNERS

@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from ftpcli.engine import links, retry
-from ftpcli.engine.attributes import LateLinks, LinkMade, MakeLink, Modes, ModeSet, SetMode, shuts
+from ftpcli.engine.attributes import AttributePlan, LinkMade, MakeLink, ModeSet, SetMode
 from ftpcli.engine.crew import Crew, Failure, Told
 from ftpcli.engine.deletes import Delete, Deletes, parent
 from ftpcli.engine.events import (
@@ -32,12 +32,12 @@ from ftpcli.engine.foldings import Foldings
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.names import pair_folded, without_clashes
 from ftpcli.engine.pairing import Pairing, shown
-from ftpcli.engine.plan import CONTENT_UNKNOWN, PERMISSIONS, TIME_DIFFERS, Decision, What, is_vague, other_mode
+from ftpcli.engine.plan import CONTENT_UNKNOWN, TIME_DIFFERS, Decision, What, is_vague, other_mode
 from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.roots import Found, Resolve, Resolved
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.tasks import Copied, CopyFile, Listed, ListPair, Pair, Recheck, Rechecked, Remove
-from ftpcli.errors import FtpcliError, GuardRefused, LocalFileError, Refused, Retry, Unsupported
+from ftpcli.errors import FtpcliError, GuardRefused, LocalFileError, Refused, Retry
 from ftpcli.model import Direction, Entry, Job, Kind, Listing, Report
 from ftpcli.session.opening import open_session
 from ftpcli.session.protocol import HostMemory, Session
@@ -86,11 +86,10 @@ class _Coordinator:
         self._pairs: list[Pair] = []
         self._listings = 0
         self._copies: deque[Iterator[ForOneFile]] = deque()
-        self._late_links = LateLinks()
-        self._modes = Modes(remote=self._remote_target)
         self._foldings = None if self._remote_target else Foldings()
         self._deletes = Deletes(job.rules)
         self._pairing = Pairing(job)
+        self._attributes = AttributePlan(job, self._pairing, self._report, on_event, self._fail)
         self._fatal: FtpcliError | None = None
 
     def run(self) -> Report:
@@ -100,14 +99,13 @@ class _Coordinator:
                 self._crew.submit(Resolve(root, self._job.direction, self._rules))
             self._loop()
             self._meter.listing = False
-            self._make_late_links()
+            self._submit_last(self._attributes.links())
             self._delete()
-            self._set_modes()
+            self._submit_last(self._attributes.modes())
         finally:
             self._crew.dismiss()
             self._deletes.close()
-            self._late_links.close()
-            self._modes.close()
+            self._attributes.close()
         for event in self._crew.leftover_events():
             self._pass_on(event)
         self._conclude(time.monotonic() - began)
@@ -162,10 +160,8 @@ class _Coordinator:
             self._rechecked(result)
         elif isinstance(result, Copied):
             self._copied(result)
-        elif isinstance(result, LinkMade):
-            self._link_made(result)
-        elif isinstance(result, ModeSet):
-            self._mode_set(result)
+        elif isinstance(result, (LinkMade, ModeSet)):
+            self._attributes.done(result)
 
     def _begin(self, task: Resolve, found: Found) -> None:
         first = self._targets.setdefault(found.target, found.source)
@@ -192,8 +188,7 @@ class _Coordinator:
                 self._on_event(Planned(where.shown or ".", "mkdir"))
             else:
                 self._on_event(Finished(where.shown or ".", "mkdir", 0))
-                if where.mode is not None:
-                    self._modes.directory(where.target, where.shown, where.mode, told=False)
+                self._attributes.made(where)
         for problem in (*listed.source.problems, *listed.target.problems):
             self._deletes.block(where.shown if where.source is not None else where.owner, "its listing is in doubt")
             self._fail(where.shown or ".", Refused(problem))
@@ -235,13 +230,13 @@ class _Coordinator:
         if decision.what is What.COPY:
             self._plan_copy(decision, where, copies)
         elif decision.what is What.DESCEND:
-            descents.append(self._descent(decision, listed))
+            descents.append(self._attributes.descent(decision, listed))
         elif decision.what is What.LINK:
-            self._plan_link(decision, where, copies)
+            copies.extend(self._attributes.link(decision, where))
         elif decision.what is What.CHMOD:
             assert decision.source is not None
             target = self._pairing.target(where, decision.name)
-            self._plan_mode(target, path, decision.source, decision.why, copies)
+            copies.extend(self._attributes.mode(target, path, decision.source, decision.why))
         elif decision.what is What.DELETE and listed.source.hides_dot_files and decision.name.startswith("."):
             self._skip(path, "the server's listing does not show names with a leading dot")
         elif decision.what is What.DELETE:
@@ -253,44 +248,6 @@ class _Coordinator:
             no_file = decision.source.kind in (Kind.LINK, Kind.OTHER)
             self._left_out += no_file and decision.why not in ("excluded", "up to date")
             self._skip(path, decision.why)
-
-    def _descent(self, decision: Decision, listed: Listed) -> Pair:
-        where, source, there = listed.pair, decision.source, decision.target
-        assert source is not None
-        below = self._pairing.below(where, source, exists=there is not None)
-        below = replace(below, trail=listed.followed.trails.get(source.name))
-        if not self._rules.perms or source.mode is None:
-            return below
-        if self._modes.is_due(source, there):
-            why = other_mode(source, there)
-            if not self._rules.dry_run:
-                self._modes.directory(below.target, below.shown, source.mode, told=bool(why))
-            elif why:
-                self._on_event(Planned(below.shown, "chmod", why=why))
-        return replace(below, mode=source.mode, opens=self._modes.opens(source, there))
-
-    def _plan_link(self, decision: Decision, where: Pair, copies: list[ForOneFile]) -> None:
-        path = shown(where, decision.name)
-        text = decision.source.target if decision.source is not None else None
-        if text is None:
-            self._fail(path, Unsupported("the server does not tell what this symbolic link says, so it is not copied"))
-            return
-        self._on_event(Planned(path, "link", why=decision.why))
-        if self._rules.dry_run:
-            self._report.transferred += 1
-            return
-        target = self._pairing.target(where, decision.name)
-        task = MakeLink(target, path, text, self._remote_target, replaces=decision.target is not None)
-        if self._remote_target:
-            self._late_links.add(task)
-        else:
-            copies.append(task)
-
-    def _plan_mode(self, target: str, shown: str, source: Entry, why: str, copies: list[ForOneFile]) -> None:
-        assert source.mode is not None
-        self._on_event(Planned(shown, "chmod", why=why))
-        if not self._rules.dry_run:
-            copies.append(SetMode(target, shown, source.mode & PERMISSIONS, self._remote_target, told=True))
 
     def _plan_copy(self, decision: Decision, where: Pair, copies: list[ForOneFile]) -> None:
         assert decision.source is not None
@@ -314,9 +271,7 @@ class _Coordinator:
         if not result.why:
             why = other_mode(result.entry, task.target_entry) if self._rules.perms else ""
             if why:
-                chmod: list[ForOneFile] = []
-                self._plan_mode(task.target, task.shown, result.entry, why, chmod)
-                self._copies.append(iter(chmod))
+                self._copies.append(iter(self._attributes.mode(task.target, task.shown, result.entry, why)))
             else:
                 self._skip(task.shown, "up to date")
             return
@@ -363,26 +318,11 @@ class _Coordinator:
         )
 
         if done.mode_problem:
-            self._modes.problem(result.task.shown, done.mode_problem)
+            self._attributes.problem(result.task.shown, done.mode_problem)
 
-    def _link_made(self, result: LinkMade) -> None:
-        self._report.transferred += 1
-        self._on_event(Finished(result.task.shown, "link", result.worker))
-
-    def _mode_set(self, result: ModeSet) -> None:
-        if result.problem:
-            self._modes.problem(result.task.shown, result.problem)
-        elif result.task.told:
-            self._on_event(Finished(result.task.shown, "chmod", result.worker))
-
-    def _make_late_links(self) -> None:
-        for task in self._late_links:
-            self._submit(task)
-        self._drain()
-
-    def _set_modes(self) -> None:
-        for task in self._modes.directories():
-            if shuts(task):
+    def _submit_last(self, tasks: Iterable[MakeLink | SetMode]) -> None:
+        for task in tasks:
+            if isinstance(task, SetMode) and task.shuts:
                 self._drain()
             self._submit(task)
         self._drain()
@@ -483,7 +423,7 @@ class _Coordinator:
         if self._left_out:
             links_too = " (links are not copied)" if self._rules.symlinks == links.SKIP else ""
             self._on_event(Warned(f"left out: {self._left_out} that are no file or directory{links_too}"))
-        if warning := self._modes.warning():
+        if warning := self._attributes.warning():
             self._on_event(Warned(warning))
         report.seconds = seconds
         report.moved = self._meter.moved
