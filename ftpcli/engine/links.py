@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ftpcli import local
-from ftpcli.errors import FtpcliError, LocalFileError, NotFound, Refused
+from ftpcli.errors import FtpcliError, LocalFileError, NotFound, Refused, Unsupported
 from ftpcli.model import Entry, Kind, Listing
 from ftpcli.session.protocol import Session
 
@@ -124,7 +124,7 @@ def _follow(
 
 def _is_its_own(error: FtpcliError) -> bool:
     """True for what is one link's trouble, and neither the connection's nor the run's."""
-    return isinstance(error, (Refused, LocalFileError)) and error.retry is Refused.retry
+    return isinstance(error, (Refused, Unsupported, LocalFileError)) and error.retry is Refused.retry
 
 
 def _enter(
@@ -216,27 +216,49 @@ def copy_local(path: str, text: str) -> None:
 
 
 class RemoteLink:
-    """A link made on the server; may be tried again after the connection was lost at any point."""
+    """A link made on the server; may be tried again after the connection was lost at any point.
+
+    Where another link is in its place, it is made under a part name and renamed: a server that makes no links, or not
+    this one, leaves the old one as it is.
+    """
 
     def __init__(self, path: str, text: str, *, replaces: bool) -> None:
         self._path = path
         self._text = text
-        self._replaces = replaces
+        folder, name = posixpath.split(path)
+        self._folder = folder
+        self._made_as = posixpath.join(folder, local.part_name(name, "link", text)) if replaces else path
         self._tries = 0
+        self._made = False
 
     def attempt(self, session: Session) -> None:
-        """There is no way to replace a link in one step that servers agree on: the old one goes first."""
+        """Raises Unsupported and Refused."""
         self._tries += 1
-        if self._replaces:
-            try:
-                session.remove(self._path)
-            except NotFound:
-                if self._tries == 1:
-                    raise
-            self._replaces = False
+        if not self._made:
+            self._make(session)
+            self._made = True
+        if self._made_as != self._path:
+            self._rename(session)
+
+    def _make(self, session: Session) -> None:
         try:
-            session.symlink(self._path, self._text)
+            session.symlink(self._made_as, self._text)
         except Refused:
-            folder, name = posixpath.split(self._path)
-            if self._tries == 1 or name not in session.link_targets(folder):
+            # The last try's answer was lost, or a run was killed before it renamed: a part name is of one text only.
+            ours = self._tries > 1 or self._made_as != self._path
+            if not (ours and self._is_there(session, self._made_as)):
                 raise
+
+    def _rename(self, session: Session) -> None:
+        try:
+            session.rename(self._made_as, self._path)
+        except Refused:
+            if not self._is_there(session, self._made_as):
+                if self._tries > 1 and self._is_there(session, self._path):
+                    return  # the last try did it
+                raise
+            session.remove(self._path)
+            session.rename(self._made_as, self._path)
+
+    def _is_there(self, session: Session, path: str) -> bool:
+        return posixpath.basename(path) in session.link_targets(self._folder)

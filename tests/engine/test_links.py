@@ -235,8 +235,20 @@ class TestUploadOnly:
         side.put({"l": Link("f"), "f": b"1"}, {"l": Link("old")})
         report = side.mirror(symlinks="copy")
         assert set(side.failures()) == {"l"}
-        assert side.target["f"] == b"1"
+        assert side.target == {"f": b"1", "l": Link("old")}, "what cannot be replaced stays"
         assert report.exit_code == 1
+
+    @pytest.mark.parametrize("renames_over", [True, False])
+    @pytest.mark.parametrize("verb", ["symlink", "rename", "remove"])
+    @pytest.mark.parametrize("done", [False, True])
+    def test_a_connection_lost_while_a_link_is_replaced(
+        self, side: Side, verb: str, done: bool, renames_over: bool
+    ) -> None:
+        side.server.renames_over = renames_over
+        side.put({"l": Link("new")}, {"l": Link("old")})
+        side.server.on(verb, lost(), done=done)
+        assert side.mirror(symlinks="copy").exit_code == 0
+        assert side.target == {"l": Link("new")}
 
     # A server that shows links as what they lead to (pyftpdlib's MLSD) would have their content deleted.
     def test_what_a_doomed_link_leads_to_is_not_emptied(self, side: Side) -> None:
