@@ -144,10 +144,9 @@ class AttributePlan:
         if not self._rules.perms or source.mode is None:
             return below
         why, opens = other_mode(source, there), _opens(there)
-        if self._rules.dry_run:
-            if why:
-                self._on_event(Planned(below.shown, "chmod", why=why))
-        elif why or opens is not None:
+        if why:
+            self._on_event(Planned(below.shown, "chmod", why=why))
+        if (why or opens is not None) and not self._rules.dry_run:
             self._directory(below.target, below.shown, source.mode, told=bool(why))
         return replace(below, mode=source.mode, opens=opens)
 
