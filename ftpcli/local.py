@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import stat
+import unicodedata
 from collections.abc import Callable, Iterator
 
 from ftpcli.errors import LocalFileError
@@ -71,6 +72,89 @@ def look(path: str, name: str | None = None) -> Entry | None:
     except ValueError as error:  # a NUL in the name
         raise LocalFileError(f"cannot look at {path!a}: {error}") from error
     return _entry(os.path.basename(path) if name is None else name, found)
+
+
+def look_behind(path: str, name: str) -> Entry | None:
+    """What a symbolic link leads to; None where nothing is. Raises LocalFileError, also for a circle."""
+    try:
+        return _entry(name, os.stat(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise LocalFileError(f"cannot follow {path}: {(error.strerror or str(error)).lower()}") from error
+
+
+def identity(path: str) -> tuple[int, int]:
+    """What only this file or directory has, links followed. Raises LocalFileError."""
+    with translated("look at", path):
+        found = os.stat(path)
+    return found.st_dev, found.st_ino
+
+
+def read_link(path: str) -> str:
+    with translated("read the symbolic link", path):
+        return os.readlink(path)
+
+
+def make_link(path: str, text: str) -> None:
+    """A symbolic link that says ``text``; in one step over one that is there. Raises LocalFileError."""
+    folder, name = os.path.split(path)
+    part = os.path.join(folder, part_name(name, "link", text))
+    with translated("make the symbolic link", path):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part)  # of a run that was killed just here
+        os.symlink(text, part)
+        try:
+            os.replace(part, path)
+        except OSError:
+            discard(part)
+            raise
+
+
+def set_mode(path: str, mode: int) -> None:
+    """Set the permission bits of a file or directory. Raises LocalFileError."""
+    with translated("set the permissions of", path):
+        os.chmod(path, mode)
+
+
+def folds(folder: str) -> tuple[bool, bool]:
+    """Whether this directory takes names for one that differ in case, or in their Unicode normal form.
+
+    Asked with a hidden file that is there for a moment. Raises LocalFileError where none can be made.
+    """
+    name = part_name("n\u00e4me", os.urandom(8))
+    path = os.path.join(folder, name)
+    with translated("write", path):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    try:
+        return _same_file(folder, name, _other_case(name)), _same_file(folder, name, unicodedata.normalize("NFD", name))
+    finally:
+        discard(path)
+
+
+def folds_by_looking(folder: str) -> tuple[bool, bool]:
+    """As ``folds``, from what is in the directory: no name there to tell from counts as an exact file system."""
+    names = [entry.name for entry in scan(folder).entries]
+    there = set(names)
+    case = form = False
+    for name in names:
+        for other in {_other_case(name)} - there:
+            case = case or _same_file(folder, name, other)
+        for other in {unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)} - there:
+            form = form or _same_file(folder, name, other)
+    return case, form
+
+
+def _other_case(name: str) -> str:
+    """ASCII only, so that nothing but the case changes."""
+    return "".join(letter.swapcase() if letter.isascii() else letter for letter in name)
+
+
+def _same_file(folder: str, name: str, other: str) -> bool:
+    try:
+        return os.path.samestat(os.lstat(os.path.join(folder, name)), os.lstat(os.path.join(folder, other)))
+    except (OSError, ValueError):
+        return False
 
 
 def _entry(name: str, found: os.stat_result) -> Entry:
@@ -135,6 +219,7 @@ class OpenSource:
         found = os.fstat(descriptor)
         self.size = found.st_size
         self.mtime_ns = found.st_mtime_ns
+        self.mode = stat.S_IMODE(found.st_mode)
 
     def unchanged(self) -> bool:
         found = os.fstat(self.file.fileno())
@@ -192,18 +277,28 @@ class PartFile:
     What is there already and is no regular file (``/dev/null``, a named pipe) is written to as it is; otherwise
     ``begun`` is called with the part file's path before that is made. Raises LocalFileError, also when another process
     is writing the same part file.
+
+    ``mode``: the permission bits it gets, in place of those of what is there. ``mode_problem``: why it did not.
     """
 
     def __init__(
-        self, target: str, *identity: object, resume: bool, begun: Callable[[str], None] | None = None
+        self,
+        target: str,
+        *identity: object,
+        resume: bool,
+        begun: Callable[[str], None] | None = None,
+        mode: int | None = None,
     ) -> None:
         self.target = target
+        self.mode_problem = ""
         self._in_place = False
         with translated("write", target):
             existing = self._existing()
             if existing is not None and stat.S_ISDIR(existing.st_mode):
                 raise IsADirectoryError(errno.EISDIR, "a directory is in the way")
-            self._mode = stat.S_IMODE(existing.st_mode) if existing is not None else None
+            self._mode = mode
+            if mode is None and existing is not None:
+                self._mode = stat.S_IMODE(existing.st_mode)
             if existing is not None and not stat.S_ISREG(existing.st_mode):
                 self._in_place = True
                 self.path = target
@@ -213,8 +308,8 @@ class PartFile:
                 self.path = os.path.join(folder, part_name(name, *identity))
                 if begun is not None:
                     begun(self.path)
-                # What replaces a private file is private from its first byte.
-                descriptor = self._claim(0o666 if self._mode is None else self._mode & 0o666)
+                # What becomes a private file is private from its first byte; a read-only one may still be resumed.
+                descriptor = self._claim(0o666 if self._mode is None else self._mode & 0o666 | 0o600)
         self.file = os.fdopen(descriptor, "wb", buffering=0)
         self.size = 0
         if not self._in_place:
@@ -269,12 +364,23 @@ class PartFile:
             return
         with translated("write", self.target):
             os.fsync(self.file.fileno())
-            if self._mode is not None:
-                os.fchmod(self.file.fileno(), self._mode)
+            # A read-only part file would be in the way of the next run, were this one killed now.
+            read_only = self._mode is not None and not self._mode & stat.S_IWUSR
+            if not read_only:
+                self._set_mode()
             if mtime is not None:
                 os.utime(self.file.fileno(), ns=(int(mtime * 1e9), int(mtime * 1e9)))
             os.replace(self.path, self.target)
+            if read_only:
+                self._set_mode()
         self.file.close()
+
+    def _set_mode(self) -> None:
+        if self._mode is not None:
+            try:
+                os.fchmod(self.file.fileno(), self._mode)
+            except OSError as error:  # a file system without permissions: no reason to do without the file
+                self.mode_problem = f"cannot set the permissions: {(error.strerror or str(error)).lower()}"
 
     def close(self) -> None:
         """Leave what is there for another try; an empty part file is of no use to anybody."""

@@ -24,7 +24,8 @@ class Entry:
     ``name`` is one path component; bytes that the encoding cannot read stand as surrogate escapes.
     ``size`` is in bytes. ``mtime`` is in seconds since 1970 UTC and is the *start* of the interval the listing
     leaves open: ``precision`` is that interval's length in seconds (1 for MLSD, 60 or 86400 for LIST).
-    ``mtime_is_utc`` is False where a LIST line shows the server's own zone, which it does not tell.
+    ``mtime_is_utc`` is False where a LIST line shows the server's own zone, which it does not tell. ``target`` is what
+    a symbolic link says. ``followed``: the name is a link's, and all else is of what that leads to.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Entry:
     owner: str | None = None
     group: str | None = None
     target: str | None = None
+    followed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +235,7 @@ class Rules:
 
     ``compare``: "always" copies every file (get, put); "auto" copies what is missing or differs in size or time.
     "checksum" asks the server for a digest of what has the same size. ``verify``: auto, size, checksum, none.
+    ``symlinks``: skip, follow, copy. ``perms``: copies get the permission bits of their sources.
     ``max_delete`` is a number of entries and takes the place of ``max_delete_percent``, a share of the target's.
     ``backup`` is the folder, of this run and on the target's side, that keeps what is deleted or replaced.
     ``track_renames`` (with ``delete``): a file that only has another name now is renamed, not sent again.
@@ -251,6 +254,8 @@ class Rules:
     in_place: bool = False
     resume: bool = True
     times: bool = True
+    symlinks: str = "skip"
+    perms: bool = False
     make_parents: bool = False
     filters: FilterRules = FilterRules()
     backup: str | None = None

@@ -53,6 +53,7 @@ PURE = (
     "ftpcli.engine.plan",
     "ftpcli.engine.filters",
     "ftpcli.engine.changes",
+    "ftpcli.engine.names",
 )
 IMPURE = ("socket", "ssl", "select", "selectors", "threading", "queue", "asyncio", "subprocess", "os", "io", "pathlib")
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}

@@ -235,6 +235,15 @@ def filter_options() -> Callable[[F], F]:
     )  # fmt: skip
 
 
+def attribute_options() -> Callable[[F], F]:
+    """For commands that go through trees: what is done with what is no file's content."""
+    return _together(
+        option("--symlinks", type=_choice("skip", "follow", "copy"), default="skip",
+               help="Leave symbolic links out, take what they lead to, or make the links themselves [skip]."),
+        option("--perms/--no-perms", default=False, help="Give copies the permissions of their sources [no-perms]."),
+    )  # fmt: skip
+
+
 def resume_option() -> Callable[[F], F]:
     return option("--resume/--no-resume", default=True, help="Continue part files of an earlier run [resume].")
 

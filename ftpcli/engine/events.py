@@ -14,7 +14,7 @@ from ftpcli.model import Report, TlsFacts
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """An action was decided. ``action``: download, upload, mkdir, delete, rename. ``why`` is for people.
+    """An action was decided. ``action``: download, upload, mkdir, link, chmod, delete, rename. ``why`` is for people.
 
     Only a rename has a ``target``, the new name.
     """
@@ -46,7 +46,7 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """``action``: download, upload, mkdir, rename; only the last has a ``target``, the new name.
+    """``action``: download, upload, mkdir, link, chmod, rename; only the last has a ``target``, the new name.
 
     ``backup`` is where the file is now that was there before.
     """

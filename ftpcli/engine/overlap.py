@@ -18,7 +18,7 @@ import posixpath
 import time
 from dataclasses import dataclass, replace
 
-from ftpcli.engine.tasks import Bench, Listed, ListPair, Pair
+from ftpcli.engine.tasks import Bench, Listed, Pair
 from ftpcli.errors import FtpcliError, Retry, UsageError
 from ftpcli.local import is_part, part_name
 from ftpcli.model import Direction, Job, Listing
@@ -102,8 +102,11 @@ class Overlap:
             if os.path.isdir(local):
                 self._mark(local)
 
-    def look(self, listed: Listed) -> Listed | ListPair | Probe:
-        """What to go on with, or what to do first. Raises UsageError where the two sides overlap."""
+    def look(self, listed: Listed) -> Listed | Pair | Probe:
+        """What to go on with, or what to do first: a pair to list again, or a probe.
+
+        Raises UsageError where the two sides overlap.
+        """
         where = listed.pair
         if not self._starts:
             return listed
@@ -114,14 +117,14 @@ class Overlap:
             return listed
         return next((Probe(listed, root.target) for root in self._roots if self._resembles(listed, root)), listed)
 
-    def _look_at_root(self, listed: Listed, source: str) -> Listed | ListPair:
+    def _look_at_root(self, listed: Listed, source: str) -> Listed | Pair:
         where = listed.pair
         if listed.made:
             # The source was listed before there was a target that it could show.
             self._made.add(source)
             if not self._up:
                 self._mark(where.target)
-            return ListPair(where, self._job.direction, dry_run=False, twice=self._job.rules.delete)
+            return where
         self._check_markers(listed, same=True)
         self._roots.append(_Root(where.target, _names(listed.source), _names(listed.target)))
         return replace(listed, made=source in self._made)

@@ -16,6 +16,9 @@ _VAGUE = 60.0
 _EXACT = 2.0
 
 
+# Permission bits of owner, group and others; setuid, setgid and sticky bits are never copied.
+PERMISSIONS = 0o777
+
 MISSING = "missing"
 TIME_DIFFERS = "time differs"
 CONTENT_UNKNOWN = "same size; its digest will tell"
@@ -23,6 +26,8 @@ CONTENT_UNKNOWN = "same size; its digest will tell"
 
 class What(Enum):
     COPY = "copy"
+    LINK = "link"
+    CHMOD = "chmod"
     DESCEND = "descend"
     SKIP = "skip"
     DELETE = "delete"
@@ -70,7 +75,7 @@ def decide(source: Entry | None, target: Entry | None, rules: Rules) -> Decision
         assert target is not None
         what = What.DELETE if rules.delete else What.SKIP
         return Decision(what, target.name, None, target, "not in the source")
-    if source.kind is Kind.LINK:
+    if source.kind is Kind.LINK and rules.symlinks != "copy":
         return Decision(What.SKIP, source.name, source, target, "symbolic link")
     if source.kind is Kind.OTHER:
         return Decision(What.SKIP, source.name, source, target, "neither a file nor a directory")
@@ -79,10 +84,26 @@ def decide(source: Entry | None, target: Entry | None, rules: Rules) -> Decision
         return Decision(What.CONFLICT, source.name, source, target, why)
     if source.kind is Kind.DIR:
         return Decision(What.DESCEND, source.name, source, target)
+    if source.kind is Kind.LINK:
+        what = What.SKIP if target is not None and source.target == target.target is not None else What.LINK
+        why = "missing" if target is None else "up to date" if what is What.SKIP else "it leads elsewhere"
+        return Decision(what, source.name, source, target, why)
     if rules.newer_only and target is not None and not _is_newer(source, target):
         return Decision(What.SKIP, source.name, source, target, "not newer than what is there")
     why = difference(source, target, rules.compare)
-    return Decision(What.COPY if why else What.SKIP, source.name, source, target, why or "up to date")
+    if why:
+        return Decision(What.COPY, source.name, source, target, why)
+    if rules.perms and (other := other_mode(source, target)):
+        return Decision(What.CHMOD, source.name, source, target, other)
+    return Decision(What.SKIP, source.name, source, target, "up to date")
+
+
+def other_mode(source: Entry, target: Entry | None) -> str:
+    """How the permission bits differ; empty where they do not, or one side does not tell them."""
+    if target is None or source.mode is None or target.mode is None:
+        return ""
+    here, there = source.mode & PERMISSIONS, target.mode & PERMISSIONS
+    return f"permissions differ: {here:03o} here, {there:03o} there" if here != there else ""
 
 
 def _is_newer(source: Entry, target: Entry) -> bool:

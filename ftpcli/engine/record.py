@@ -74,7 +74,7 @@ def count(total: Report, event: Event) -> None:
     match event:
         case Finished(action="mkdir"):
             total.made_directories += 1
-        case Finished(action="download" | "upload"):
+        case Finished(action="download" | "upload" | "link"):
             total.transferred += 1
             total.bytes += event.bytes
         case Finished(action="rename"):

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from ftpcli import local
-from ftpcli.engine import retry
+from ftpcli.engine import links, retry
 from ftpcli.engine.events import Deleted, Event, Retrying, Started, Warned
+from ftpcli.engine.foldings import Foldings
 from ftpcli.engine.journal import Journal
+from ftpcli.engine.links import Followed, Trail
 from ftpcli.engine.meter import Lane
+from ftpcli.engine.names import EXACT, Folding, has_twins
 from ftpcli.engine.plan import TIME_DIFFERS, is_vague, same_time
 from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.slot import Slot
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.times import TargetTimes
-from ftpcli.engine.transfer import Done, Download, FileTransfer, Hands, Upload, exists
+from ftpcli.engine.transfer import Done, Download, FileTransfer, Hands, Upload, exists, look_again
 from ftpcli.engine.verify import same_digest
-from ftpcli.errors import FtpcliError, NotFound, Refused, VerifyMismatch
+from ftpcli.errors import FtpcliError, LocalFileError, NotFound, Refused, VerifyMismatch
 from ftpcli.model import Direction, Entry, Kind, Listing, Rules, TlsFacts
 from ftpcli.session.protocol import Session
 
@@ -74,7 +78,9 @@ class Pair:
     Without ``source`` it is a directory that only the target has, about to be deleted with all that is in it;
     ``owner`` is then the nearest directory above it that both sides have. ``prefix`` is the part of ``shown`` above
     the root, which filters do not see. ``lazy``: the target is made only if something goes into it. ``whole``: compared
-    with all that is below it, whatever ``Rules.only`` says.
+    with all that is below it, whatever ``Rules.only`` says. ``trail``: how links led here, where they are followed.
+    ``mode``: what the target gets in the end if it is made; ``opens``: what one that is there needs before anything can
+    be put into it.
     """
 
     source: str | None
@@ -85,6 +91,9 @@ class Pair:
     prefix: str = ""
     lazy: bool = False
     whole: bool = False
+    trail: Trail | None = None
+    mode: int | None = None
+    opens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -98,31 +107,66 @@ class ListPair:
     pair: Pair
     direction: Direction
     dry_run: bool
-    twice: bool = False
+    symlinks: str = links.SKIP
+    delete: bool = False
+    foldings: Foldings | None = None
 
     def run(self, bench: Bench) -> Listed:
         path = self.pair.source
         if path is None:
             return Listed(self.pair, NOTHING, self._doomed(bench), made=False)
+        shown = self.pair.shown or "."
         if self.direction is Direction.DOWNLOAD:
-            source = bench.insist(self.pair.shown or ".", lambda session: session.list(path))
+            source = bench.insist(shown, lambda session: self._remote_source(session, path))
             target, made = self._local_target()
-            if self.twice and target.entries and not source.entries and not source.problems:
-                source = bench.insist(self.pair.shown or ".", lambda session: session.list(path))
-                if source.entries:
-                    source = replace(source, doubt="it was empty in a first listing, and not in a second one")
+            if self.delete and target.entries and not source.listing.entries and not source.listing.problems:
+                source = bench.insist(shown, lambda session: self._remote_source(session, path))
+                if source.listing.entries:
+                    doubt = "it was empty in a first listing, and not in a second one"
+                    source = replace(source, listing=replace(source.listing, doubt=doubt))
+            if self.symlinks == links.COPY:
+                target = links.with_local_texts(self.pair.target, target)
         else:
-            source = local.scan(path)
-            target, made = bench.insist(self.pair.shown or ".", lambda session: self._remote_target(session))
-        return Listed(self.pair, source, target, made)
+            source = self._local_source(path)
+            target, made = bench.insist(shown, lambda session: self._remote_target(session, source.listing))
+        folding = EXACT
+        if self.foldings is not None and has_twins(entry.name for entry in (*source.listing.entries, *target.entries)):
+            folding = self.foldings.of(self.pair.target, look_only=self.dry_run)
+        return Listed(self.pair, source.listing, target, made, source, folding)
+
+    def _remote_source(self, session: Session, path: str) -> Followed:
+        listing = session.list(path)
+        if self.symlinks == links.FOLLOW:
+            return links.follow_remote(session, path, listing, self.pair.trail)
+        return Followed(links.with_links(session, path, listing) if self.symlinks == links.COPY else listing)
+
+    def _local_source(self, path: str) -> Followed:
+        listing = local.scan(path)
+        if self.symlinks == links.FOLLOW:
+            return links.follow_local(path, listing, self.pair.trail)
+        return Followed(links.with_local_texts(path, listing) if self.symlinks == links.COPY else listing)
 
     def _doomed(self, bench: Bench) -> Listing:
+        path = self.pair.target
         if self.direction is Direction.DOWNLOAD:
-            return local.scan(self.pair.target)
-        return bench.insist(self.pair.shown, lambda session: session.list(self.pair.target))
+            return local.scan(path)
+        return bench.insist(self.pair.shown, lambda session: self._unmasked(session, session.list(path)))
+
+    def _unmasked(self, session: Session, listing: Listing, but: Listing = NOTHING) -> Listing:
+        """No directory that is to be deleted may be a link: what that leads to is not ours to empty."""
+        kept = {entry.name for entry in but.entries}
+        doomed = any(entry.kind is Kind.DIR and entry.name not in kept for entry in listing.entries)
+        return links.with_links(session, self.pair.target, listing) if doomed else listing
 
     def _local_target(self) -> tuple[Listing, bool]:
         path = self.pair.target
+        if self.pair.target_exists is not None:
+            # The root may be a link, as whoever named it wants it; below it somebody else may have put one.
+            there = local.look(path)
+            if there is not None and there.kind is Kind.LINK:
+                raise LocalFileError(f"a symbolic link is in the place of the directory {path}; remove that first")
+            if self.pair.opens is not None and there is not None and not self.dry_run:
+                local.set_mode(path, self.pair.opens)
         if self.pair.target_exists is not False and local.is_directory(path):
             return local.scan(path), False
         if self.pair.lazy:
@@ -131,11 +175,19 @@ class ListPair:
             local.make_directory(path)
         return NOTHING, True
 
-    def _remote_target(self, session: Session) -> tuple[Listing, bool]:
+    def _remote_target(self, session: Session, source: Listing) -> tuple[Listing, bool]:
         path = self.pair.target
         if self.pair.target_exists is not False:
             try:
-                return session.list(path), False
+                if self.pair.opens is not None and not self.dry_run:
+                    with contextlib.suppress(Refused):  # what it leads to will be said
+                        session.set_mode(path, self.pair.opens)
+                listing = session.list(path)
+                if self.delete:
+                    listing = self._unmasked(session, listing, source)
+                if self.symlinks == links.COPY:
+                    listing = links.in_sources_words(source, links.with_links(session, path, listing), path)
+                return listing, False
             except NotFound:
                 if self.pair.target_exists:
                     raise
@@ -173,6 +225,8 @@ class Listed:
     source: Listing
     target: Listing
     made: bool
+    followed: Followed = field(default_factory=lambda: Followed(NOTHING))
+    folding: Folding = EXACT
 
 
 @dataclass(frozen=True)
@@ -254,7 +308,7 @@ class Recheck:
     def _by_time(self, bench: Bench) -> Rechecked:
         source, target = self.source_entry, self.target_entry
         if self.direction is Direction.DOWNLOAD:
-            source = bench.insist(self.shown, lambda session: session.stat(self.source))
+            source = bench.insist(self.shown, lambda session: look_again(session, self.source, source))
         elif self.times is None or is_vague(target):
             target = bench.insist(self.shown, lambda session: session.stat(self.target))
         if same_time(source, target) or self._says_nothing(source, target, bench):

@@ -10,12 +10,12 @@ import logging
 import os
 import posixpath
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ftpcli.engine.journal import Journal
 from ftpcli.engine.meter import Lane
-from ftpcli.engine.plan import is_exact, same_time
+from ftpcli.engine.plan import PERMISSIONS, is_exact, same_time
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.verify import keeps_time, same_digest, same_file_still, same_size
 from ftpcli.errors import (
@@ -50,6 +50,7 @@ class Done:
     bytes: int
     resumed_from: int
     verified: str = "none"
+    mode_problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +110,9 @@ class Download:
         # To the minute or the day is not enough: another version of the file may have been there in it.
         resume = is_exact(entry) and (self._rules.resume or self._tries > 1)
         journal = self._hands.journal
-        part = PartFile(
-            self._target, self._place, self._source, entry.size, entry.mtime, resume=resume, begun=journal.begin
-        )
+        mode = entry.mode & PERMISSIONS if self._rules.perms and entry.mode is not None else None
+        identity = (self._place, self._source, entry.size, entry.mtime)
+        part = PartFile(self._target, *identity, resume=resume, begun=journal.begin, mode=mode)
         if self._part_path is not None and self._part_path != part.path:
             discard(self._part_path)  # begun by an earlier try, of a source that is no more
             journal.gone(self._part_path)
@@ -132,7 +133,7 @@ class Download:
             part.close()
             if not part.size:
                 journal.gone(part.path)
-        return Done(part.size, self._started_at or 0, verified)
+        return Done(part.size, self._started_at or 0, verified, part.mode_problem)
 
     def _prepare(self, part: PartFile) -> None:
         size = self._entry.size
@@ -150,7 +151,7 @@ class Download:
     def _look_again(self, session: Session) -> None:
         """Is it still the same file, and what is its exact time? Another size or time gives it another part file."""
         try:
-            entry = session.stat(self._source)
+            entry = look_again(session, self._source, self._entry)
         except (Unsupported, TransientRefusal):
             return
         if entry.kind is not Kind.FILE or entry.size is None:
@@ -236,6 +237,8 @@ class Upload:
         self._verified = ""
         self._steps = 0
         self._doubted = False
+        self._moded = False
+        self._mode_problem = ""
 
     def progress(self) -> int:
         return self._reached + self._steps
@@ -253,7 +256,7 @@ class Upload:
                     journal.begin(part)
                 self._state = state
                 self._started_at = None
-                self._sent = self._timed = self._doubted = False
+                self._sent = self._timed = self._doubted = self._moded = False
                 self._verified = ""
                 self._replacement = self._replacing(part, self._target, journal)
             # A step that was taken counts as progress, once, and is not taken again after the connection was lost.
@@ -268,10 +271,15 @@ class Upload:
                 self._set_time(session, part, source)
                 self._timed = True
                 self._steps = 3
+            # A read-only part file would be in the way of the next run, were this one to end just here.
+            if self._rules.perms and source.mode & 0o200:
+                self._set_mode(session, part, source)
             if part != self._target:
                 self._replacement.attempt(session, source.size)
             journal.commit(self._target, part)
-            return Done(source.size, self._started_at or 0, self._verified)
+            if self._rules.perms and not source.mode & 0o200:
+                self._set_mode(session, self._target, source)
+            return Done(source.size, self._started_at or 0, self._verified, self._mode_problem)
 
     def _part(self, source: OpenSource) -> str:
         if self._rules.in_place:
@@ -352,6 +360,22 @@ class Upload:
         elif answer.told is not None:
             log.info("%s: the server did not keep the time it was given", self._shown)
 
+    def _set_mode(self, session: Session, path: str, source: OpenSource) -> None:
+        if not self._moded:
+            self._mode_problem = mode_problem(session, path, source.mode)
+            self._moded = True
+            self._steps += 1
+
+
+def mode_problem(session: Session, path: str, mode: int) -> str:
+    """Set the permission bits; why that cannot be done, or nothing. The file is whole all the same."""
+    try:
+        if session.set_mode(path, mode & PERMISSIONS):
+            return ""
+    except (Refused, Unsupported) as error:
+        return str(error)
+    return "this server has no command that sets permissions"
+
 
 class Replacement:
     """Gives a finished part file its name; may be tried again after the connection was lost at any point.
@@ -427,6 +451,13 @@ def exists(session: Session, path: str) -> bool:
     except NotFound:
         return False
     return True
+
+
+def look_again(session: Session, path: str, entry: Entry) -> Entry:
+    """What is at ``path`` now, where ``entry`` was. Raises NotFound."""
+    if not entry.followed:
+        return session.stat(path)
+    return replace(session.follow(path), followed=True)  # MLST may answer for the link itself
 
 
 def _is_file(session: Session, path: str) -> bool:

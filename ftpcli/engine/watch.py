@@ -132,7 +132,8 @@ class _Watch:
                     self._on_event(Warned(f"{error}; everything is compared every {self._interval:g} s"))
 
     def _new_watcher(self) -> Watcher:
-        return Watcher(self._job.roots[0].source, self._job.rules.filters)
+        rules = self._job.rules
+        return Watcher(self._job.roots[0].source, rules.filters, follow=rules.symlinks == "follow")
 
 
 class _Round:

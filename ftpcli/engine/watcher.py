@@ -30,11 +30,15 @@ _STORM = 3000
 
 
 class Watcher:
-    """See the module. It watches as soon as it is made; raises LocalFileError where that does not work."""
+    """See the module. It watches as soon as it is made; raises LocalFileError where that does not work.
 
-    def __init__(self, root: str, filters: FilterRules) -> None:
+    ``follow``: what symbolic links lead to belongs to the tree.
+    """
+
+    def __init__(self, root: str, filters: FilterRules, *, follow: bool = False) -> None:
         self._root = os.path.realpath(root)
         self._filters = Filters(filters)
+        self._follow = follow
         self._identity = _identity(self._root)
         if self._identity is None:
             raise LocalFileError(f"cannot watch {root}: there is no such directory")
@@ -112,12 +116,13 @@ class Watcher:
 
     def _gather(self, batch: list[tuple[str, bool]]) -> None:
         above = self._root.rstrip("/") + "/"
-        # watchfiles goes through symbolic links, and a mirror does not.
-        straight = {folder for folder in {os.path.dirname(path) for path, _ in batch} if _is_straight(folder)}
+        # watchfiles goes through symbolic links, whether the mirror does or not.
+        folders = {os.path.dirname(path) for path, _ in batch}
+        seen = {folder for folder in folders if self._follow or _is_straight(folder)}
         found = [
-            (path[len(above) :], _kind(path), modified)
+            (path[len(above) :], _kind(os.path.realpath(path) if self._follow else path), modified)
             for path, modified in batch
-            if path == self._root or (path.startswith(above) and os.path.dirname(path) in straight)
+            if path == self._root or (path.startswith(above) and os.path.dirname(path) in seen)
         ]
         with self._lock:
             if len(found) > _STORM:

@@ -49,6 +49,15 @@ class ControlConnection:
         return self.stream.fileno()
 
     @property
+    def doubles_iac(self) -> bool:
+        """Whether byte 0xFF is sent doubled; see ``session.telnet``."""
+        return self._machine.doubles_iac
+
+    @doubles_iac.setter
+    def doubles_iac(self, doubles: bool) -> None:
+        self._machine.doubles_iac = doubles
+
+    @property
     def outstanding(self) -> int:
         return self._machine.outstanding
 

@@ -6,12 +6,14 @@ import contextlib
 import posixpath
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ftpcli.errors import FtpcliError, PeerProtocolError, Refused, TransientRefusal, Unsupported
 from ftpcli.model import Capabilities, Digest, Entry, Kind, Listing, TlsFacts
-from ftpcli.session import zone
+from ftpcli.session import telnet, zone
+from ftpcli.session.attributes import Attributes
 from ftpcli.session.control import ControlConnection
 from ftpcli.session.digests import Digests
 from ftpcli.session.protocol import HostMemory, TimeSet
@@ -48,6 +50,7 @@ class FtpSession:
         self._identity = identity
         self._memory = memory
         self._digests = digests
+        self._attributes = Attributes(control, memory, has_mff="MFF" in capabilities.features)
         self._home = home
         self._encoding = encoding
         self._directory = home
@@ -63,6 +66,10 @@ class FtpSession:
 
     def _path(self, path: str) -> str:
         """Absolute paths only: they mean the same after a reconnect, and whatever the current directory is."""
+        telnet.prepare(self._control, self._memory, path, self._encoding)
+        return self.absolute(path)
+
+    def absolute(self, path: str) -> str:
         if path.startswith("/") or self._home is None:
             return path
         return posixpath.join(self._home, path) if path else self._home
@@ -241,6 +248,27 @@ class FtpSession:
         if known is not None:
             return () if known == _NO_TIMES else (known,)
         return ("MFMT", "MDTM", "SITE UTIME") if self.capabilities.mfmt else ("MDTM", "SITE UTIME")
+
+    def set_mode(self, path: str, mode: int) -> bool:
+        return self._attributes.set_mode(self._path(path), mode)
+
+    # Symbolic links
+
+    def symlink(self, path: str, target: str) -> None:
+        folder, name = posixpath.split(self._path(path))
+        telnet.prepare(self._control, self._memory, target, self._encoding)
+        if self._enter(folder) is not None:
+            raise Unsupported(f"cannot make the symbolic link {path}: the server's current directory is not known")
+        self._attributes.symlink(name, target)
+
+    def link_targets(self, path: str) -> Mapping[str, str]:
+        """By LIST: MLSD of ProFTPD, Pure-FTPd and FileZilla Server does not tell, pyftpdlib's hides even the links."""
+        listing = self._list_lines(self._path(path))
+        return {entry.name: entry.target for entry in listing.entries if entry.target and entry.kind is Kind.LINK}
+
+    def follow(self, path: str) -> Entry:
+        """SIZE, MDTM and CWD follow links; MLST does so on some servers, and on ProFTPD by half."""
+        return self._probe(self._path(path), posixpath.basename(path))
 
     def digest(self, path: str) -> Digest | None:
         return self._digests.of(self._path(path))

@@ -158,6 +158,7 @@ class _Login:
         features = parse_features(reply) if reply.code == 211 else {}
         names = frozenset(features)
         self._offers = parse_offers(features)
+        self._ask_for_modes(features.get("MLST", ""))
         if "UTF8" in names and self._endpoint.encoding.lower().replace("-", "") == "utf8":
             self._control.ask("OPTS", "UTF8 ON")  # IIS wants it said; others refuse it and speak UTF-8 all the same
         return Capabilities(
@@ -170,6 +171,13 @@ class _Login:
             utf8="UTF8" in names,
             digests=tuple(dict.fromkeys(offer.algorithm for offer in self._offers)),
         )
+
+    def _ask_for_modes(self, facts: str) -> None:
+        """Have permission bits in listings where they are only shown on demand (RFC 3659 §7.9; pyftpdlib)."""
+        known = [fact.strip() for fact in facts.split(";") if fact.strip()]
+        if any(fact.lower() == "unix.mode" for fact in known):
+            wanted = [fact.rstrip("*") for fact in known if fact.endswith("*") or fact.lower() == "unix.mode"]
+            self._control.ask("OPTS", f"MLST {';'.join(wanted)};")
 
     def _protect(self) -> None:
         if self._identity is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
@@ -91,6 +91,26 @@ class Session(Protocol):
         """Give a file this modification time, in seconds since 1970."""
         ...
 
+    def set_mode(self, path: str, mode: int) -> bool:
+        """Set the permission bits (0o777). False where the server has no way to do that. Raises Refused."""
+        ...
+
+    def symlink(self, path: str, target: str) -> None:
+        """Make a symbolic link that says ``target``, as far as the server lets it. Raises Unsupported, Refused."""
+        ...
+
+    def link_targets(self, path: str) -> Mapping[str, str]:
+        """What the symbolic links in a directory say, by name, as far as the server tells."""
+        ...
+
+    def follow(self, path: str) -> Entry:
+        """What a symbolic link leads to: a file or a directory. Raises NotFound."""
+        ...
+
+    def absolute(self, path: str) -> str:
+        """``path`` from the server's root on, where the login directory is known."""
+        ...
+
     def digest(self, path: str) -> Digest | None:
         """Of the whole file, as the server computes it, by the best algorithm that it offers; None where it offers
         none. Raises NotFound, and Refused where the server does not do it for this file."""
@@ -128,6 +148,9 @@ class HostMemory:
     zone_ahead: float | None = None
     time_command: str | None = None
     digest_command: str | None = None
+    mode_command: str | None = None
+    symlinks: bool | None = None
+    reads_telnet: bool | None = None
 
 
 Notify = Callable[[str], None]

@@ -42,6 +42,7 @@ class ControlMachine:
     def __init__(self, encoding: str = "utf-8") -> None:
         self.state = State.GREETING
         self.encoding = encoding
+        self.doubles_iac = False
         self._parser = ReplyParser(encoding)
         self._expected: deque[Command] = deque()
         self._preliminaries = 0
@@ -61,6 +62,8 @@ class ControlMachine:
         if self.state is not State.READY:
             raise ConnectionLost(f"the control connection is closed, {command.verb} cannot be sent")
         data = command.encode(self.encoding)
+        if self.doubles_iac:
+            data = data.replace(b"\xff", b"\xff\xff")
         self._expected.append(command)
         return data
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ Act = Callable[[], object]
 class File:
     data: bytes = b""
     mtime: float = 1_000_000.0
+    mode: int | None = None
 
 
 @dataclass
@@ -40,6 +42,7 @@ class Link:
 @dataclass
 class Folder:
     inside: dict[str, Node] = field(default_factory=dict)
+    mode: int | None = None
 
 
 Node = File | Link | Folder
@@ -92,6 +95,10 @@ class FakeServer:
         self.sets_times = True
         self.tells_times = False
         self.times_step = 1
+        self.sets_modes = True
+        self.makes_links = True
+        self.tells_links = True
+        self.masks_links = False
         self.digests: str | None = None
         self.knows_sizes = True
         self.confirms = True
@@ -144,16 +151,21 @@ class FakeServer:
     def tree(self) -> Tree:
         return _tree(self.root)
 
-    def find(self, path: str) -> Node:
+    def find(self, path: str, *, follow: bool = False, depth: int = 0) -> Node:
+        """Links above are followed, the last one only with ``follow``. Every path begins at the root."""
         node: Node = self.root
-        for name in _parts(path):
-            if not isinstance(node, Folder) or name not in node.inside:
+        parts = _parts(path)
+        for position, name in enumerate(parts):
+            if not isinstance(node, Folder) or name not in node.inside or depth > 40:
                 raise NotFound(f"{path} is not there", reply="550 not found")
             node = node.inside[name]
+            if isinstance(node, Link) and (follow or position < len(parts) - 1):
+                leads = posixpath.normpath(posixpath.join("/", *parts[:position], node.target))
+                node = self.find(leads, follow=True, depth=depth + 1)
         return node
 
     def file(self, path: str) -> File:
-        node = self.find(path)
+        node = self.find(path, follow=True)
         assert isinstance(node, File)
         return node
 
@@ -186,7 +198,7 @@ def _tree(folder: Folder) -> Tree:
 class FakeSession:
     """``session.protocol.Session``; ``healthy`` ends with the first lost connection."""
 
-    capabilities = Capabilities()
+    capabilities = Capabilities(lists_facts=True)
 
     def __init__(self, server: FakeServer, stop: StopSignal | None) -> None:
         self.server = server
@@ -215,23 +227,60 @@ class FakeSession:
     def entry(self, name: str, node: Node) -> Entry:
         if isinstance(node, File):
             size = len(node.data) if self.server.knows_sizes else None
-            return Entry(name, Kind.FILE, size=size, mtime=node.mtime)
+            return Entry(name, Kind.FILE, size=size, mtime=node.mtime, mode=node.mode)
         if isinstance(node, Link):
             return Entry(name, Kind.LINK, size=len(node.target))  # as in MLSD: the size of the link itself
-        return Entry(name, Kind.DIR)
+        return Entry(name, Kind.DIR, mode=node.mode)
 
     def tls_facts(self) -> TlsFacts | None:
         return None
 
     def list(self, path: str) -> Listing:
         with self.call("list", path):
-            node = self.server.find(path)
-            if not isinstance(node, Folder):
-                raise NotFound(f"{path} is no directory", reply="550 not a directory")
-            entries = tuple(self.entry(name, inner) for name, inner in node.inside.items())
             server = self.server
-            listing = Listing(entries, server.problems.get(path, ()), server.doubt, server.hides_dot_files)
+            node = self.folder(path)
+            entries = []
+            for name, inner in node.inside.items():
+                if server.masks_links and isinstance(inner, Link):
+                    inner = server.find(f"{path}/{name}", follow=True)
+                entries.append(self.entry(name, inner))
+            listing = Listing(tuple(entries), server.problems.get(path, ()), server.doubt, server.hides_dot_files)
             return server.alter(path, listing) if server.alter is not None else listing
+
+    def folder(self, path: str) -> Folder:
+        node = self.server.find(path, follow=True)
+        if not isinstance(node, Folder):
+            raise NotFound(f"{path} is no directory", reply="550 not a directory")
+        return node
+
+    def link_targets(self, path: str) -> dict[str, str]:
+        with self.call("link_targets", path):
+            links = {name: node.target for name, node in self.folder(path).inside.items() if isinstance(node, Link)}
+            return links if self.server.tells_links else {}
+
+    def follow(self, path: str) -> Entry:
+        with self.call("follow", path):
+            return self.entry(_parts(path)[-1], self.server.find(path, follow=True))
+
+    def absolute(self, path: str) -> str:
+        return path if path.startswith("/") else f"/{path}"
+
+    def symlink(self, path: str, target: str) -> None:
+        with self.call("symlink", path, target):
+            folder, name = self.server.parent(path)
+            if not self.server.makes_links:
+                raise Unsupported("no SITE SYMLINK here", reply="500 what?")
+            if name in folder.inside:
+                raise NotFound(f"{path} is there already", reply="550 exists")
+            folder.inside[name] = Link(target)
+
+    def set_mode(self, path: str, mode: int) -> bool:
+        with self.call("set_mode", path, mode):
+            node = self.server.find(path, follow=True)
+            assert not isinstance(node, Link)
+            if self.server.sets_modes:
+                node.mode = mode
+            return self.server.sets_modes
 
     def size(self, path: str) -> int | None:
         with self.call("size", path):

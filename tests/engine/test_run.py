@@ -164,7 +164,7 @@ class TestMirror:
         side.put(TREE, OLD)
         report = side.mirror(delete=True, dry_run=True)
         assert side.target == OLD
-        assert {call[0] for call in side.server.calls} <= {"list", "stat"}
+        assert {call[0] for call in side.server.calls} <= {"list", "stat", "link_targets"}
         planned = {(event.action, event.path) for event in side.events if isinstance(event, Planned)}
         assert {path for action, path in planned if action == "delete"} == {
             "gone", "gone/inner", "gone/inner/y.txt", "gone/z.txt", "gone.txt", "sub/old",

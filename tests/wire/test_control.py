@@ -169,3 +169,10 @@ def test_every_command_gets_its_own_reply(answers: list[tuple[int, int]]) -> Non
                 got.append((item[0], item[1].code))
     assert got == list(zip(commands, (code for _, code in answers), strict=True))
     assert machine.quiet
+
+
+@pytest.mark.parametrize(("doubles", "sent"), [(False, b"SIZE a\xffb\r\n"), (True, b"SIZE a\xff\xffb\r\n")])
+def test_telnets_own_byte_is_doubled_where_the_server_reads_telnet(doubles: bool, sent: bytes) -> None:
+    machine = started()
+    machine.doubles_iac = doubles
+    assert machine.send(Command("SIZE", "a\udcffb")) == sent

@@ -8,6 +8,7 @@ import click
 
 from ftpcli.cli.arguments import RemoteArgument
 from ftpcli.cli.options import (
+    attribute_options,
     command,
     connecting_options,
     filter_options,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 @option("-r", "--recursive", is_flag=True, help="Directories too, with all that is in them.")
 @resume_option()
 @no_glob_option()
+@attribute_options()
 @filter_options()
 @work_options()
 @connecting_options()
@@ -120,6 +122,8 @@ def _job(around: Surroundings, targets: Targets, group: list[Target], output: st
         compare="always",
         recursive=choices["recursive"],
         resume=choices["resume"],
+        symlinks=choices["symlinks"],
+        perms=choices["perms"],
         filters=filter_rules(choices),
     )
     return Job(

@@ -10,6 +10,7 @@ import click
 
 from ftpcli.cli.arguments import EitherArgument
 from ftpcli.cli.options import (
+    attribute_options,
     command,
     connecting_options,
     filter_options,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
 @option("--watch", is_flag=True, help="Then keep going: mirror what changes in SOURCE, until stopped.")
 @option("--watch-interval", type=PositiveDuration(), default=60.0, metavar="S",
         help="With --watch: seconds from one look at a server to the next, or after a failure [60].")  # fmt: skip
+@attribute_options()
 @filter_options()
 @work_options()
 @connecting_options()
@@ -162,6 +164,8 @@ def _job(
         dry_run=choices["dry_run"],
         in_place=choices["in_place"],
         resume=choices["resume"],
+        symlinks=choices["symlinks"],
+        perms=choices["perms"],
         times=choices["times"],
         make_parents=True,
         filters=filters,

@@ -8,6 +8,7 @@ import click
 
 from ftpcli.cli.arguments import EitherArgument
 from ftpcli.cli.options import (
+    attribute_options,
     command,
     connecting_options,
     filter_options,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 @option("--mkdir", is_flag=True, help="Make the directories above the target that are missing.")
 @in_place_option()
 @resume_option()
+@attribute_options()
 @filter_options()
 @work_options()
 @connecting_options()
@@ -76,6 +78,8 @@ def _job(around: Surroundings, targets: Targets, files: list[str], target: Targe
         recursive=choices["recursive"],
         in_place=choices["in_place"],
         resume=choices["resume"],
+        symlinks=choices["symlinks"],
+        perms=choices["perms"],
         make_parents=choices["mkdir"],
         filters=filter_rules(choices),
     )

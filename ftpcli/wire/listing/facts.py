@@ -136,7 +136,8 @@ def unix_kind(told: bytes) -> tuple[Kind, bytes | None]:
 
 @lru_cache(1024)
 def octal(digits: bytes) -> int | None:
-    """``0644``, ``644`` or ``100644`` → the permission bits."""
+    """``0644``, ``644``, ``100644`` or pyftpdlib's ``0o644`` → the permission bits."""
+    digits = digits.removeprefix(b"0o")
     if not 1 <= len(digits) <= 8 or digits.strip(b"01234567"):
         return None
     return int(digits, 8) & 0o7777
