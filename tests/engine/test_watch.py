@@ -332,7 +332,7 @@ def test_a_watcher_that_cannot_be_renewed_leaves_rounds_at_the_interval(
     up.start(SOON)
     up.until(lambda: up.done == 1)
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise LocalFileError("cannot watch it: too many")
 
     monkeypatch.setattr("ftpcli.engine.watch.Watcher", refuse)

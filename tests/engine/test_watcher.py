@@ -132,6 +132,18 @@ def test_links_are_not_followed(root: Path, tmp_path: Path, seen: Seen) -> None:
     assert seen.trees == set()
 
 
+def test_links_are_followed_where_they_belong_to_the_tree(root: Path, tmp_path: Path, stop: StopToken) -> None:
+    (tmp_path / "outside").mkdir()
+    (root / "link").symlink_to(tmp_path / "outside")
+    watcher = Watcher(str(root), FilterRules(), follow=True)
+    try:
+        (tmp_path / "outside/f").write_bytes(b"1")
+        seen = Seen(watcher, stop)
+        seen.until(lambda: "link" in seen.directories)
+    finally:
+        watcher.close()
+
+
 def test_a_root_that_is_a_link(root: Path, tmp_path: Path, stop: StopToken) -> None:
     (tmp_path / "link").symlink_to(root)
     watcher = Watcher(str(tmp_path / "link") + "/", FilterRules())
