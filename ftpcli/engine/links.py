@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from ftpcli import local
 from ftpcli.errors import FtpcliError, LocalFileError, NotFound, Refused, Unsupported
-from ftpcli.model import Entry, Kind, Listing
+from ftpcli.model import Capabilities, Entry, Kind, Listing
 from ftpcli.session.protocol import Session
 
 SKIP, FOLLOW, COPY = "skip", "follow", "copy"
@@ -48,6 +49,16 @@ class Followed:
     trails: dict[str, Trail] = field(default_factory=dict)
 
 
+class Asks(Protocol):
+    """What of a session is needed to look at links."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+    def link_targets(self, path: str) -> Mapping[str, str]: ...
+    def follow(self, path: str) -> Entry: ...
+    def absolute(self, path: str) -> str: ...
+
+
 def follow_local(folder: str, listing: Listing, trail: Trail | None) -> Followed:
     """Loops show by device and inode, so that no text has to be understood."""
     if trail is None:
@@ -70,17 +81,17 @@ def follow_local(folder: str, listing: Listing, trail: Trail | None) -> Followed
     return followed
 
 
-def follow_remote(session: Session, folder: str, listing: Listing, trail: Trail | None) -> Followed:
+def follow_remote(server: Asks, folder: str, listing: Listing, trail: Trail | None) -> Followed:
     """Loops show by the links' texts, put together with the path; the server alone knows what lies behind a link."""
     if trail is None:
-        real = posixpath.normpath(session.absolute(folder) or ".")
+        real = posixpath.normpath(server.absolute(folder) or ".")
         trail = Trail(real, real, (real,))
-    followed = Followed(with_links(session, folder, listing))
+    followed = Followed(with_links(server, folder, listing))
 
     def lead(entry: Entry) -> Entry:
         path = posixpath.join(folder, entry.name)
         try:
-            found = session.follow(path)
+            found = server.follow(path)
         except NotFound as error:
             message = f"the symbolic link {path} leads nowhere, or to what may not be read"
             raise NotFound(message, reply=error.reply) from error
@@ -153,15 +164,15 @@ def _is_within(path: str, root: str) -> bool:
     return path == root or root in ("/", ".") or path.startswith(f"{root}/")
 
 
-def with_links(session: Session, folder: str, listing: Listing) -> Listing:
+def with_links(server: Asks, folder: str, listing: Listing) -> Listing:
     """A directory on the server with all links in it, and what they say; where MLSD is in use, that takes a LIST too.
 
     MLSD of ProFTPD and Pure-FTPd does not tell what a link says, and ProFTPD's leaves out those that lead nowhere.
     pyftpdlib's shows a link as what it leads to: who deletes a directory with all that is in it should know.
     """
-    if not session.capabilities.lists_facts:
+    if not server.capabilities.lists_facts:
         return listing
-    texts = session.link_targets(folder)
+    texts = server.link_targets(folder)
     entries = [
         replace(entry, kind=Kind.LINK, target=texts[entry.name]) if entry.name in texts else entry
         for entry in listing.entries

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,7 +24,7 @@ from ftpcli.engine.times import TargetTimes
 from ftpcli.engine.transfer import Done, Download, FileTransfer, Hands, Upload, exists, look_again
 from ftpcli.engine.verify import same_digest
 from ftpcli.errors import FtpcliError, LocalFileError, NotFound, Refused, VerifyMismatch
-from ftpcli.model import Direction, Entry, Kind, Listing, Rules, TlsFacts
+from ftpcli.model import Capabilities, Direction, Entry, Kind, Listing, Rules, TlsFacts
 from ftpcli.session.protocol import Session
 
 if TYPE_CHECKING:
@@ -71,6 +71,34 @@ class Bench:
         return retry.run(self.policy, self.slot, self.stop, attempt, progress=progress, on_retry=on_retry)
 
 
+class Questions:
+    """A session as far as it can be asked. Each question is insisted on by itself, so that a server which drops the
+    connection after every few commands answers them all in the end."""
+
+    def __init__(self, bench: Bench, shown: str) -> None:
+        self._bench = bench
+        self._shown = shown
+
+    def _ask(self, question: Callable[[Session], Result]) -> Result:
+        return self._bench.insist(self._shown, question)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._ask(lambda session: session.capabilities)
+
+    def list(self, path: str) -> Listing:
+        return self._ask(lambda session: session.list(path))
+
+    def link_targets(self, path: str) -> Mapping[str, str]:
+        return self._ask(lambda session: session.link_targets(path))
+
+    def follow(self, path: str) -> Entry:
+        return self._ask(lambda session: session.follow(path))
+
+    def absolute(self, path: str) -> str:
+        return self._ask(lambda session: session.absolute(path))
+
+
 @dataclass(frozen=True)
 class Pair:
     """A directory and its counterpart. ``target_exists`` is None where nobody knows yet.
@@ -100,8 +128,8 @@ class Pair:
 class ListPair:
     """List both sides of a directory; the target is made where it is missing (not in a dry run).
 
-    With ``twice`` the server is asked again for a source that is empty while the target is not: such a listing, if it
-    is wrong, costs most.
+    Where things may be deleted, the server is asked again for a source that is empty while the target is not: such a
+    listing, if it is wrong, costs most.
     """
 
     pair: Pair
@@ -113,32 +141,36 @@ class ListPair:
 
     def run(self, bench: Bench) -> Listed:
         path = self.pair.source
+        server = Questions(bench, self.pair.shown or ".")
         if path is None:
-            return Listed(self.pair, NOTHING, self._doomed(bench), made=False)
-        shown = self.pair.shown or "."
+            return Listed(self.pair, NOTHING, self._doomed(server), made=False)
         if self.direction is Direction.DOWNLOAD:
-            source = bench.insist(shown, lambda session: self._remote_source(session, path))
+            source = self._remote_source(server, path)
             target, made = self._local_target()
             if self.delete and target.entries and not source.listing.entries and not source.listing.problems:
-                source = bench.insist(shown, lambda session: self._remote_source(session, path))
-                if source.listing.entries:
-                    doubt = "it was empty in a first listing, and not in a second one"
-                    source = replace(source, listing=replace(source.listing, doubt=doubt))
+                source = self._second_look(server, path)
             if self.symlinks == links.COPY:
                 target = links.with_local_texts(self.pair.target, target)
         else:
             source = self._local_source(path)
-            target, made = bench.insist(shown, lambda session: self._remote_target(session, source.listing))
+            target, made = self._remote_target(bench, server, source.listing)
         folding = EXACT
         if self.foldings is not None and has_twins(entry.name for entry in (*source.listing.entries, *target.entries)):
             folding = self.foldings.of(self.pair.target, look_only=self.dry_run)
         return Listed(self.pair, source.listing, target, made, source, folding)
 
-    def _remote_source(self, session: Session, path: str) -> Followed:
-        listing = session.list(path)
+    def _remote_source(self, server: Questions, path: str) -> Followed:
+        listing = server.list(path)
         if self.symlinks == links.FOLLOW:
-            return links.follow_remote(session, path, listing, self.pair.trail)
-        return Followed(links.with_links(session, path, listing) if self.symlinks == links.COPY else listing)
+            return links.follow_remote(server, path, listing, self.pair.trail)
+        return Followed(links.with_links(server, path, listing) if self.symlinks == links.COPY else listing)
+
+    def _second_look(self, server: Questions, path: str) -> Followed:
+        source = self._remote_source(server, path)
+        if not source.listing.entries:
+            return source
+        doubt = "it was empty in a first listing, and not in a second one"
+        return replace(source, listing=replace(source.listing, doubt=doubt))
 
     def _local_source(self, path: str) -> Followed:
         listing = local.scan(path)
@@ -146,17 +178,17 @@ class ListPair:
             return links.follow_local(path, listing, self.pair.trail)
         return Followed(links.with_local_texts(path, listing) if self.symlinks == links.COPY else listing)
 
-    def _doomed(self, bench: Bench) -> Listing:
+    def _doomed(self, server: Questions) -> Listing:
         path = self.pair.target
         if self.direction is Direction.DOWNLOAD:
             return local.scan(path)
-        return bench.insist(self.pair.shown, lambda session: self._unmasked(session, session.list(path)))
+        return self._unmasked(server, server.list(path))
 
-    def _unmasked(self, session: Session, listing: Listing, but: Listing = NOTHING) -> Listing:
+    def _unmasked(self, server: Questions, listing: Listing, but: Listing = NOTHING) -> Listing:
         """No directory that is to be deleted may be a link: what that leads to is not ours to empty."""
         kept = {entry.name for entry in but.entries}
         doomed = any(entry.kind is Kind.DIR and entry.name not in kept for entry in listing.entries)
-        return links.with_links(session, self.pair.target, listing) if doomed else listing
+        return links.with_links(server, self.pair.target, listing) if doomed else listing
 
     def _local_target(self) -> tuple[Listing, bool]:
         path = self.pair.target
@@ -175,27 +207,28 @@ class ListPair:
             local.make_directory(path)
         return NOTHING, True
 
-    def _remote_target(self, session: Session, source: Listing) -> tuple[Listing, bool]:
-        path = self.pair.target
+    def _remote_target(self, bench: Bench, server: Questions, source: Listing) -> tuple[Listing, bool]:
         if self.pair.target_exists is not False:
             try:
-                if self.pair.opens is not None and not self.dry_run:
-                    with contextlib.suppress(Refused):  # what it leads to will be said
-                        session.set_mode(path, self.pair.opens)
-                listing = session.list(path)
-                if self.delete:
-                    listing = self._unmasked(session, listing, source)
-                if self.symlinks == links.COPY:
-                    listing = links.in_sources_words(source, links.with_links(session, path, listing), path)
-                return listing, False
+                return self._listed_target(bench, server, source), False
             except NotFound:
                 if self.pair.target_exists:
                     raise
         if self.pair.lazy:
             return NOTHING, False
         if not self.dry_run:
-            make_directories(session, path)
+            bench.insist(self.pair.shown or ".", lambda session: make_directories(session, self.pair.target))
         return NOTHING, True
+
+    def _listed_target(self, bench: Bench, server: Questions, source: Listing) -> Listing:
+        path, opens = self.pair.target, self.pair.opens
+        if opens is not None and not self.dry_run:
+            with contextlib.suppress(Refused):  # what it leads to will be said
+                bench.insist(self.pair.shown, lambda session: session.set_mode(path, opens))
+        listing = server.list(path)
+        if self.symlinks == links.COPY:
+            return links.in_sources_words(source, links.with_links(server, path, listing), path)
+        return self._unmasked(server, listing, source) if self.delete else listing
 
 
 def make_directories(session: Session, path: str) -> None:

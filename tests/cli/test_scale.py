@@ -9,6 +9,7 @@ import pytest
 
 from ftpcli.__main__ import main
 from ftpcli.engine.events import Event, OnEvent, Skipped
+from ftpcli.engine.journal import Journal
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.run import run
 from ftpcli.engine.stop import StopToken
@@ -66,9 +67,11 @@ def test_entries_that_need_nothing_are_told_to_whoever_listens(
     make_tree(tmp_path / "local", Wide(3))
     heard: list[bool] = []
 
-    def listening(job: Job, on_event: OnEvent, stop: StopToken, meter: Meter, *, tell_skipped: bool) -> Report:
+    def listening(
+        job: Job, on_event: OnEvent, stop: StopToken, meter: Meter, journal: Journal | None, *, tell_skipped: bool
+    ) -> Report:
         heard.append(tell_skipped)
-        return run(job, on_event, stop, meter, tell_skipped=tell_skipped)
+        return run(job, on_event, stop, meter, journal, tell_skipped=tell_skipped)
 
     monkeypatch.setattr("ftpcli.engine.run.run", listening)
     monkeypatch.chdir(tmp_path)
