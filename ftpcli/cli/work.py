@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from ftpcli.cli.asking import TERMINAL
 from ftpcli.cli.choices import Choices
 from ftpcli.cli.logs import logging_to
 from ftpcli.cli.progress import showing
@@ -80,7 +81,7 @@ def surroundings(
             record = Record()
         else:
             record.open(screen, stop, json=choices.get("json", False), report=choices["report"])
-        with logging_to(screen, choices["log_file"]):
+        with logging_to(screen, choices["log_file"]), TERMINAL.stopped_by(stop):
             around = Surroundings(screen, stop, record, "none" if record.on_terminal else choices["progress"])
             for warning in warnings:
                 around.warn(warning)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol
 
-from ftpcli.model import Capabilities, Digest, Entry, Listing, TlsFacts
+from ftpcli.model import Capabilities, Digest, Entry, Listing, Secret, TlsFacts
 from ftpcli.net.pump import Reader, Writer
 
 OnMoved = Callable[[int], None]
@@ -106,6 +106,7 @@ class HostMemory:
     """What sessions of one run have learnt about one server, so that each lesson is paid for once.
 
     Shared by all workers: every field goes from unknown to one value, and learning it twice does no harm.
+    ``ssh_secrets``: passphrases and passwords that were asked for and were right, by key file or ``user@host:port``.
     """
 
     logged_in: bool = False
@@ -114,6 +115,7 @@ class HostMemory:
     zone_ahead: float | None = None
     time_command: str | None = None
     digest_command: str | None = None
+    ssh_secrets: dict[str, Secret] = field(default_factory=dict)
 
 
 Notify = Callable[[str], None]

@@ -20,6 +20,7 @@ from ftpcli.model import Endpoint, TlsMode
 
 HERE = Path(__file__).parents[2]
 HEX = "0123456789abcdef" * 4
+BASE64 = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO+/"
 
 
 def context(command: str, *arguments: str) -> click.Context:
@@ -133,6 +134,8 @@ def test_contradictions(options: list[str], complaint: str) -> None:
         (PortRange(), "50000-50100", (50000, 50100)),
         (PortRange(), "2121", (2121, 2121)),
         (Pin(), "sha256:" + ":".join(re.findall("..", HEX)), f"sha256:{HEX}"),
+        (Pin(), f"SHA256:{BASE64}", f"SHA256:{BASE64}"),
+        (Pin(), f"sha256:{BASE64}=", f"SHA256:{BASE64}"),
         (IpAddress(), "::0001", "::1"),
         (Charset(), "cp1252", "cp1252"),
     ],
@@ -157,6 +160,8 @@ def test_values(kind: click.ParamType, text: str, value: Any) -> None:
         (Pin(), HEX),
         (Pin(), "sha1:" + HEX),
         (Pin(), "sha256:" + HEX[1:]),
+        (Pin(), "SHA256:" + BASE64[1:]),
+        (Pin(), "SHA256:" + BASE64 + "x"),
         (IpAddress(), "example.com"),
         (IpAddress(), "1.2.3"),
         (Charset(), "klingon"),

@@ -95,7 +95,7 @@ def test_bash_completion(tmp_path: Path) -> None:
         printf '%s\\n' "${{COMPREPLY[@]}}"
     """
     done = subprocess.run(["bash", "--norc", "-c", script], capture_output=True, text=True, check=False)
-    assert set(done.stdout.split()) == {"--no-resume", "--no-times", "--no-netrc"}, done.stderr
+    assert set(done.stdout.split()) == {"--no-resume", "--no-times", "--no-netrc", "--no-agent"}, done.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
