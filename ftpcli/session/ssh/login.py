@@ -52,6 +52,7 @@ class Passwords:
         self._ask = ask
         self._typed = 0
         self._last: Secret | None = None
+        self.sent = False
         self.refused = False
 
     @property
@@ -66,6 +67,7 @@ class Passwords:
         """None when there is no other; ``text`` is the prompt."""
         if self._known is not None:
             found, self._known = self._known, None
+            self.sent = True
             return found
         if self._ask is None or self._typed >= _TYPED:
             return None
@@ -73,6 +75,7 @@ class Passwords:
         self._last = self._ask(Question("password", text, self._typed))
         if self._last is None:
             self._ask = None
+        self.sent = self.sent or self._last is not None
         return self._last
 
     def was_right(self) -> None:
@@ -95,6 +98,7 @@ class Login:
         self._transport = transport
         self._auth = auth
         self._keyring = keyring
+        self._memory = memory
         self._ask = ask
         self._account = f"{hop.user}@{hop.place}"
         self._passwords = Passwords(self._account, hop.password, memory, ask)
@@ -119,8 +123,9 @@ class Login:
             log.info("%s: logged in as %s", self._hop.place, self._hop.user)
             return
         except ConnectionLost as error:
-            # A lower MaxAuthTries. To go on with the next connection would only get us banned.
-            if self._tried.failures and not isinstance(error, TimedOut):
+            # A lower MaxAuthTries. To guess on with the next connection would only get us banned.
+            guessed = self._tried.offered or self._passwords.sent
+            if guessed and not self._memory.logged_in and not isinstance(error, TimedOut):
                 raise self._rejected("the server closed the connection", error.reply) from error
             raise
         raise self._rejected()
@@ -246,7 +251,7 @@ class Login:
             if method == _KEYS:
                 named.append(f"the keys {describe(self._tried.offered)}" if self._tried.offered else "no key")
             elif method == _PASSWORD:
-                named.append("the password" if self._passwords.refused else "no password, for none is known")
+                named.append("the password" if self._passwords.sent else "no password, for none is known")
             else:
                 named.append(_DIALOGUE)
         return ", ".join(named) or "nothing"
