@@ -141,9 +141,9 @@ class SshSettings:
 
     ``identities``: private key files. ``known_hosts`` takes the place of the user's file. ``config``: an ssh_config in
     place of the user's and the system's, or "none". ``pins``: ``SHA256:BASE64`` fingerprints of host keys; they
-    replace known_hosts. ``given``: which of "user", "port", "family" and "keepalive" the user stated; ssh_config may
-    set the others. ``passphrase`` fetches one for encrypted keys, and may run a command. ``ask`` is None where there is
-    no terminal.
+    replace known_hosts. ``unstated``: which of "user", "port", "family" and "keepalive" are mere defaults in the
+    endpoint, for ssh_config to replace. ``passphrase`` fetches one for encrypted keys, and may run a command. ``ask``
+    is None where there is no terminal.
     """
 
     identities: tuple[str, ...] = ()
@@ -153,7 +153,7 @@ class SshSettings:
     agent: bool = True
     pins: tuple[str, ...] = ()
     insecure: bool = False
-    given: frozenset[str] = frozenset()
+    unstated: frozenset[str] = frozenset()
     passphrase: Callable[[], Secret] | None = field(default=None, compare=False, repr=False)
     ask: Ask | None = field(default=None, compare=False, repr=False)
 

@@ -116,11 +116,11 @@ def _ssh_settings(location: Location, choices: Choices, login: Login) -> SshSett
     for name, path in needed:
         if not os.path.exists(path):
             raise UsageError(f"--{name}: there is no file {path}")
-    stated = {
-        "user": login.stated,
-        "port": location.port is not None,
-        "family": choices["ipv4"] or choices["ipv6"],
-        "keepalive": choices.origin("keepalive") is not Origin.BUILT_IN,
+    unstated = {
+        "user": not login.stated,
+        "port": location.port is None,
+        "family": not (choices["ipv4"] or choices["ipv6"]),
+        "keepalive": choices.origin("keepalive") is Origin.BUILT_IN,
     }
     return SshSettings(
         identities=choices["identity"],
@@ -130,7 +130,7 @@ def _ssh_settings(location: Location, choices: Choices, login: Login) -> SshSett
         agent=not choices["no_agent"],
         pins=_pins(choices, "SHA256:", "a host key's fingerprint is SHA256: and 43 characters of base64"),
         insecure=choices["insecure"],
-        given=frozenset(name for name, given in stated.items() if given),
+        unstated=frozenset(name for name, holds in unstated.items() if holds),
         passphrase=passphrase_source(choices),
         ask=asker(),
     )

@@ -71,8 +71,9 @@ class Hop:
 def hop_of(endpoint: Endpoint) -> Hop:
     """The server that an endpoint names. Raises UsageError for a config that cannot be used."""
     ssh = endpoint.ssh
-    user = endpoint.user if "user" in ssh.given else None
-    return _Resolution(endpoint, endpoint.host, user, endpoint.port if "port" in ssh.given else None).hop(target=True)
+    user = None if "user" in ssh.unstated else endpoint.user
+    port = None if "port" in ssh.unstated else endpoint.port
+    return _Resolution(endpoint, endpoint.host, user, port).hop(target=True)
 
 
 def jump_of(endpoint: Endpoint, text: str, before: tuple[str, ...]) -> Hop:
@@ -170,12 +171,12 @@ class _Resolution:
         return _STRICTNESS.get(word, "yes")
 
     def _family(self) -> int | None:
-        if "family" in self._ssh.given:
+        if "family" not in self._ssh.unstated:
             return self._endpoint.family
         return _FAMILIES.get((self._word("addressfamily") or "any").lower())
 
     def _keepalive(self) -> float:
-        found = None if "keepalive" in self._ssh.given else self._number("serveraliveinterval", 10**9 - 1)
+        found = self._number("serveraliveinterval", 10**9 - 1) if "keepalive" in self._ssh.unstated else None
         return found or self._endpoint.timing.keepalive
 
     def _agent(self) -> str | None:

@@ -87,10 +87,19 @@ class Packets(Packetizer):  # type: ignore[misc]
         self.last_received = time.monotonic()
         self.on_quiet: Callable[[], None] = lambda: None
         self._preface = 0
+        self._identified = False
 
     def start_handshake(self, timeout: float) -> None:
         """No timer: a thread that outlives a failed handshake would hold the program up. ``establish`` has a
         deadline."""
+
+    def write_all(self, out: bytes) -> None:
+        try:
+            super().write_all(out)
+        except EOFError:
+            if self._identified:
+                raise  # but a peer that closed before our first word may have said why
+        self._identified = True
 
     def readline(self, timeout: float) -> str:
         line = str(super().readline(timeout))

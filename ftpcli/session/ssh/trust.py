@@ -115,10 +115,12 @@ class Trust:
         if self._hop.strictness == "ask" and self._ask is not None:
             accepted = self._asked(self._ask, shown)
         if not accepted:
-            by_authority = self._known.authorities(host, port)
-            also = f" (it is known by the authority in {by_authority[0].where} only, and shows no certificate)"
+            by = "".join(
+                f" (the host is known by the authority in {entry.where} only, and shows no certificate)"
+                for entry in self._known.authorities(host, port)[:1]
+            )
             raise HostKeyRejected(
-                f"the host key of {place} is not known{also if by_authority else ''}: {shown}; "
+                f"the host key of {place} is not known{by}: {shown}; "
                 f"if that is right, --pin {fingerprint(key)} accepts just this key, --accept-new-host-key stores it"
             )
         if not self._hop.known_hosts:

@@ -146,8 +146,7 @@ def client() -> Iterator[MakeClient]:
     made: list[Client] = []
 
     def make(port: int, *, user: str = "tester", password: str | None = None, **settings: object) -> Client:
-        given = frozenset({"user", "port"})
-        ssh = SshSettings(**{"config": "none", "given": given, **settings})  # type: ignore[arg-type]
+        ssh = SshSettings(**{"config": "none", **settings})  # type: ignore[arg-type]
         secret = None if password is None else Secret(password)
         endpoint = Endpoint("sftp", "127.0.0.1", port, user=user, password=secret, ssh=ssh, timing=Timing(idle=20))
         made.append(Client(endpoint))
