@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import subprocess
-from typing import Any, Protocol
+from typing import Protocol
 
 import paramiko
 
@@ -81,6 +81,28 @@ class ProxyCommand:
         self._process.wait()
 
 
+class Tunnel:
+    """A channel as a transport's socket. paramiko closes it in a thread where nobody would catch what a channel of a
+    lost connection raises then."""
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self._channel = channel
+        self.recv, self.send, self.send_ready = channel.recv, channel.send, channel.send_ready
+        self.settimeout, self.fileno = channel.settimeout, channel.fileno
+
+    @property
+    def _closed(self) -> bool:  # asked for by paramiko
+        return bool(self._channel.closed)
+
+    def shutdown(self, how: int) -> None:
+        with contextlib.suppress(EOFError, OSError, paramiko.SSHException):
+            self._channel.shutdown(how)
+
+    def close(self) -> None:
+        with contextlib.suppress(EOFError, OSError, paramiko.SSHException):
+            self._channel.close()
+
+
 def straight(hop: Hop, endpoint: Endpoint, stop: StopSignal | None) -> socket.socket:
     """A TCP connection. Raises ConnectFailed, Stopped."""
     timing = endpoint.timing
@@ -91,11 +113,11 @@ def straight(hop: Hop, endpoint: Endpoint, stop: StopSignal | None) -> socket.so
     return sock
 
 
-def through(before: SshTransport, hop: Hop, timeout: float) -> Any:
+def through(before: SshTransport, hop: Hop, timeout: float) -> Tunnel:
     """A channel from the server before to ``hop`` (RFC 4254 §7.2). Raises ConnectFailed, ConnectionLost."""
     log.debug("%s opens a connection to %s", before.place, hop.place)
     try:
-        return before.open_channel("direct-tcpip", (hop.host, hop.port), ("127.0.0.1", 0), timeout=timeout)
+        channel = before.open_channel("direct-tcpip", (hop.host, hop.port), ("127.0.0.1", 0), timeout=timeout)
     except paramiko.ChannelException as error:
         raise ConnectFailed(f"{before.place} cannot connect to {hop.place}: {error.text.lower()}") from error
     except FtpcliError:
@@ -104,3 +126,4 @@ def through(before: SshTransport, hop: Hop, timeout: float) -> Any:
         if before.active:
             raise ConnectFailed(f"{before.place} did not connect to {hop.place} within {timeout:g} seconds") from error
         raise before.failure() from error
+    return Tunnel(channel)

@@ -50,7 +50,7 @@ _PREFACE = 64 * 1024  # bytes that may come before the identification (RFC 4253 
 _FOREIGN = re.compile(r"[1-5]\d\d[- ]|HTTP/|<!|<html|\* OK|\+OK", re.IGNORECASE)
 _FULL = re.compile(r"exceeded maxstartups|not allowed at this time", re.IGNORECASE)  # sshd since 8.7 and 9.8
 
-Socket = Any  # a socket, or a paramiko channel
+Socket = Any  # a socket, or a channel of another transport
 
 
 class Bell:
@@ -239,13 +239,13 @@ class SshTransport(paramiko.Transport):  # type: ignore[misc]
             lock.release()
 
     def _can_send(self) -> bool:
-        if isinstance(self.sock, paramiko.Channel):
+        if hasattr(self.sock, "send_ready"):  # a channel of the transport before
             return bool(self.sock.send_ready())
         return bool(ready((), (self.sock.fileno(),), 0))
 
     def cut(self) -> None:
         """End every wait at once; may be called from another thread."""
-        with suppress(OSError, EOFError, paramiko.SSHException):
+        with suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
 
     def shut(self) -> None:
