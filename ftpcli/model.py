@@ -185,6 +185,8 @@ class Endpoint:
         """A URL-like name for ``path`` on this server, for people to read; never holds the password."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = "" if self.port == DEFAULT_PORTS.get(self.scheme) else f":{self.port}"
+        if self.scheme == "sftp":  # whose paths are absolute in a URL
+            path = path.removeprefix("/") if path.startswith("/") else f"~/{path}"
         return f"{self.scheme}://{host}{port}/{path}"
 
 
