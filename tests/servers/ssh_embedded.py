@@ -92,7 +92,8 @@ class _Login(paramiko.ServerInterface):
 
 @dataclass
 class Embedded:
-    """A server that runs. ``freeze`` makes it say nothing any more, with its connections open, as a dead host does."""
+    """A server that runs. While it is frozen it hears and answers nothing, with its connections open, as a host that
+    is dead or out of reach."""
 
     port: int
     key: paramiko.PKey
@@ -106,9 +107,12 @@ class Embedded:
     def freeze(self) -> None:
         self.frozen.set()
 
+    def thaw(self) -> None:
+        self.frozen.clear()
+
 
 class _Freezing:
-    """A socket that can stop to answer: it neither reads nor writes then, and does not close either."""
+    """A socket that can stop to hear anything."""
 
     def __init__(self, sock: socket.socket, frozen: threading.Event) -> None:
         self._sock = sock
@@ -119,9 +123,6 @@ class _Freezing:
             self._frozen.wait(0.05)
             raise TimeoutError
         return self._sock.recv(size)
-
-    def send(self, data: bytes) -> int:
-        return len(data) if self._frozen.is_set() else self._sock.send(data)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._sock, name)

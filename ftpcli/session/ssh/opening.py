@@ -96,7 +96,7 @@ class _Opening:
                 connection.close()
                 raise
         if hop.command is not None:
-            log.debug("%s: through the ProxyCommand %s", hop.place, hop.command)
+            log.debug("%s: through a ProxyCommand", hop.place)  # which may hold a password
             command = ProxyCommand(hop.command)
             return command.socket, command
         return straight(hop, self._endpoint, self._stop), Straight()
@@ -104,10 +104,10 @@ class _Opening:
     def _set_up(self, hop: Hop, trust: Trust, sock: Socket, road: Road) -> SshConnection:
         transport = SshTransport(sock, hop.place, trust.host_key_types())
         try:
-            transport.keep_alive(hop.keepalive, self._timeout)
             self._explained(road, lambda: transport.establish(self._timeout, self._stop))
             trust.check(transport)
             banner = self._log_in(hop, transport)
+            transport.keep_alive(hop.keepalive, self._timeout)
         except BaseException:
             transport.shut()
             raise
