@@ -20,6 +20,7 @@ log = logging.getLogger("ftpcli.ssh")
 
 _TRIES = 3  # at a passphrase, as in OpenSSH
 _RSA = ("rsa-sha2-512", "rsa-sha2-256")
+_OBSOLETE = ("ssh-dss",)  # no server of these days takes it, and every offer counts
 
 
 class CannotSign(Exception):
@@ -86,7 +87,7 @@ class Keyring:
         others = [
             Identity(f"{key.comment or fingerprint(key.public)} (agent)", key.public, agent=self._agent)
             for key in held.values()
-            if key.public not in configured and not self._hop.identities_only
+            if not (self._hop.identities_only or key.public in configured or key_type_of(key.public) in _OBSOLETE)
         ]
         seen: set[bytes] = set()
         for identity in (*stated, *signed_by_agent, *others, *(found for found in files if found.agent is None)):

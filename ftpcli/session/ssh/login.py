@@ -22,6 +22,7 @@ log = logging.getLogger("ftpcli.ssh")
 
 ATTEMPTS = 5
 _TYPED = 3  # passwords asked for at the terminal, as in OpenSSH
+_STEPS = 100  # bounds a server that calls every one of them half of what it wants
 _ROUNDS = 20  # of questions in one keyboard-interactive dialogue
 _KEYS, _PASSWORD, _DIALOGUE = METHODS = ("publickey", "password", "keyboard-interactive")
 _FOR_PASSWORD = re.compile(r"(?!.*(?:one.time|otp|code|token)).*password", re.IGNORECASE | re.DOTALL)
@@ -116,7 +117,10 @@ class Login:
             self._tried.failures = 0  # sshd does not count the question for the methods either
             if _KEYS in self._methods:
                 self._identities = list(self._keyring.identities())
-            while (method := self._next_method()) is not None:
+            for _ in range(_STEPS):
+                method = self._next_method()
+                if method is None:
+                    break
                 self._tried.methods[method] = None
                 steps[method]()
         except _LoggedIn:
