@@ -38,8 +38,9 @@ class Hop:
     """One SSH server on the way, the last one included, and how it is reached, trusted and logged in to.
 
     ``jumps``: hosts to go through first, as ProxyJump names them. ``known_as``: host and port under which known_hosts
-    has it. ``strictness``: "yes", "ask" or "accept-new". ``identities`` come from the command line or ssh_config;
-    ``first`` of them, as many as were named on the command line, are tried before all others. ``agent`` is a socket.
+    has it; ``hash_names`` there, even where nothing else is hashed. ``strictness``: "yes", "ask" or "accept-new".
+    ``identities`` come from the command line or ssh_config; ``first`` of them, as many as were named on the command
+    line, are tried before all others. ``agent`` is a socket.
     """
 
     host: str
@@ -49,6 +50,7 @@ class Hop:
     known_as: tuple[str, int]
     known_hosts: tuple[str, ...]
     system_known_hosts: tuple[str, ...]
+    hash_names: bool
     strictness: str
     identities: tuple[str, ...]
     first: int
@@ -125,6 +127,7 @@ class _Resolution:
             known_as=(alias, DEFAULT_PORTS["sftp"]) if alias else (self.host, self.port),
             known_hosts=(ssh.known_hosts,) if ssh.known_hosts else self._paths("userknownhostsfile", USER_KNOWN_HOSTS),
             system_known_hosts=self._paths("globalknownhostsfile", SYSTEM_KNOWN_HOSTS),
+            hash_names=self._flag("hashknownhosts"),
             strictness="accept-new" if ssh.accept_new_host_key else self._strictness(),
             identities=(*stated, *self._paths("identityfile", () if stated else DEFAULT_IDENTITIES)),
             first=len(stated),

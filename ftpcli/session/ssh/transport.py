@@ -18,7 +18,7 @@ import paramiko
 from paramiko.common import cMSG_GLOBAL_REQUEST
 from paramiko.packet import Packetizer
 
-from ftpcli.errors import Busy, ConnectionLost, FtpcliError, NotSsh, PeerProtocolError, TimedOut, Unsupported
+from ftpcli.errors import Busy, ConnectionLost, FtpcliError, NotSsh, PeerProtocolError, Retry, TimedOut, Unsupported
 from ftpcli.net.dial import Deadline
 from ftpcli.net.wait import StopSignal, ready
 from ftpcli.wire.ssh_types import Reader
@@ -180,9 +180,9 @@ class SshTransport(paramiko.Transport):  # type: ignore[misc]
         if not self.initial_kex_done and not self.remote_version:
             return self._not_ssh()
         if self.remote_version.startswith("SSH-1.") and not self.initial_kex_done:
-            return Unsupported(f"{self.place} speaks SSH 1 only", reply=self.remote_version)
+            return _hopeless(f"{self.place} speaks SSH 1 only", self.remote_version)
         if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
-            return Unsupported(f"{self.place} and ftpcli have no SSH algorithm in common: {error}")
+            return _hopeless(f"{self.place} and ftpcli have no SSH algorithm in common: {error}")
         if error is None or isinstance(error, EOFError):
             return ConnectionLost(f"{self.place} closed the SSH connection")
         if isinstance(error, OSError):
@@ -266,3 +266,10 @@ class SshTransport(paramiko.Transport):  # type: ignore[misc]
     def _log(self, level: int, msg: Any, *args: Any) -> None:  # noqa: ARG002 - paramiko's errors are raised as ours
         for line in msg if isinstance(msg, list) else (msg,):
             log.debug(line, *args)
+
+
+def _hopeless(message: str, reply: str | None = None) -> Unsupported:
+    """No other connection to this server would do better."""
+    error = Unsupported(message, reply=reply)
+    error.retry = Retry.STOP_RUN
+    return error

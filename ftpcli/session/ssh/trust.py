@@ -127,7 +127,8 @@ class Trust:
             self._notify(f"the host key of {place} is accepted, and stored nowhere: {shown}")
             return
         path = self._hop.known_hosts[0]
-        if remember(path, host, port, key, hashed=KnownHosts(self._user).hashes_names):
+        hashed = self._hop.hash_names or KnownHosts(self._user).hashes_names
+        if remember(path, host, port, key, hashed=hashed):
             self._notify(f"the host key of {place} is stored in {path}: {shown}")
 
     def _asked(self, ask: Ask, shown: str) -> bool:

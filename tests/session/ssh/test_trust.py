@@ -100,6 +100,30 @@ def test_a_new_host_goes_where_the_others_are(client: MakeClient, tmp_path: Path
     assert "127.0.0.1" not in second
 
 
+def test_names_are_hashed_on_request(client: MakeClient, tmp_path: Path) -> None:
+    config, file = tmp_path / "config", tmp_path / "known"
+    config.write_text("HashKnownHosts yes\n")
+    with started(Setup("sshd")) as server:
+        opening = at(client, server, config=str(config), known_hosts=str(file))
+        opening(accept_new_host_key=True)
+        opening()
+    assert file.read_text().startswith("|1|")
+
+
+def test_known_hosts_that_keep_nothing(client: MakeClient, tmp_path: Path) -> None:
+    """As people write it for machines that come and go."""
+    config = tmp_path / "config"
+    with started(Setup("sshd")) as server:
+        for nowhere in ("/dev/null", "none"):
+            config.write_text(f"StrictHostKeyChecking no\nUserKnownHostsFile {nowhere}\n")
+            at(client, server, config=str(config))()
+
+
+def test_a_file_that_cannot_be_read(client: MakeClient, tmp_path: Path) -> None:
+    with started(Setup("sshd")) as server, pytest.raises(LocalFileError, match="cannot be read: is a directory"):
+        at(client, server, known_hosts=str(tmp_path))()
+
+
 def test_a_file_that_cannot_be_written(client: MakeClient, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with started(Setup("sshd")) as server, pytest.raises(LocalFileError, match="cannot store the host key"):
