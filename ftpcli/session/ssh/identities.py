@@ -201,4 +201,4 @@ def _certifies(certificate: bytes, public: bytes | None) -> bool:
 def describe(identities: Iterable[Identity]) -> str:
     """Names for a message."""
     names = [identity.name for identity in identities]
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    return f"the key{'s' if len(names) > 1 else ''} {', '.join(names)}" if names else "no key"

@@ -253,7 +253,7 @@ class Login:
         named = []
         for method in self._tried.methods:
             if method == _KEYS:
-                named.append(f"the keys {describe(self._tried.offered)}" if self._tried.offered else "no key")
+                named.append(describe(self._tried.offered))
             elif method == _PASSWORD:
                 named.append("the password" if self._passwords.sent else "no password, for none is known")
             else:

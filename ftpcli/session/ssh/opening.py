@@ -60,7 +60,9 @@ def open_transport(endpoint: Endpoint, memory: HostMemory, notify: Notify, stop:
     ``notify``: warnings for the user. Raises UsageError, LocalFileError, ConnectFailed, NotSsh, Busy, HostKeyRejected,
     LoginRejected, ConnectionLost, TimedOut, PeerProtocolError, Unsupported, Stopped.
     """
-    return _Opening(endpoint, memory, notify, stop).open(hop_of(endpoint), 1)
+    connection = _Opening(endpoint, memory, notify, stop).open(hop_of(endpoint), 1)
+    memory.logged_in = True
+    return connection
 
 
 class _Opening:
@@ -136,7 +138,6 @@ class _Opening:
                 agent.close()
             if auth.banner:
                 log.info("%s says: %s", hop.place, auth.banner.strip())
-        self._memory.logged_in = True
         return auth.banner
 
     def _agent(self, hop: Hop) -> Agent | None:

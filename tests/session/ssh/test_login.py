@@ -158,7 +158,7 @@ def test_a_rejected_key_says_what_was_tried(client: MakeClient, keys: Keys) -> N
             at(client, server, identities=(str(key),))()
     place = f"127.0.0.1:{server.port}"
     assert str(caught.value) == (
-        f"{place} does not let {server.user} in; tried: the keys {key}; the server takes publickey"
+        f"{place} does not let {server.user} in; tried: the key {key}; the server takes publickey"
     )
     assert caught.value.exit_code == 5
 
