@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import paramiko
 import pytest
 
 from ftpcli.errors import HostKeyRejected, LocalFileError
-from ftpcli.wire.known_hosts import fingerprint
+from ftpcli.session.ssh.trust import remember
+from ftpcli.wire.known_hosts import fingerprint, parse
 from tests.servers.real import Running, Setup, started
 from tests.servers.ssh_embedded import Script, embedded
 
@@ -98,6 +100,26 @@ def test_a_new_host_goes_where_the_others_are(client: MakeClient, tmp_path: Path
     assert first == f"{salt} {public(other)}"
     assert second.startswith("|1|")
     assert "127.0.0.1" not in second
+
+
+def test_many_at_once_leave_whole_lines(tmp_path: Path) -> None:
+    """The workers of a run, and other runs."""
+    file = tmp_path / "folder" / "known"
+    key = paramiko.ECDSAKey.generate().asbytes()
+
+    def store() -> None:
+        for port in range(1, 40):
+            remember(str(file), "h", port, key, hashed=False)
+
+    threads = [threading.Thread(target=store) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    # The plain name, for port 22, makes the others known too, but for those that were there before it.
+    found = [entry.hosts[0] for entry in parse(file.read_bytes())]
+    assert found == list(dict.fromkeys(found))
+    assert file.read_bytes().count(b"\n") == len(found) >= 22
 
 
 def test_names_are_hashed_on_request(client: MakeClient, tmp_path: Path) -> None:
