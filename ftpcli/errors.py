@@ -1,7 +1,7 @@
 """The error family. Each class says what to do about it (``retry``) and how the process ends (``exit_code``).
 
 Foreign exceptions (``OSError``, ``OpenSSL.SSL.Error``, paramiko's) are translated into these at the edge, in
-``net`` and in ``session/sftp.py``, and nowhere else. Messages are written for the person at the keyboard: what
+``net`` and below ``session``, and nowhere else. Messages are written for the person at the keyboard: what
 happened, to which file on which host, what can be done. The server's own words travel in ``reply``.
 """
 
@@ -137,6 +137,19 @@ class ResumptionRefused(TlsFailed):
     """The data connection did not resume the control connection's TLS session, and the server insists on it."""
 
     retry = Retry.FRESH_SESSION
+
+
+class HostKeyRejected(FtpcliError):
+    """The SSH server's host key does not prove who it is."""
+
+    retry = Retry.STOP_RUN
+    exit_code = 4
+
+
+class NotSsh(PeerProtocolError):
+    """Something other than SSH answered."""
+
+    retry = Retry.STOP_RUN
 
 
 class LoginRejected(FtpcliError):

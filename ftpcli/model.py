@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -118,6 +119,48 @@ class Timing:
 
 
 @dataclass(frozen=True)
+class Question:
+    """What an SSH login may need to know from the user.
+
+    ``kind``: "passphrase", "password", "host key", or "prompt" for a server's own question, whose answer serves only
+    once; the others are for every connection of the run. ``text`` is the prompt. ``attempt`` counts from 1 as answers
+    turn out wrong. ``hidden``: must not be echoed.
+    """
+
+    kind: str
+    text: str
+    attempt: int = 1
+    hidden: bool = True
+
+
+# None: no answer was given. Called from any thread; it asks one question at a time, and raises Stopped.
+Ask = Callable[[Question], Secret | None]
+
+
+@dataclass(frozen=True)
+class SshSettings:
+    """How an SSH server is trusted and logged in to.
+
+    ``identities``: private key files. ``known_hosts`` takes the place of the user's file. ``config``: an ssh_config in
+    place of the user's and the system's, or "none". ``pins``: ``SHA256:BASE64`` fingerprints of host keys; they
+    replace known_hosts. ``unstated``: which of "user", "port", "family" and "keepalive" are mere defaults in the
+    endpoint, for ssh_config to replace. ``passphrase`` fetches one for encrypted keys, and may run a command. ``ask``
+    is None where there is no terminal.
+    """
+
+    identities: tuple[str, ...] = ()
+    known_hosts: str | None = None
+    accept_new_host_key: bool = False
+    config: str | None = None
+    agent: bool = True
+    pins: tuple[str, ...] = ()
+    insecure: bool = False
+    unstated: frozenset[str] = frozenset()
+    passphrase: Callable[[], Secret] | None = field(default=None, compare=False, repr=False)
+    ask: Ask | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
 class Endpoint:
     """Everything needed to log in to one server. ``family``: 4, 6, or None for whatever resolves."""
 
@@ -129,6 +172,7 @@ class Endpoint:
     tls: TlsMode = TlsMode.NONE
     tls_settings: TlsSettings = TlsSettings()
     data: DataSettings = DataSettings()
+    ssh: SshSettings = SshSettings()
     timing: Timing = Timing()
     family: int | None = None
     encoding: str = "utf-8"
@@ -143,6 +187,8 @@ class Endpoint:
         """A URL-like name for ``path`` on this server, for people to read; never holds the password."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = "" if self.port == DEFAULT_PORTS.get(self.scheme) else f":{self.port}"
+        if self.scheme == "sftp":  # whose paths are absolute in a URL
+            path = path.removeprefix("/") if path.startswith("/") else f"~/{path}"
         return f"{self.scheme}://{host}{port}/{path}"
 
 

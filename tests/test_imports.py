@@ -31,14 +31,14 @@ LAYERS: dict[str, tuple[str, ...]] = {
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "OpenSSL": ("ftpcli.net", "ftpcli.demo"),
     "service_identity": ("ftpcli.net",),
-    "cryptography": ("ftpcli.net", "ftpcli.demo"),
-    "paramiko": ("ftpcli.session.sftp",),
+    "cryptography": ("ftpcli.net", "ftpcli.demo", "ftpcli.session.ssh.certificates", "ftpcli.session.ssh.keys"),
+    "paramiko": ("ftpcli.session.ssh.transport", "ftpcli.session.ssh.userauth", "ftpcli.session.ssh.route"),
     "click": ("ftpcli.cli", "ftpcli.__main__"),
     "rich": ("ftpcli.cli",),
     "pathspec": ("ftpcli.engine.filters",),
     "watchfiles": ("ftpcli.engine.watcher",),
     "pyftpdlib": ("ftpcli.demo", "ftpcli.cli.commands.demo"),
-    "threading": ("ftpcli.engine", "ftpcli.cli.progress", "ftpcli.cli.screen", "ftpcli.demo"),
+    "threading": ("ftpcli.engine", "ftpcli.cli.asking", "ftpcli.cli.progress", "ftpcli.cli.screen", "ftpcli.demo"),
     "socket": ("ftpcli.net", "ftpcli.session", "ftpcli.engine.stop", "ftpcli.cli", "ftpcli.demo"),
     "select": ("ftpcli.net", "ftpcli.session", "ftpcli.engine.stop", "ftpcli.cli", "ftpcli.demo"),
     "ssl": (),
@@ -56,6 +56,8 @@ PURE = (
     "ftpcli.engine.names",
 )
 IMPURE = ("socket", "ssl", "select", "selectors", "threading", "queue", "asyncio", "subprocess", "os", "io", "pathlib")
+# What is loaded for SSH alone, and may load paramiko.
+SSH = ("ftpcli.session.ssh",)
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
 
 
@@ -152,8 +154,15 @@ def test_pure_modules_touch_nothing() -> None:
 
 def test_plain_ftp_starts_without_openssl() -> None:
     """``net.tls`` and ``net.trust`` are loaded when TLS is wanted, and not before."""
-    heavy = [found for found in ALL if found.module in ("ftpcli.net.tls", "ftpcli.net.trust", "ftpcli.session.sftp")]
+    heavy = [found for found in ALL if found.module in ("ftpcli.net.tls", "ftpcli.net.trust")]
     early = [found for found in heavy if not (found.typing or found.lazy or found.importer == "ftpcli.net.tls")]
+    assert [str(found) for found in early] == []
+
+
+def test_ftp_starts_without_paramiko() -> None:
+    """``session.ssh`` is loaded when SSH is wanted, and not before."""
+    users = [found for found in ALL if within(found.module, ("ftpcli.session.ssh",))]
+    early = [found for found in users if not (found.typing or found.lazy or within(found.importer, SSH))]
     assert [str(found) for found in early] == []
 
 

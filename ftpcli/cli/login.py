@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,12 @@ ANONYMOUS = ("anonymous", "ftp")
 
 @dataclass(frozen=True)
 class Login:
+    """``stated``: somebody named the user, rather than that it follows from a custom. Over SSH the password may be
+    missing: keys come first, and the login asks for it when it comes to that."""
+
     user: str
     password: Secret | None
+    stated: bool = True
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ def find_login(location: Location, choices: Choices) -> Login:
     sources = _stated_sources(location, choices)
     user = next((source.user for source in sources if source.user), None)
     password = _first_password(sources, user)
+    if location.scheme == "sftp":
+        return _ssh_login(location, choices, user, password)
     if choices["netrc"] and (user is None or (password is None and user not in ANONYMOUS)):
         found = _from_netrc(location.host, user)
         if found is not None:
@@ -50,6 +56,19 @@ def find_login(location: Location, choices: Choices) -> Login:
         password = Secret("anonymous@") if user in ANONYMOUS else _prompt(user, location.host)
     _refuse_control_characters(user, password)
     return Login(user, password)
+
+
+def _ssh_login(location: Location, choices: Choices, user: str | None, password: Secret | None) -> Login:
+    """The user is the local one where nobody says otherwise, which ssh_config still may. ~/.netrc, whose entries are
+    for FTP, gives no user then, only a password for one that was named."""
+    import getpass
+
+    if choices["netrc"] and user is not None and password is None:
+        found = _from_netrc(location.host, user)
+        password = found.password if found is not None else None
+    name = user or getpass.getuser()
+    _refuse_control_characters(name, password)
+    return Login(name, password, stated=user is not None)
 
 
 def _stated_sources(location: Location, choices: Choices) -> list[Source]:
@@ -121,7 +140,7 @@ def _line_of_stdin() -> bytes:
     return line
 
 
-def password_from_command(command: str) -> Secret:
+def password_from_command(command: str, what: str = "password") -> Secret:
     """The first line that the command prints. It runs without a shell; its errors go to the terminal."""
     import shlex
     import subprocess
@@ -129,16 +148,24 @@ def password_from_command(command: str) -> Secret:
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise UsageError(f"--password-command cannot be split into words: {error}") from None
+        raise UsageError(f"--{what}-command cannot be split into words: {error}") from None
     if not words:
-        raise UsageError("--password-command is empty")
+        raise UsageError(f"--{what}-command is empty")
     try:
         done = subprocess.run(words, stdout=subprocess.PIPE, check=False)
     except OSError as error:
-        raise UsageError(f"the password command {words[0]} cannot be run: {error.strerror}") from None
+        raise UsageError(f"the {what} command {words[0]} cannot be run: {error.strerror}") from None
     if done.returncode:
-        raise UsageError(f"the password command {words[0]} failed with exit status {done.returncode}")
+        raise UsageError(f"the {what} command {words[0]} failed with exit status {done.returncode}")
     return _first_line(done.stdout)
+
+
+def passphrase_source(choices: Choices) -> Callable[[], Secret] | None:
+    """Where the passphrase of encrypted keys comes from; the command runs once, and only if it is needed."""
+    command, word = choices["passphrase_command"], os.environ.get("FTPCLI_PASSPHRASE")
+    if word and choices.origin("passphrase_command") is not Origin.COMMAND_LINE:
+        return _known(Secret(word))
+    return cache(partial(password_from_command, command, "passphrase")) if command else None
 
 
 def _first_line(text: bytes) -> Secret:
@@ -190,6 +217,6 @@ def _prompt(user: str, host: str) -> Secret:
         raise UsageError(f"no password for {user} on {host} was entered") from None
 
 
-def _refuse_control_characters(user: str, password: Secret) -> None:
-    if any(character in user + password.reveal() for character in "\r\n\0"):
+def _refuse_control_characters(user: str, password: Secret | None) -> None:
+    if any(character in user + (password.reveal() if password else "") for character in "\r\n\0"):
         raise UsageError("the user name and the password must not hold line ends or NUL")

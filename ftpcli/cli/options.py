@@ -106,13 +106,31 @@ def _tls_options() -> Callable[[F], F]:
         option("--tls", type=_choice("explicit", "implicit", "none"), section=section,
                help="When TLS starts; for profiles and odd ports (default: as the URL says)."),
         option("--cafile", type=_FILE, metavar="F", section=section, help="Trust the CA certificates in F (PEM)."),
-        option("--pin", type=Pin(), multiple=True, metavar="sha256:HEX", section=section,
-               help="Trust just the server whose certificate, or its public key, has this SHA-256. May be repeated."),
+        option("--pin", type=Pin(), multiple=True, metavar="sha256:DIGEST", section=section,
+               help="Trust just the server whose certificate, its public key, or SSH host key has this SHA-256: in "
+               "hexadecimal for TLS, in base64 for SSH. May be repeated."),
         option("--cert", type=_FILE, metavar="F", section=section, help="Client certificate (PEM)."),
         option("--key", type=_FILE, metavar="F", section=section, help="Private key of --cert, if not in it."),
         option("--tls-min", type=_choice("1.2", "1.3"), default="1.2", section=section, help="Lowest version [1.2]."),
         option("--tls-max", type=_choice("1.2", "1.3"), default="1.3", section=section, help="Highest version [1.3]."),
-        option("--insecure", is_flag=True, section=section, help="Do not verify the server's certificate."),
+        option("--insecure", is_flag=True, section=section, help="Do not verify the server's certificate or host key."),
+    )  # fmt: skip
+
+
+def _ssh_options() -> Callable[[F], F]:
+    section = "SSH"
+    return _together(
+        option("--identity", type=_FILE, multiple=True, metavar="F", section=section,
+               help="Log in with the private key in F, before all others. May be repeated."),
+        option("--passphrase-command", metavar="CMD", section=section,
+               help="Run CMD (no shell) and take the first line it prints as the passphrase of encrypted keys."),
+        option("--no-agent", is_flag=True, section=section, help="Do not use the keys of ssh-agent."),
+        option("--known-hosts", type=_FILE, metavar="F", section=section,
+               help="Read host keys from F in place of ~/.ssh/known_hosts."),
+        option("--accept-new-host-key", is_flag=True, section=section,
+               help="Store the key of a host that is not known yet; one that changed is refused all the same."),
+        option("--ssh-config", type=_FILE, metavar="F", section=section,
+               help="Read F in place of ~/.ssh/config and the system's; none reads no such file."),
     )  # fmt: skip
 
 
@@ -209,6 +227,7 @@ def connecting_options() -> Callable[[F], F]:
     return _together(
         _login_options(),
         _tls_options(),
+        _ssh_options(),
         _data_options(),
         _staying_options(),
         output_options(),

@@ -135,15 +135,24 @@ class PortRange(ParamType):
 
 
 class Pin(ParamType):
-    """``sha256:HEX`` with 64 hexadecimal digits, colons allowed among them. Comes out in lower case, no colons."""
+    """A certificate's digest, ``sha256:HEX`` with 64 hexadecimal digits, colons allowed among them; or an SSH host
+    key's, ``SHA256:BASE64`` with 43 characters, as ssh-keygen shows it. Comes out as ``sha256:`` and lower-case digits
+    without colons, or as ``SHA256:`` and the base64."""
 
-    name = "sha256:hex"
+    name = "sha256:digest"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        kind, _, digits = str(value).strip().lower().partition(":")
-        digits = digits.replace(":", "")
-        if kind != "sha256" or re.fullmatch(r"[0-9a-f]{64}", digits) is None:
-            self.fail(f"{value!r} is not sha256: followed by 64 hexadecimal digits", param, ctx)
+        kind, _, digest = str(value).strip().partition(":")
+        if kind.lower() == "sha256" and re.fullmatch(r"[A-Za-z0-9+/]{43}=?", digest):
+            return f"SHA256:{digest[:43]}"
+        digits = digest.replace(":", "").lower()
+        if kind.lower() != "sha256" or re.fullmatch(r"[0-9a-f]{64}", digits) is None:
+            self.fail(
+                f"{value!r} is neither sha256: followed by 64 hexadecimal digits (TLS) "
+                "nor SHA256: followed by 43 characters of base64 (SSH)",
+                param,
+                ctx,
+            )
         return f"sha256:{digits}"
 
 

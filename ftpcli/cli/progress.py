@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from ftpcli.cli.amounts import duration_text, size_text
+from ftpcli.cli.asking import TERMINAL
 from ftpcli.cli.screen import Screen, harmless
 from ftpcli.cli.signals import directly
 from ftpcli.engine.meter import Lane, Meter
@@ -100,7 +101,7 @@ def _bars(screen: Screen, meter: Meter) -> Iterator[Say]:
     from rich.console import Console
 
     console = Console(stderr=True, force_terminal=True, no_color=not screen.color, highlight=False)
-    with _bar_display(console, meter):
+    with _bar_display(console, meter) as display, TERMINAL.shared_with(display.stop, display.start):
         yield screen.line  # which the display puts above itself
 
 

@@ -1,7 +1,8 @@
 """What a person types for a place on a server: a URL, or ``NAME:path`` with a profile's name. Pure parsing.
 
 A *remote path*, as the engine takes it, has no leading slash when it is relative to the login directory ("" is that
-directory itself), and begins with "/" when it is absolute. It never ends in a slash, but for "/" itself.
+directory itself), and begins with "/" when it is absolute. It never ends in a slash, but for "/" itself. In an sftp URL
+a path is absolute, as in other clients; ``/~/x`` is relative there.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 from ftpcli.errors import UsageError
 from ftpcli.model import DEFAULT_PORTS, Secret
 
-SCHEMES = ("ftp", "ftpes", "ftps")
+SCHEMES = ("ftp", "ftpes", "ftps", "sftp")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)\Z", re.DOTALL)
 PROFILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _PROFILE = re.compile(rf"({PROFILE_NAME.pattern}):(.*)\Z", re.DOTALL)
@@ -65,12 +66,17 @@ def parse_url(text: str) -> Location:
         raise UsageError(f"{_without_password(text)!r} is not a URL: scheme://host/path is expected")
     scheme = match[1].lower()
     if scheme not in SCHEMES:
-        raise UsageError(f"{scheme}://: this version speaks ftp, ftpes and ftps only")
+        raise UsageError(f"{scheme}://: this version speaks {', '.join(SCHEMES[:-1])} and {SCHEMES[-1]} only")
     authority, slash, raw_path = match[2].partition("/")
     login, at, place = authority.rpartition("@")
     user, password = _login(login) if at else (None, None)
     host, port = _host_and_port(place, text)
-    path = _percent_decoded(_TYPE_SUFFIX.sub("", raw_path)) if slash else ""
+    if scheme == "sftp":
+        path = _percent_decoded(raw_path)
+        # Absolute, but for /~/x and for a host alone.
+        path = path if path == "~" or path.startswith("~/") else slash + path
+    else:
+        path = _percent_decoded(_TYPE_SUFFIX.sub("", raw_path)) if slash else ""
     relative, trailing_slash = remote_path(path)
     return Location(scheme, host, relative, user, password, port, trailing_slash)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from ftpcli.cli.asking import TERMINAL
 from ftpcli.cli.choices import Choices
 from ftpcli.cli.logs import logging_to
 from ftpcli.cli.progress import showing
@@ -93,7 +94,7 @@ def surroundings(
             record = Record()
         else:
             record.open(screen, stop, json=choices.get("json", False), report=choices["report"])
-        with logging_to(screen, choices["log_file"]):
+        with logging_to(screen, choices["log_file"]), TERMINAL.stopped_by(stop):
             progress = "none" if record.on_terminal else choices["progress"]
             around = Surroundings(screen, stop, record, progress, logs=bool(choices["log_file"]))
             for warning in warnings:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol
 
-from ftpcli.model import Capabilities, Digest, Entry, Listing, TlsFacts
+from ftpcli.model import Capabilities, Digest, Entry, Listing, Secret, TlsFacts
 from ftpcli.net.pump import Reader, Writer
 
 OnMoved = Callable[[int], None]
@@ -138,7 +138,8 @@ class HostMemory:
     """What sessions of one run have learnt about one server, so that each lesson is paid for once.
 
     Shared by all workers: every field goes from unknown to one value, and learning it twice does no harm.
-    ``here``: the server's address is one of this machine's own.
+    ``here``: the server's address is one of this machine's own. ``ssh_secrets``: passphrases and passwords that were
+    asked for and were right, by key file or ``user@host:port``.
     """
 
     here: bool | None = None
@@ -151,6 +152,7 @@ class HostMemory:
     mode_command: str | None = None
     symlinks: bool | None = None
     reads_telnet: bool | None = None
+    ssh_secrets: dict[str, Secret] = field(default_factory=dict)
 
 
 Notify = Callable[[str], None]

@@ -217,3 +217,49 @@ def test_nothing_is_asked_or_run_without_need(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("FTPCLI_PASSWORD", "envsecret")
     assert login("w:", "--config", config, "--user", "bob") == ("bob", "envsecret")
     assert not trace.exists()
+
+
+def test_over_ssh_the_user_is_the_local_one_and_nothing_is_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Keys come first; and what ~/.netrc says of a user is meant for FTP."""
+    monkeypatch.setattr(getpass, "getuser", lambda: "local")
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr(getpass, "getpass", lambda *_: pytest.fail("asked"))
+    write(tmp_path / ".netrc", "machine h login net password netsecret\ndefault login anonymous password x\n")
+    assert login("sftp://h/") == ("local", None)
+    assert login("sftp://net@h/") == ("net", "netsecret")
+    assert login("sftp://net@h/", "--no-netrc") == ("net", None)
+    assert login("sftp://bob@h/") == ("bob", None)
+    monkeypatch.setenv("FTPCLI_PASSWORD", "envsecret")
+    assert login("sftp://h/") == ("local", "envsecret")
+
+
+def passphrase(*options: str) -> str | None:
+    root = click.Context(app.cli, info_name="ftpcli")
+    found = app.cli.get_command(root, "ls")
+    assert found is not None
+    targets = Targets(found.make_context("ls", [*options, "sftp://h/"], parent=root))
+    source = targets.endpoint(targets.remote("sftp://h/"), lambda _message: None).ssh.passphrase
+    if source is None:
+        return None
+    assert source().reveal() == source().reveal()
+    return source().reveal()
+
+
+def test_where_a_passphrase_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FTPCLI_PASSPHRASE", raising=False)
+    config = write(tmp_path / "c.toml", '[defaults]\npassphrase_command = "echo profsecret"\n')
+    count = tmp_path / "count"
+    assert passphrase() is None
+    assert passphrase("--config", config) == "profsecret"
+    monkeypatch.setenv("FTPCLI_PASSPHRASE", "envsecret")
+    assert passphrase("--config", config) == "envsecret"
+    command = f"sh -c 'echo x >> {count}; echo optsecret'"
+    assert passphrase("--passphrase-command", command) == "optsecret"
+    assert count.read_text() == "x\n"
+
+
+def test_a_passphrase_command_that_fails() -> None:
+    with pytest.raises(UsageError, match="the passphrase command false failed with exit status 1"):
+        passphrase("--passphrase-command", "false")

@@ -16,10 +16,11 @@ from ftpcli.cli.config import known_keys
 from ftpcli.cli.parameters import Charset, Duration, IpAddress, Pin, PortRange, PositiveDuration
 from ftpcli.cli.targets import Targets
 from ftpcli.errors import UsageError
-from ftpcli.model import Endpoint, TlsMode
+from ftpcli.model import Endpoint, SshSettings, TlsMode, TlsSettings
 
 HERE = Path(__file__).parents[2]
 HEX = "0123456789abcdef" * 4
+BASE64 = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO+/"
 
 
 def context(command: str, *arguments: str) -> click.Context:
@@ -100,6 +101,50 @@ def test_timing_family_and_tls_settings() -> None:
     assert (found.tls_settings.pins, found.tls_settings.minimum) == ((f"sha256:{HEX}",) * 2, "1.3")
 
 
+def test_ssh_options(tmp_path: Path) -> None:
+    for name in ("id", "known", "conf"):
+        (tmp_path / name).touch()
+    files = {name: f"{tmp_path}/{name}" for name in ("id", "known", "conf")}
+    found = endpoint(
+        "--identity", files["id"], "--identity", files["id"], "--known-hosts", files["known"], "--no-agent", "-4",
+        "--ssh-config", files["conf"], "--pin", f"SHA256:{BASE64}", "--pin", f"sha256:{HEX}", "--keepalive", "5",
+        url="sftp://bob@h:2222/x",
+    )  # fmt: skip
+    assert (found.scheme, found.port, found.user, found.tls) == ("sftp", 2222, "bob", TlsMode.NONE)
+    assert found.tls_settings == TlsSettings()
+    assert found.ssh == SshSettings(
+        identities=(files["id"],) * 2, known_hosts=files["known"], config=files["conf"], agent=False,
+        pins=(f"SHA256:{BASE64}",),
+    )  # fmt: skip
+    assert endpoint("--cafile", "/nowhere", url="sftp://h/").ssh.unstated == {"user", "port", "family", "keepalive"}
+    assert endpoint("--ssh-config", "none", url="sftp://h/").ssh.config == "none"
+    assert endpoint("--known-hosts", "/new", "--accept-new-host-key", url="sftp://h/").ssh.accept_new_host_key
+    assert endpoint("--identity", "/nowhere", url="ftpes://h/").ssh == SshSettings()
+
+
+def test_sftp_warnings() -> None:
+    assert warnings(url="sftp://bob@example.org/") == []
+    (said,) = warnings("--insecure", url="sftp://bob@example.org/")
+    assert "HOST KEY OF example.org IS NOT VERIFIED" in said
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "complaint"),
+    [
+        ("sftp://h/", ["--identity", "/nowhere"], "--identity: there is no file /nowhere"),
+        ("sftp://h/", ["--known-hosts", "/nowhere"], "--known-hosts: there is no file /nowhere"),
+        ("sftp://h/", ["--ssh-config", "/nowhere"], "--ssh-config: there is no file /nowhere"),
+        ("sftp://h/", ["--pin", f"sha256:{HEX}"], "a host key's fingerprint is SHA256:"),
+        ("ftpes://h/", ["--pin", f"SHA256:{BASE64}"], "a certificate's digest is sha256:"),
+        ("sftp://h/", ["--tls", "explicit"], "--tls explicit contradicts sftp://"),
+    ],
+)
+def test_ssh_options_that_make_no_sense(url: str, options: list[str], complaint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        endpoint(*options, url=url)
+    assert complaint in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
@@ -133,6 +178,8 @@ def test_contradictions(options: list[str], complaint: str) -> None:
         (PortRange(), "50000-50100", (50000, 50100)),
         (PortRange(), "2121", (2121, 2121)),
         (Pin(), "sha256:" + ":".join(re.findall("..", HEX)), f"sha256:{HEX}"),
+        (Pin(), f"SHA256:{BASE64}", f"SHA256:{BASE64}"),
+        (Pin(), f"sha256:{BASE64}=", f"SHA256:{BASE64}"),
         (IpAddress(), "::0001", "::1"),
         (Charset(), "cp1252", "cp1252"),
     ],
@@ -157,6 +204,8 @@ def test_values(kind: click.ParamType, text: str, value: Any) -> None:
         (Pin(), HEX),
         (Pin(), "sha1:" + HEX),
         (Pin(), "sha256:" + HEX[1:]),
+        (Pin(), "SHA256:" + BASE64[1:]),
+        (Pin(), "SHA256:" + BASE64 + "x"),
         (IpAddress(), "example.com"),
         (IpAddress(), "1.2.3"),
         (Charset(), "klingon"),

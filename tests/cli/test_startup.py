@@ -52,6 +52,13 @@ def test_nothing_slow_is_imported(arguments: list[str]) -> None:
     assert done.stderr == "loaded:"
 
 
+def test_plain_ftp_needs_neither_tls_nor_ssh() -> None:
+    done = run("ls", "--retries", "0", "ftp://127.0.0.1:1/")
+    assert done.returncode == 3
+    loaded = set(done.stderr.rpartition("loaded:")[2].split(","))
+    assert not loaded & {"paramiko", "cryptography", "OpenSSL"}
+
+
 def test_version() -> None:
     assert run("--version").stdout == f"ftpcli {__version__}\n"
 
@@ -95,7 +102,8 @@ def test_bash_completion(tmp_path: Path) -> None:
         printf '%s\\n' "${{COMPREPLY[@]}}"
     """
     done = subprocess.run(["bash", "--norc", "-c", script], capture_output=True, text=True, check=False)
-    assert set(done.stdout.split()) == {"--no-resume", "--no-times", "--no-perms", "--no-netrc"}, done.stderr
+    options = {"--no-resume", "--no-times", "--no-perms", "--no-netrc", "--no-agent"}
+    assert set(done.stdout.split()) == options, done.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -114,7 +122,7 @@ def test_completion_scripts_speak_to_the_program(shell: str) -> None:
         (["frobnicate"], "frobnicate"),
         (["ls"], "Missing argument"),
         (["ls", "plain/path"], "is not a URL"),
-        (["ls", "sftp://host/x"], "this version speaks ftp, ftpes and ftps only"),
+        (["ls", "scp://host/x"], "this version speaks ftp, ftpes, ftps and sftp only"),
         (["ls", "nobody:x"], "no profile 'nobody'"),
         (["get", "-o", "x", "ftp://h/a", "ftp://h/b"], "one URL"),
         (["get", "-o", "x", "ftp://h/*"], "one URL"),

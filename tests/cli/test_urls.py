@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ftpcli.cli.urls import Location, ProfilePath, is_remote, join, parse, parse_url, remote_path
 from ftpcli.errors import UsageError
+from ftpcli.model import Endpoint
 
 SAFE = st.characters(blacklist_categories=("Cc", "Cs"))
 
@@ -82,7 +83,7 @@ def test_login_host_and_port(
     "url",
     [
         "http://host/x",
-        "sftp://host/x",
+        "scp://host/x",
         "ftp://",
         "ftp:///x",
         "ftp://bob@/x",
@@ -116,9 +117,36 @@ def test_no_password_in_complaints(url: str) -> None:
     assert "s3" not in str(caught.value)
 
 
-def test_sftp_is_named_as_not_spoken_yet() -> None:
-    with pytest.raises(UsageError, match="this version speaks ftp, ftpes and ftps only"):
-        parse("sftp://host/x")
+def test_what_is_spoken_is_named() -> None:
+    with pytest.raises(UsageError, match="this version speaks ftp, ftpes, ftps and sftp only"):
+        parse("scp://host/x")
+
+
+@pytest.mark.parametrize(
+    ("url", "path", "trailing_slash"),
+    [
+        ("sftp://host", "", True),
+        ("sftp://host/", "/", True),
+        ("sftp://host/a/b", "/a/b", False),
+        ("sftp://host/a/b/", "/a/b", True),
+        ("sftp://host//a", "/a", False),
+        ("sftp://host/%2Fa", "/a", False),
+        ("sftp://host/~", "", True),
+        ("sftp://host/~/a", "a", False),
+        ("sftp://host/%7E/a/", "a", True),
+        ("sftp://host/~user/a", "/~user/a", False),
+        ("sftp://host/./~/a", "/./~/a", False),
+        ("sftp://host/a;type=i", "/a;type=i", False),
+    ],
+)
+def test_sftp_paths_are_absolute(url: str, path: str, trailing_slash: bool) -> None:
+    found = parse_url(url)
+    assert (found.path, found.trailing_slash) == (path, trailing_slash)
+
+
+@pytest.mark.parametrize("path", ["", "/", "a/b", "/a/b"])
+def test_what_is_shown_of_an_sftp_place_names_it(path: str) -> None:
+    assert parse_url(Endpoint("sftp", "host", 2222).url(path)).path == path
 
 
 @pytest.mark.parametrize("text", ["NAME:path", "x:path", "C:/x", "a.b-c_d:", "ftp:/x", "ftp://h"])
