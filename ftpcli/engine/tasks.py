@@ -233,23 +233,27 @@ class ListPair:
 
 def make_directories(session: Session, path: str) -> None:
     """Make a directory, and its parents where they are missing. One that is there already is fine."""
+    if _made(session, path, last=False):
+        return
+    make_directories(session, path.rstrip("/").rpartition("/")[0])
+    _made(session, path, last=True)
+
+
+def _made(session: Session, path: str, *, last: bool) -> bool:
+    """True where the directory is there now, also if another worker has made it meanwhile; False where what is above
+    it may be missing. Raises Refused, with ``last`` in place of False."""
     try:
         session.mkdir(path)
-        return
     except Refused as error:
         try:
             there = session.stat(path)
         except Refused:
-            there = None
-        if there is not None:
-            if there.kind is Kind.DIR:
-                return
+            if last or not path.rstrip("/").rpartition("/")[0]:
+                raise error from None
+            return False
+        if there.kind is not Kind.DIR:
             raise Refused(f"cannot make directory {path}: a file is in its place", reply=error.reply) from error
-        parent = path.rstrip("/").rpartition("/")[0]
-        if not parent or parent == path:
-            raise
-        make_directories(session, parent)
-    session.mkdir(path)
+    return True
 
 
 @dataclass(frozen=True)

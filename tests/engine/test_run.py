@@ -16,6 +16,7 @@ from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Retrying, S
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.run import run
 from ftpcli.engine.stop import StopToken
+from ftpcli.engine.tasks import make_directories
 from ftpcli.errors import ConnectFailed, Denied, LoginRejected, Refused, TransientRefusal
 from ftpcli.local import is_part
 from ftpcli.model import Direction, Job, Report, Root, Rules
@@ -534,3 +535,17 @@ def test_a_defect_of_ours_is_raised_and_nothing_stays(server: FakeServer, tmp_pa
     with pytest.raises(ZeroDivisionError):
         run(job, Events().append, stop, Meter(4))
     assert server.live == 0
+
+
+def test_two_workers_may_make_the_same_directories(server: FakeServer) -> None:
+    """Once the one above is there, the other worker is first to make the one that both want."""
+    session = server.open()
+
+    def overtake() -> None:
+        above = server.find("a")
+        assert isinstance(above, Folder)
+        above.inside["b"] = Folder()
+
+    server.on("mkdir", overtake, path="a", done=True)
+    make_directories(session, "a/b")
+    assert server.tree() == {"a": {"b": {}}}
