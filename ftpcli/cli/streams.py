@@ -25,18 +25,13 @@ def fetch_to_stdout(around: Surroundings, endpoint: Endpoint, place: Target, pro
     meter, tries = Meter(1), _Tries(around.listener())
     sys.stdout.flush()
     try:
-        with showing(progress, around.screen, meter) as say, watching(around.stop, say=say):
-            report = fetch(
-                endpoint,
-                place.path,
-                sys.stdout.buffer,
-                retries=place.choices["retries"],
-                retry_wait=place.choices["retry_wait"],
-                on_event=tries,
-                stop=around.stop,
-                meter=meter,
-                limit_rate=place.choices.get("limit_rate"),
-            )
+        with (
+            around.solo(endpoint, place.choices, tries) as solo,
+            showing(progress, around.screen, meter) as say,
+            watching(around.stop, say=say),
+        ):
+            limit = place.choices.get("limit_rate")
+            report = fetch(solo, place.path, sys.stdout.buffer, meter, limit_rate=limit)
             sys.stdout.buffer.flush()
     except BrokenPipeError:
         return BROKEN_PIPE
@@ -65,20 +60,17 @@ def send_from_stdin(around: Surroundings, endpoint: Endpoint, place: Target) -> 
     meter, tries = Meter(1), _Tries(around.listener())
     with (
         open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as source,
+        around.solo(endpoint, place.choices, tries) as solo,
         showing(around.progress, around.screen, meter) as say,
         watching(around.stop, say=say),
     ):
         report = send(
-            endpoint,
+            solo,
             source,
             place.path,
+            meter,
             make_parents=place.choices["mkdir"],
             in_place=place.choices["in_place"],
-            retries=place.choices["retries"],
-            retry_wait=place.choices["retry_wait"],
-            on_event=tries,
-            stop=around.stop,
-            meter=meter,
             limit_rate=place.choices.get("limit_rate"),
         )
     _record(around, place, "upload", tries, report)

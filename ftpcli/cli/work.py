@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -24,7 +24,10 @@ from ftpcli.engine.journal import Journal
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.stop import StopToken
 from ftpcli.errors import FtpcliError, Retry, Stopped
-from ftpcli.model import Job, Report
+from ftpcli.model import Endpoint, Job, Report
+
+if TYPE_CHECKING:
+    from ftpcli.engine.solo import Solo
 
 DEADLINE_PASSED = 11
 _log = logging.getLogger(__name__)
@@ -65,14 +68,15 @@ class Surroundings:
         if not self.screen.quiet:
             self.screen.line(f"ftpcli: {message}")
 
-    def verb(self, choices: Choices) -> dict[str, Any]:
-        """What every verb of the engine takes besides its own arguments."""
-        return {
-            "retries": choices["retries"],
-            "retry_wait": choices["retry_wait"],
-            "on_event": self.listener(),
-            "stop": self.stop,
-        }
+    @contextmanager
+    def solo(self, endpoint: Endpoint, choices: Choices, on_event: OnEvent | None = None) -> Iterator[Solo]:
+        """One session for one command, and an ear for signals."""
+        from ftpcli.engine.retry import Policy
+        from ftpcli.engine.solo import Solo
+
+        policy = Policy(choices["retries"], choices["retry_wait"])
+        with self.watched(), Solo(endpoint, policy, on_event or self.listener(), self.stop) as solo:
+            yield solo
 
     def watched(self) -> AbstractContextManager[None]:
         """Signals end the engine's work in order, for as long as this lasts."""

@@ -6,54 +6,40 @@ import itertools
 import posixpath
 from collections.abc import Iterator
 
-from ftpcli.engine.events import OnEvent
-from ftpcli.engine.retry import Policy
 from ftpcli.engine.roots import expand
 from ftpcli.engine.solo import Solo
-from ftpcli.engine.stop import StopToken
 from ftpcli.errors import NotFound, Unsupported
-from ftpcli.model import Endpoint, Entry, Kind, Listing
+from ftpcli.model import Entry, Kind, Listing
 from ftpcli.session.protocol import Session
 
 
-def browse(
-    endpoint: Endpoint,
-    path: str,
-    *,
-    recursive: bool,
-    glob: bool,
-    retries: int,
-    retry_wait: float,
-    on_event: OnEvent,
-    stop: StopToken,
-) -> Iterator[tuple[str, Listing]]:
+def browse(solo: Solo, path: str, *, recursive: bool, glob: bool) -> Iterator[tuple[str, Listing]]:
     """Directories with their listings, the top first; what is no directory comes as a listing of its parent.
 
     Raises NotFound, also where a pattern matches nothing, and every other FtpcliError.
     """
-    with Solo(endpoint, Policy(retries, retry_wait), on_event, stop) as solo:
-        if glob:
-            matches = solo.do(path, lambda session: expand(session, path))
-            if not matches:
-                raise NotFound(f"nothing matches {path}")
-            files = [(posixpath.dirname(match), entry) for match, entry in matches if entry.kind is not Kind.DIR]
-            for folder, group in itertools.groupby(files, key=lambda file: file[0]):
-                yield folder, Listing(tuple(entry for _, entry in group))
-            folders = [match for match, entry in matches if entry.kind is Kind.DIR]
-        else:
-            file = solo.do(path, lambda session: _file(session, path))
-            if file is not None:
-                yield posixpath.dirname(path), Listing((file,))
-                return
-            folders = [path]
-        folders.reverse()
-        while folders:
-            folder = folders.pop()
-            listing = solo.do(folder, lambda session, folder=folder: session.list(folder))  # type: ignore[misc]
-            yield folder, listing
-            if recursive:
-                inner = [entry.name for entry in listing.entries if entry.kind is Kind.DIR]
-                folders.extend(posixpath.join(folder, name) if folder else name for name in reversed(inner))
+    if glob:
+        matches = solo.do(path, lambda session: expand(session, path))
+        if not matches:
+            raise NotFound(f"nothing matches {path}")
+        files = [(posixpath.dirname(match), entry) for match, entry in matches if entry.kind is not Kind.DIR]
+        for folder, group in itertools.groupby(files, key=lambda file: file[0]):
+            yield folder, Listing(tuple(entry for _, entry in group))
+        folders = [match for match, entry in matches if entry.kind is Kind.DIR]
+    else:
+        file = solo.do(path, lambda session: _file(session, path))
+        if file is not None:
+            yield posixpath.dirname(path), Listing((file,))
+            return
+        folders = [path]
+    folders.reverse()
+    while folders:
+        folder = folders.pop()
+        listing = solo.do(folder, lambda session, folder=folder: session.list(folder))  # type: ignore[misc]
+        yield folder, listing
+        if recursive:
+            inner = [entry.name for entry in listing.entries if entry.kind is Kind.DIR]
+            folders.extend(posixpath.join(folder, name) if folder else name for name in reversed(inner))
 
 
 def _file(session: Session, path: str) -> Entry | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from ftpcli.engine.events import Event, Retrying
 from ftpcli.engine.slot import Slot
 from ftpcli.engine.stop import StopToken
 from ftpcli.errors import ConnectionLost, FtpcliError, PortClosed, Retry
@@ -27,6 +28,15 @@ class Policy:
 
 def no_progress() -> int:
     return 0
+
+
+def telling(shown: str, tell: Callable[[Event], None]) -> OnRetry:
+    """Tells of every further try of what is called ``shown``."""
+
+    def on_retry(error: FtpcliError, tries: int, wait: float) -> None:
+        tell(Retrying(shown, type(error).__name__, str(error), tries, wait))
+
+    return on_retry
 
 
 def run(

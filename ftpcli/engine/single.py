@@ -8,12 +8,9 @@ import time
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol
 
-from ftpcli.engine.events import OnEvent
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.rate import RateLimit
-from ftpcli.engine.retry import Policy
 from ftpcli.engine.solo import Solo
-from ftpcli.engine.stop import StopToken
 from ftpcli.engine.tasks import make_directories
 from ftpcli.engine.transfer import Replacement
 from ftpcli.errors import (
@@ -28,7 +25,7 @@ from ftpcli.errors import (
     UsageError,
 )
 from ftpcli.local import part_name
-from ftpcli.model import Endpoint, Kind, Report
+from ftpcli.model import Kind, Report
 from ftpcli.session.protocol import Session
 
 
@@ -39,45 +36,40 @@ class Input(Protocol):
     def fileno(self) -> int: ...
 
 
-def fetch(
-    endpoint: Endpoint,
-    path: str,
-    out: BinaryIO,
-    *,
-    retries: int,
-    retry_wait: float,
-    on_event: OnEvent,
-    stop: StopToken,
-    meter: Meter,
-    limit_rate: float | None = None,
-) -> Report:
+class Carried:
+    """Counts the bytes of one file that go by, and keeps to the rate. ``limit_rate`` is in bytes a second."""
+
+    def __init__(self, solo: Solo, meter: Meter, limit_rate: float | None) -> None:
+        self.lane = meter.lanes[0]
+        self.count = 0
+        self._rate = RateLimit(limit_rate, solo.stop.sleep) if limit_rate else None
+
+    def __call__(self, count: int) -> None:
+        self.count += count
+        self.lane.add(count)
+        if self._rate is not None:
+            self._rate.take(count)
+
+
+def fetch(solo: Solo, path: str, out: BinaryIO, meter: Meter, *, limit_rate: float | None = None) -> Report:
     """Download ``path`` into ``out``. A retry goes on behind the last byte that was written, never repeats one."""
     began = time.monotonic()
-    written = 0
-    lane = meter.lanes[0]
-    rate = RateLimit(limit_rate, stop.sleep) if limit_rate else None
-
-    def on_moved(count: int) -> None:
-        nonlocal written
-        written += count
-        lane.add(count)
-        if rate is not None:
-            rate.take(count)
+    written = Carried(solo, meter, limit_rate)
 
     def attempt(session: Session) -> None:
         size = _size(session, path)
-        if written and written == size:
+        if written.count and written.count == size:
             return
-        lane.start(path, size, written)
-        with session.open_read(path, written) as source:
-            source.pump_to(out, on_moved)
+        written.lane.start(path, size, written.count)
+        with session.open_read(path, written.count) as source:
+            source.pump_to(out, written)
             source.finish()
-        if size is not None and written != size:
-            raise Incomplete(f"the server called the transfer complete after {written} of {size} bytes")
+        if size is not None and written.count != size:
+            raise Incomplete(f"the server called the transfer complete after {written.count} of {size} bytes")
 
-    with Solo(endpoint, Policy(retries, retry_wait), on_event, stop) as solo, named(path):
-        solo.do(path, attempt, lambda: written)
-        return _report(solo, written, time.monotonic() - began)
+    with named(path):
+        solo.do(path, attempt, lambda: written.count)
+        return _report(solo, written.count, time.monotonic() - began)
 
 
 def _size(session: Session, path: str) -> int | None:
@@ -91,17 +83,13 @@ def _size(session: Session, path: str) -> int | None:
 
 
 def send(
-    endpoint: Endpoint,
+    solo: Solo,
     source: Input,
     path: str,
+    meter: Meter,
     *,
     make_parents: bool,
     in_place: bool,
-    retries: int,
-    retry_wait: float,
-    on_event: OnEvent,
-    stop: StopToken,
-    meter: Meter,
     limit_rate: float | None = None,
 ) -> Report:
     """Upload everything ``source`` gives. Once its first byte is read there is no second try: it cannot be rewound."""
@@ -109,17 +97,8 @@ def send(
     folder, name = posixpath.split(path)
     part = path if in_place else posixpath.join(folder, part_name(name, "stdin", time.time_ns()))
     replacement = None if in_place else Replacement(part, path)
-    sent = 0
+    sent = Carried(solo, meter, limit_rate)
     done = False
-    lane = meter.lanes[0]
-    rate = RateLimit(limit_rate, stop.sleep) if limit_rate else None
-
-    def on_moved(count: int) -> None:
-        nonlocal sent
-        sent += count
-        lane.add(count)
-        if rate is not None:
-            rate.take(count)
 
     def attempt(session: Session) -> None:
         nonlocal done
@@ -129,25 +108,25 @@ def send(
             _send_once(session)
             done = True
         if replacement is not None:
-            replacement.attempt(session, sent)
+            replacement.attempt(session, sent.count)
 
     def _send_once(session: Session) -> None:
-        lane.start(path, None, 0)
+        sent.lane.start(path, None, 0)
         try:
             with session.open_write(part, 0) as sink:
-                sink.pump_from(source, on_moved)
+                sink.pump_from(source, sent)
                 moved = sink.finish()
-            if not moved.confirmed and session.size(part) != sent:
+            if not moved.confirmed and session.size(part) != sent.count:
                 raise Incomplete("the server called the upload complete, but its file has another size")
         except FtpcliError as error:
-            if sent and error.retry is not Retry.STOP_RUN:
+            if sent.count and error.retry is not Retry.STOP_RUN:
                 error.message += "; standard input cannot be sent again"
                 error.retry = Retry.GIVE_UP
             raise
 
-    with Solo(endpoint, Policy(retries, retry_wait), on_event, stop) as solo, named(path):
+    with named(path):
         solo.do(path, attempt)
-        return _report(solo, sent, time.monotonic() - began)
+        return _report(solo, sent.count, time.monotonic() - began)
 
 
 @contextlib.contextmanager

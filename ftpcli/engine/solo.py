@@ -6,10 +6,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ftpcli.engine import retry
-from ftpcli.engine.events import OnEvent, Retrying, Warned
+from ftpcli.engine.events import OnEvent, Warned
 from ftpcli.engine.slot import Slot
 from ftpcli.engine.stop import StopToken
-from ftpcli.errors import FtpcliError
 from ftpcli.model import Endpoint
 from ftpcli.session.opening import open_session
 from ftpcli.session.protocol import HostMemory, Session
@@ -18,14 +17,14 @@ Result = TypeVar("Result")
 
 
 class Solo:
-    """A context manager: the session is closed at its end."""
+    """A context manager: the session is closed at its end. Nothing is asked of the server before the first ``do``."""
 
     def __init__(self, endpoint: Endpoint, policy: retry.Policy, on_event: OnEvent, stop: StopToken) -> None:
         memory = HostMemory()
         self.slot = Slot(lambda: open_session(endpoint, memory, lambda text: on_event(Warned(text)), stop))
         self._policy = policy
-        self._on_event = on_event
-        self._stop = stop
+        self.tell = on_event
+        self.stop = stop
         stop.on_cut(self.slot.cut)
 
     def do(
@@ -35,11 +34,8 @@ class Solo:
         progress: Callable[[], int] = retry.no_progress,
     ) -> Result:
         """Call ``attempt`` until it returns, as often as the policy has it. Raises the last FtpcliError."""
-
-        def on_retry(error: FtpcliError, tries: int, wait: float) -> None:
-            self._on_event(Retrying(shown, type(error).__name__, str(error), tries, wait))
-
-        return retry.run(self._policy, self.slot, self._stop, attempt, progress=progress, on_retry=on_retry)
+        on_retry = retry.telling(shown, self.tell)
+        return retry.run(self._policy, self.slot, self.stop, attempt, progress=progress, on_retry=on_retry)
 
     def __enter__(self) -> Solo:
         return self

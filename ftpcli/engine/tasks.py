@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ftpcli import local
 from ftpcli.engine import links, retry
-from ftpcli.engine.events import Deleted, Event, Retrying, Started, Warned
+from ftpcli.engine.events import Deleted, Event, Started, Warned
 from ftpcli.engine.foldings import Foldings
 from ftpcli.engine.journal import Journal
 from ftpcli.engine.links import Followed, Trail
@@ -64,10 +64,7 @@ class Bench:
         progress: Callable[[], int] = retry.no_progress,
     ) -> Result:
         """The retry loop, with every further try told."""
-
-        def on_retry(error: FtpcliError, tries: int, wait: float) -> None:
-            self.tell(Retrying(shown, type(error).__name__, str(error), tries, wait))
-
+        on_retry = retry.telling(shown, self.tell)
         return retry.run(self.policy, self.slot, self.stop, attempt, progress=progress, on_retry=on_retry)
 
 

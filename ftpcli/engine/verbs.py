@@ -2,71 +2,38 @@
 
 from __future__ import annotations
 
-from ftpcli.engine.events import Deleted, OnEvent
-from ftpcli.engine.retry import Policy
+from ftpcli.engine.events import Deleted
 from ftpcli.engine.roots import expand
 from ftpcli.engine.solo import Solo
-from ftpcli.engine.stop import StopToken
 from ftpcli.engine.tasks import Removal, make_directories
 from ftpcli.errors import NotFound, Refused
-from ftpcli.model import Endpoint, Kind
+from ftpcli.model import Kind
 
 
-def remove(
-    endpoint: Endpoint,
-    path: str,
-    *,
-    recursive: bool,
-    glob: bool,
-    retries: int,
-    retry_wait: float,
-    on_event: OnEvent,
-    stop: StopToken,
-) -> None:
+def remove(solo: Solo, path: str, *, recursive: bool, glob: bool) -> None:
     """Delete files, and with ``recursive`` directories. Raises NotFound, Refused and other FtpcliErrors."""
-    with Solo(endpoint, Policy(retries, retry_wait), on_event, stop) as solo:
-        if glob:
-            targets = solo.do(path, lambda session: expand(session, path))
-            if not targets:
-                raise NotFound(f"nothing matches {path}")
-        else:
-            targets = [(path, solo.do(path, lambda session: session.stat(path)))]
-        for target, entry in targets:
-            if entry.kind is Kind.DIR and not recursive:
-                raise Refused(f"{target} is a directory; -r deletes directories as well")
-        for target, entry in targets:
-            removal = Removal(target, target, entry.kind, lambda name: on_event(Deleted(name)), recursive=True)
-            solo.do(target, removal.attempt)
+    if glob:
+        targets = solo.do(path, lambda session: expand(session, path))
+        if not targets:
+            raise NotFound(f"nothing matches {path}")
+    else:
+        targets = [(path, solo.do(path, lambda session: session.stat(path)))]
+    for target, entry in targets:
+        if entry.kind is Kind.DIR and not recursive:
+            raise Refused(f"{target} is a directory; -r deletes directories as well")
+    for target, entry in targets:
+        removal = Removal(target, target, entry.kind, lambda name: solo.tell(Deleted(name)), recursive=True)
+        solo.do(target, removal.attempt)
 
 
-def make_directory(
-    endpoint: Endpoint,
-    path: str,
-    *,
-    parents: bool,
-    retries: int,
-    retry_wait: float,
-    on_event: OnEvent,
-    stop: StopToken,
-) -> None:
+def make_directory(solo: Solo, path: str, *, parents: bool) -> None:
     """Make a directory; with ``parents`` the missing ones above it too, and one that is there is fine."""
-    with Solo(endpoint, Policy(retries, retry_wait), on_event, stop) as solo:
-        if parents:
-            solo.do(path, lambda session: make_directories(session, path))
-        else:
-            solo.do(path, lambda session: session.mkdir(path))
+    if parents:
+        solo.do(path, lambda session: make_directories(session, path))
+    else:
+        solo.do(path, lambda session: session.mkdir(path))
 
 
-def rename(
-    endpoint: Endpoint,
-    source: str,
-    target: str,
-    *,
-    retries: int,
-    retry_wait: float,
-    on_event: OnEvent,
-    stop: StopToken,
-) -> None:
+def rename(solo: Solo, source: str, target: str) -> None:
     """Give ``source`` the name ``target``."""
-    with Solo(endpoint, Policy(retries, retry_wait), on_event, stop) as solo:
-        solo.do(source, lambda session: session.rename(source, target))
+    solo.do(source, lambda session: session.rename(source, target))

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from ftpcli.engine.events import Deleted
+from ftpcli.engine.retry import Policy
+from ftpcli.engine.solo import Solo
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.verbs import remove
 from ftpcli.model import Direction
@@ -58,9 +60,8 @@ def test_a_mirror_and_its_deletes(side: Side) -> None:
 # Was: RecursionError below some 480 directories.
 def test_rm_r(server: FakeServer, stop: StopToken, events: Events) -> None:
     server.root.inside["top"] = chain(DEEP)
-    remove(
-        ENDPOINT, "top", recursive=True, glob=False, retries=0, retry_wait=0.0, on_event=events.append, stop=stop
-    )  # fmt: skip
+    with Solo(ENDPOINT, Policy(0, 0.0), events.append, stop) as solo:
+        remove(solo, "top", recursive=True, glob=False)
     assert server.tree() == {}
     gone = [event.path for event in events if isinstance(event, Deleted)]
     assert len(gone) == 2 * DEEP

@@ -11,7 +11,9 @@ import pytest
 
 from ftpcli.engine.events import Retrying
 from ftpcli.engine.meter import Meter
+from ftpcli.engine.retry import Policy
 from ftpcli.engine.single import fetch, send
+from ftpcli.engine.solo import Solo
 from ftpcli.engine.stop import StopToken
 from ftpcli.errors import (
     ConnectionLost,
@@ -51,9 +53,8 @@ def fetched(server: FakeServer, stop: StopToken, events: Events) -> Fetch:
         out = Out()
         out.room = room
         try:
-            report = fetch(
-                ENDPOINT, path, out, retries=retries, retry_wait=0.0, on_event=events.append, stop=stop, meter=Meter(1)
-            )
+            with Solo(ENDPOINT, Policy(retries, 0.0), events.append, stop) as solo:
+                report = fetch(solo, path, out, Meter(1))
         finally:
             assert server.live == 0
         return out.getvalue(), report
@@ -69,18 +70,8 @@ def sent(server: FakeServer, stop: StopToken, events: Events, tmp_path: Path) ->
     def go(path: str = "a", retries: int = 3, *, make_parents: bool = False, in_place: bool = False) -> Report:
         with open(source, "rb", buffering=0) as file:
             try:
-                return send(
-                    ENDPOINT,
-                    file,
-                    path,
-                    make_parents=make_parents,
-                    in_place=in_place,
-                    retries=retries,
-                    retry_wait=0.0,
-                    on_event=events.append,
-                    stop=stop,
-                    meter=Meter(1),
-                )
+                with Solo(ENDPOINT, Policy(retries, 0.0), events.append, stop) as solo:
+                    return send(solo, file, path, Meter(1), make_parents=make_parents, in_place=in_place)
             finally:
                 assert server.live == 0
 
@@ -221,9 +212,6 @@ class TestSend:
         read, write = os.pipe()
         os.write(write, b"through a pipe")
         os.close(write)
-        with open(read, "rb", buffering=0) as file:
-            send(
-                ENDPOINT, file, "a", make_parents=False, in_place=False, retries=0, retry_wait=0.0,
-                on_event=events.append, stop=stop, meter=Meter(1),
-            )  # fmt: skip
+        with open(read, "rb", buffering=0) as file, Solo(ENDPOINT, Policy(0, 0.0), events.append, stop) as solo:
+            send(solo, file, "a", Meter(1), make_parents=False, in_place=False)
         assert server.tree() == {"a": b"through a pipe"}

@@ -41,15 +41,8 @@ def _list(around: Surroundings, endpoint: Endpoint, target: Target) -> int:
     from ftpcli.engine.browse import browse
 
     choices, unreadable = target.choices, 0
-    with around.watched():
-        directories = browse(
-            endpoint,
-            target.path,
-            recursive=choices["recursive"],
-            glob=target.has_glob,
-            **around.verb(choices),
-        )
-        for directory, listing in directories:
+    with around.solo(endpoint, choices) as solo:
+        for directory, listing in browse(solo, target.path, recursive=choices["recursive"], glob=target.has_glob):
             _print(target, directory, listing.entries)
             for problem in listing.problems:
                 around.screen.fail(f"{directory or '.'}: this line of the listing cannot be read: {problem}")

@@ -30,8 +30,8 @@ def mkdir(ctx: click.Context, /, urls: tuple[str, ...], **_options: Any) -> int:
             from ftpcli.engine.verbs import make_directory
 
             endpoint = targets.endpoint(place, around.warn)
-            with around.watched():
-                make_directory(endpoint, place.path, parents=place.choices["parents"], **around.verb(place.choices))
+            with around.solo(endpoint, place.choices) as solo:
+                make_directory(solo, place.path, parents=place.choices["parents"])
             around.record(Finished(place.path, "mkdir", 0))
             return 0
 

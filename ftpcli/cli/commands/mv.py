@@ -38,8 +38,8 @@ def mv(ctx: click.Context, /, source: str, target: str, **_options: Any) -> int:
             from ftpcli.engine.verbs import rename
 
             endpoint = targets.endpoint(place, around.warn)
-            with around.watched():
-                rename(endpoint, place.path, path, **around.verb(place.choices))
+            with around.solo(endpoint, place.choices) as solo:
+                rename(solo, place.path, path)
             around.record(Finished(place.path, "rename", 0, target=path))
             return 0
 

@@ -33,8 +33,8 @@ def rm(ctx: click.Context, /, urls: tuple[str, ...], recursive: bool, **_options
             from ftpcli.engine.verbs import remove
 
             endpoint = targets.endpoint(place, around.warn)
-            with around.watched():
-                remove(endpoint, place.path, recursive=recursive, glob=place.has_glob, **around.verb(place.choices))
+            with around.solo(endpoint, place.choices) as solo:
+                remove(solo, place.path, recursive=recursive, glob=place.has_glob)
             return 0
 
         return each(around, places, delete)
