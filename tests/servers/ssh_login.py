@@ -1,0 +1,53 @@
+"""A bare SSH login for tests of what runs over it: no host key is checked, no agent asked, no config read."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import paramiko
+
+from ftpcli.errors import ConnectionLost, FtpcliError
+
+SECONDS = 20
+CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr")
+
+
+@dataclass
+class BareConnection:
+    """What ``ftpcli.session.sftp`` needs of an SSH connection."""
+
+    transport: paramiko.Transport
+    place: str
+
+    def failure(self) -> FtpcliError:
+        return ConnectionLost(f"the SSH connection to {self.place} is gone")
+
+    def cut(self) -> None:
+        with suppress(OSError):
+            self.transport.sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self.cut()
+        self.transport.close()
+        self.transport.join(SECONDS)
+
+
+def log_in(host: str, port: int, user: str, *, identity: Path | None = None, password: str = "") -> BareConnection:
+    sock = socket.create_connection((host, port), SECONDS)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    transport = paramiko.Transport(sock)
+    transport.get_security_options().ciphers = CIPHERS
+    connection = BareConnection(transport, f"{host}:{port}")
+    try:
+        transport.start_client(timeout=SECONDS)
+        if identity is not None:
+            transport.auth_publickey(user, paramiko.Ed25519Key.from_private_key_file(str(identity)))
+        else:
+            transport.auth_password(user, password)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
