@@ -32,7 +32,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "OpenSSL": ("ftpcli.net", "ftpcli.demo"),
     "service_identity": ("ftpcli.net",),
     "cryptography": ("ftpcli.net", "ftpcli.demo"),
-    "paramiko": ("ftpcli.session.sftp",),
+    "paramiko": ("ftpcli.session.sftp.channel", "ftpcli.session.ssh"),
     "click": ("ftpcli.cli", "ftpcli.__main__"),
     "rich": ("ftpcli.cli",),
     "pathspec": ("ftpcli.engine.filters",),
@@ -47,6 +47,9 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
 # The protocol itself: no sockets, no TLS, no threads, no files, no clock.
 PURE = ("ftpcli.wire", "ftpcli.model", "ftpcli.errors", "ftpcli.engine.plan", "ftpcli.engine.filters")
 IMPURE = ("socket", "ssl", "select", "selectors", "threading", "queue", "asyncio", "subprocess", "os", "io", "pathlib")
+# What loads paramiko, and what is only loaded together with something heavy.
+SSH = ("ftpcli.session.sftp", "ftpcli.session.ssh")
+LOADED_LATE = ("ftpcli.net.tls", *SSH)
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
 
 
@@ -142,9 +145,9 @@ def test_pure_modules_touch_nothing() -> None:
 
 
 def test_plain_ftp_starts_without_openssl() -> None:
-    """``net.tls`` and ``net.trust`` are loaded when TLS is wanted, and not before."""
-    heavy = [found for found in ALL if found.module in ("ftpcli.net.tls", "ftpcli.net.trust", "ftpcli.session.sftp")]
-    early = [found for found in heavy if not (found.typing or found.lazy or found.importer == "ftpcli.net.tls")]
+    """``net.tls`` and ``net.trust`` are loaded when TLS is wanted, and paramiko when SSH is, and not before."""
+    heavy = [found for found in ALL if within(found.module, ("ftpcli.net.tls", "ftpcli.net.trust", *SSH))]
+    early = [found for found in heavy if not (found.typing or found.lazy or within(found.importer, LOADED_LATE))]
     assert [str(found) for found in early] == []
 
 

@@ -10,6 +10,13 @@ from pathlib import Path
 import paramiko
 
 from ftpcli.errors import ConnectionLost, FtpcliError
+from ftpcli.model import Endpoint, Timing
+from ftpcli.net.wait import StopSignal
+from ftpcli.session.sftp.opening import open_sftp_over
+from ftpcli.session.sftp.session import SftpSession
+
+from .paramiko_server import ParamikoServer
+from .real import Running
 
 SECONDS = 20
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr")
@@ -51,3 +58,10 @@ def log_in(host: str, port: int, user: str, *, identity: Path | None = None, pas
         connection.close()
         raise
     return connection
+
+
+def sftp_session(server: Running | ParamikoServer, stop: StopSignal | None = None, **timing: float) -> SftpSession:
+    """A session on a server of the tests, in its login directory."""
+    where = Endpoint("sftp", server.host, server.port, server.user, timing=Timing(**({"idle": 20.0} | timing)))
+    connection = log_in(server.host, server.port, server.user, identity=server.identity, password=server.password)
+    return open_sftp_over(connection, where, stop)

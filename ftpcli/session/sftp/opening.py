@@ -6,6 +6,7 @@ import logging
 
 from ftpcli.model import Endpoint
 from ftpcli.net.wait import StopSignal
+from ftpcli.session.protocol import HostMemory, Notify
 from ftpcli.session.sftp.channel import SshConnection, open_channel
 from ftpcli.session.sftp.conversation import Conversation
 from ftpcli.session.sftp.session import SftpSession
@@ -14,6 +15,13 @@ from ftpcli.wire.sftp.extensions import Limits, parse_limits
 from ftpcli.wire.sftp.replies import ExtendedReply, Names, Version
 
 log = logging.getLogger("ftpcli.session")
+
+
+def open_sftp(endpoint: Endpoint, memory: HostMemory, notify: Notify, stop: StopSignal | None) -> SftpSession:
+    """A fresh session over a fresh connection. Raises FtpcliError; nothing stays open then."""
+    from ftpcli.session.ssh.opening import open_transport  # type: ignore[import-not-found, unused-ignore]
+
+    return open_sftp_over(open_transport(endpoint, memory, notify, stop), endpoint, stop)
 
 
 def open_sftp_over(connection: SshConnection, endpoint: Endpoint, stop: StopSignal | None) -> SftpSession:
