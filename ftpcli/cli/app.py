@@ -51,10 +51,10 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="ftpcli", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(ctx: click.Context, /) -> None:
-    """Transfer files by FTP and FTPS: parallel, resumable, and never a false success.
+    """Transfer files by FTP, FTPS and SFTP: parallel, resumable, and never a false success.
 
-    A place on a server is ftp://, ftpes:// (explicit TLS) or ftps:// (implicit TLS) with [user@]host[:port]/path,
-    or PROFILE:path with a profile of the config file.
+    A place on a server is ftp://, ftpes:// (explicit TLS), ftps:// (implicit TLS) or sftp:// (SSH) with
+    [user@]host[:port]/path, or PROFILE:path with a profile of the config file.
     """
     help_when_alone(ctx)
 

@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 from ftpcli.errors import UsageError
 from ftpcli.model import DEFAULT_PORTS, Secret
 
-SCHEMES = ("ftp", "ftpes", "ftps")
+SCHEMES = ("ftp", "ftpes", "ftps", "sftp")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)\Z", re.DOTALL)
 PROFILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _PROFILE = re.compile(rf"({PROFILE_NAME.pattern}):(.*)\Z", re.DOTALL)
@@ -65,12 +65,17 @@ def parse_url(text: str) -> Location:
         raise UsageError(f"{_without_password(text)!r} is not a URL: scheme://host/path is expected")
     scheme = match[1].lower()
     if scheme not in SCHEMES:
-        raise UsageError(f"{scheme}://: this version speaks ftp, ftpes and ftps only")
+        raise UsageError(f"{scheme}://: this version speaks {', '.join(SCHEMES[:-1])} and {SCHEMES[-1]} only")
     authority, slash, raw_path = match[2].partition("/")
     login, at, place = authority.rpartition("@")
     user, password = _login(login) if at else (None, None)
     host, port = _host_and_port(place, text)
-    path = _percent_decoded(_TYPE_SUFFIX.sub("", raw_path)) if slash else ""
+    if scheme == "sftp":
+        path = _percent_decoded(raw_path)
+        # Absolute, but for /~/x and for a host alone.
+        path = path if path == "~" or path.startswith("~/") else slash + path
+    else:
+        path = _percent_decoded(_TYPE_SUFFIX.sub("", raw_path)) if slash else ""
     relative, trailing_slash = remote_path(path)
     return Location(scheme, host, relative, user, password, port, trailing_slash)
 
@@ -84,6 +89,13 @@ def remote_path(path: str) -> tuple[str, bool]:
     path = re.sub(r"/{2,}", "/", path)
     trailing_slash = not path or path.endswith("/")
     return (path.rstrip("/") or path[:1]), trailing_slash
+
+
+def written_path(scheme: str, path: str) -> str:
+    """What follows the host in a URL, for people to read: ``remote_path`` and its like backwards."""
+    if scheme != "sftp":
+        return f"/{path}"
+    return path if path.startswith("/") else f"/~/{path}"
 
 
 def join(base: str, path: str) -> str:

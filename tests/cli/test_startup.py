@@ -114,7 +114,7 @@ def test_completion_scripts_speak_to_the_program(shell: str) -> None:
         (["frobnicate"], "frobnicate"),
         (["ls"], "Missing argument"),
         (["ls", "plain/path"], "is not a URL"),
-        (["ls", "sftp://host/x"], "this version speaks ftp, ftpes and ftps only"),
+        (["ls", "scp://host/x"], "this version speaks ftp, ftpes, ftps and sftp only"),
         (["ls", "nobody:x"], "no profile 'nobody'"),
         (["get", "-o", "x", "ftp://h/a", "ftp://h/b"], "one URL"),
         (["get", "-o", "x", "ftp://h/*"], "one URL"),

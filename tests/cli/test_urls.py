@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftpcli.cli.urls import Location, ProfilePath, is_remote, join, parse, parse_url, remote_path
+from ftpcli.cli.urls import Location, ProfilePath, is_remote, join, parse, parse_url, remote_path, written_path
 from ftpcli.errors import UsageError
 
 SAFE = st.characters(blacklist_categories=("Cc", "Cs"))
@@ -82,7 +82,7 @@ def test_login_host_and_port(
     "url",
     [
         "http://host/x",
-        "sftp://host/x",
+        "scp://host/x",
         "ftp://",
         "ftp:///x",
         "ftp://bob@/x",
@@ -116,9 +116,33 @@ def test_no_password_in_complaints(url: str) -> None:
     assert "s3" not in str(caught.value)
 
 
-def test_sftp_is_named_as_not_spoken_yet() -> None:
-    with pytest.raises(UsageError, match="this version speaks ftp, ftpes and ftps only"):
-        parse("sftp://host/x")
+@pytest.mark.parametrize(
+    ("url", "path", "trailing_slash"),
+    [
+        ("sftp://host", "", True),
+        ("sftp://host/", "/", True),
+        ("sftp://host//", "/", True),
+        ("sftp://host/a/b", "/a/b", False),
+        ("sftp://host//a/", "/a", True),
+        ("sftp://host/%2Fa", "/a", False),
+        ("sftp://host/~", "", True),
+        ("sftp://host/~/", "", True),
+        ("sftp://host/~/a/b", "a/b", False),
+        ("sftp://host/%7E/a", "a", False),
+        ("sftp://host/~user/a", "/~user/a", False),
+        ("sftp://host/a/~/b", "/a/~/b", False),
+        ("sftp://host/a;type=i", "/a;type=i", False),
+    ],
+)
+def test_sftp_paths_are_absolute(url: str, path: str, trailing_slash: bool) -> None:
+    found = parse_url(url)
+    assert (found.scheme, found.path, found.trailing_slash) == ("sftp", path, trailing_slash)
+    assert parse_url(f"sftp://host{written_path('sftp', path)}").path == path
+
+
+def test_schemes_that_are_not_spoken() -> None:
+    with pytest.raises(UsageError, match="this version speaks ftp, ftpes, ftps and sftp only"):
+        parse("scp://host/x")
 
 
 @pytest.mark.parametrize("text", ["NAME:path", "x:path", "C:/x", "a.b-c_d:", "ftp:/x", "ftp://h"])
