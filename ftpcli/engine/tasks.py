@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from ftpcli import local
 from ftpcli.engine import retry
+from ftpcli.engine.directories import is_directory
 from ftpcli.engine.events import Deleted, Event, Retrying, Started
 from ftpcli.engine.meter import Lane
 from ftpcli.engine.plan import TIME_DIFFERS, same_time
@@ -140,7 +141,7 @@ def make_directories(session: Session, path: str) -> None:
         except Refused:
             there = None
         if there is not None:
-            if there.kind is Kind.DIR:
+            if is_directory(session, path, there):
                 return
             raise Refused(f"cannot make directory {path}: a file is in its place", reply=error.reply) from error
         parent = path.rstrip("/").rpartition("/")[0]

@@ -90,6 +90,25 @@ def test_overwriting_and_one_file_that_may_not_be_read(server: Server, tmp_path:
     assert report.reconnects == 0
 
 
+def test_links_that_are_named_lead_to_directories(server: Server, tmp_path: Path) -> None:
+    tree = fill(tmp_path / "source", 5)
+    (server.root / "release").mkdir()
+    if isinstance(server, Running):
+        server.own()
+    (server.root / "current").symlink_to("release")
+    assert mirror(server, Direction.UPLOAD, tmp_path / "source", "current").exit_code == 0
+    assert (server.root / "current").is_symlink()
+    assert contents(server.root / "release") == tree
+    where = endpoint(server)
+    for root in (Root("current", str(tmp_path / "one")), Root("current", str(tmp_path / "two"), tree=True)):
+        assert carry_out(Job(Direction.DOWNLOAD, where, (root,), Rules(make_parents=True)))[0].exit_code == 0
+    assert contents(tmp_path / "one") == contents(tmp_path / "two") == tree
+    (tmp_path / "single").write_bytes(b"x")
+    job = Job(Direction.UPLOAD, where, (Root(str(tmp_path / "single"), "current", into=None),), Rules())
+    assert carry_out(job)[0].exit_code == 0
+    assert (server.root / "release/single").read_bytes() == b"x"
+
+
 def test_a_source_that_is_not_there(server: Server, tmp_path: Path) -> None:
     report = mirror(server, Direction.DOWNLOAD, "absent", tmp_path / "copy")
     assert report.exit_code == 6
