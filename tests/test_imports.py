@@ -32,7 +32,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "OpenSSL": ("ftpcli.net", "ftpcli.demo"),
     "service_identity": ("ftpcli.net",),
     "cryptography": ("ftpcli.net", "ftpcli.demo"),
-    "paramiko": ("ftpcli.session.sftp.channel", "ftpcli.session.ssh"),
+    "paramiko": ("ftpcli.session.sftp.channel", "ftpcli.session.ssh", "ftpcli.session.ssh_packets"),
     "click": ("ftpcli.cli", "ftpcli.__main__"),
     "rich": ("ftpcli.cli",),
     "pathspec": ("ftpcli.engine.filters",),
@@ -48,7 +48,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
 PURE = ("ftpcli.wire", "ftpcli.model", "ftpcli.errors", "ftpcli.engine.plan", "ftpcli.engine.filters")
 IMPURE = ("socket", "ssl", "select", "selectors", "threading", "queue", "asyncio", "subprocess", "os", "io", "pathlib")
 # What loads paramiko, and what is only loaded together with something heavy.
-SSH = ("ftpcli.session.sftp", "ftpcli.session.ssh")
+SSH = ("ftpcli.session.sftp", "ftpcli.session.ssh", "ftpcli.session.ssh_packets")
 LOADED_LATE = ("ftpcli.net.tls", *SSH)
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
 

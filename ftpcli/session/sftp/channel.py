@@ -8,6 +8,7 @@ also turns a descriptor readable, so that waiting for the server and for the sto
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 from collections import deque
 from collections.abc import Iterator
@@ -158,16 +159,17 @@ class SftpChannel:
         self._place = place
         self._idle = idle
         sock = connection.transport.sock
-        self._writable = (sock.fileno(),) if isinstance(sock, socket.socket) else ()
+        self._socket = sock.fileno() if isinstance(sock, socket.socket) else None
+        self._poll = select.poll()
+        if self._socket is not None:
+            self._poll.register(self._socket, select.POLLOUT)
 
     def send(self, data: bytes | memoryview, stop: StopSignal | None = None) -> None:
         """All of it. Raises ConnectionLost, TimedOut, Stopped."""
         deadline = Deadline(self._idle)
         while data:
             check(stop)
-            # paramiko would wait for ever in a write to a peer that takes nothing, and could not be stopped.
-            if self._writable and not ready((), self._writable, deadline.left, stop):
-                raise self._too_slow()
+            self._await_room(deadline, stop)
             with self._translated():
                 try:
                     sent = self._channel.send(data)
@@ -180,6 +182,13 @@ class SftpChannel:
                 deadline.renew()
             elif deadline.passed:
                 raise self._too_slow()
+
+    def _await_room(self, deadline: Deadline, stop: StopSignal | None) -> None:
+        """paramiko would wait for ever in a write to a peer that takes nothing, and could not be stopped."""
+        if self._socket is None or self._poll.poll(0):
+            return
+        if not ready((), (self._socket,), deadline.left, stop):
+            raise self._too_slow()
 
     def _too_slow(self) -> TimedOut:
         return TimedOut(f"{self._place} took nothing for {self._idle:g} seconds")

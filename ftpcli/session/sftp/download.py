@@ -86,7 +86,7 @@ class Download:
         while self._by_id or self._receiving or self._size_id is not None:
             check(self._stop)
             self._take(self._conversation.next(self._stop), file, on_moved)
-            if self._error is None:
+            if self._receiving is None and self._error is None:
                 self._fill()
         if self._error is not None:
             self._close()
