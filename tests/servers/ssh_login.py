@@ -14,7 +14,7 @@ from ftpcli.model import Endpoint, Timing
 from ftpcli.net.wait import StopSignal
 from ftpcli.session.sftp.opening import open_sftp_over
 from ftpcli.session.sftp.session import SftpSession
-from ftpcli.session.ssh_packets import AheadPackets
+from ftpcli.session.ssh_packets import LeanPackets
 
 from .paramiko_server import ParamikoServer
 from .real import Running
@@ -46,7 +46,7 @@ class BareConnection:
 def log_in(host: str, port: int, user: str, *, identity: Path | None = None, password: str = "") -> BareConnection:
     sock = socket.create_connection((host, port), SECONDS)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    transport = paramiko.Transport(sock, packetizer_class=AheadPackets)
+    transport = paramiko.Transport(sock, packetizer_class=LeanPackets)
     transport.get_security_options().ciphers = CIPHERS
     connection = BareConnection(transport, f"{host}:{port}")
     try:

@@ -19,6 +19,7 @@ import paramiko
 from ftpcli.errors import FtpcliError, Retry, TimedOut, Unsupported
 from ftpcli.net.dial import Deadline
 from ftpcli.net.wait import StopSignal, check, ready
+from ftpcli.session.ssh_packets import LeanPackets
 
 # What the server may send ahead of our reading. Above the largest window of requests, so that it never holds one up.
 _AHEAD = 40 * 1024 * 1024
@@ -160,6 +161,8 @@ class SftpChannel:
         self._idle = idle
         sock = connection.transport.sock
         self._socket = sock.fileno() if isinstance(sock, socket.socket) else None
+        packets = connection.transport.packetizer
+        self._lean = packets if isinstance(packets, LeanPackets) else None
         self._poll = select.poll()
         if self._socket is not None:
             self._poll.register(self._socket, select.POLLOUT)
@@ -167,21 +170,64 @@ class SftpChannel:
     def send(self, data: bytes | memoryview, stop: StopSignal | None = None) -> None:
         """All of it. Raises ConnectionLost, TimedOut, Stopped."""
         deadline = Deadline(self._idle)
-        while data:
+        left = memoryview(data)
+        while left:
             check(stop)
-            self._await_room(deadline, stop)
-            with self._translated():
-                try:
-                    sent = self._channel.send(data)
-                except TimeoutError:
-                    sent = -1
-            if sent == 0:
-                raise self._connection.failure()
-            if sent > 0:
-                data = data[sent:]
+            sent = self._send_many(left, deadline, stop) or self._send_one(left, deadline, stop)
+            if sent:
+                left = left[sent:]
                 deadline.renew()
             elif deadline.passed:
                 raise self._too_slow()
+
+    def _send_many(self, data: memoryview, deadline: Deadline, stop: StopSignal | None) -> int:
+        """As many packets as the server's window takes, in one go. 0 where that is less than two, where new keys are
+        being agreed on, or where the transport cannot do it: then one packet goes paramiko's way."""
+        channel, transport = self._channel, self._connection.transport
+        longest = channel.out_max_packet_size - 64
+        if self._lean is None or len(data) <= longest or not transport.clear_to_send.is_set():
+            return 0
+        with transport.clear_to_send_lock:
+            if not transport.clear_to_send.is_set():
+                return 0
+            with channel.lock:
+                count = 0 if channel.closed or channel.eof_sent else min(len(data), channel.out_window_size)
+                if count <= longest:
+                    return 0
+                channel.out_window_size -= count
+
+            def write(sock: socket.socket, packets: memoryview) -> None:
+                self._write(sock, packets, deadline, stop)
+
+            with self._translated():
+                if self._lean.send_data(channel.remote_chanid, data[:count], longest, write):
+                    return count
+            with channel.lock:
+                channel.out_window_size += count
+            return 0
+
+    def _write(self, sock: socket.socket, packets: memoryview, deadline: Deadline, stop: StopSignal | None) -> None:
+        try:
+            while packets:
+                self._await_room(deadline, stop)
+                with contextlib.suppress(TimeoutError, BlockingIOError, InterruptedError):
+                    packets = packets[sock.send(packets) :]
+                    deadline.renew()
+        except BaseException:
+            self._connection.cut()  # half a packet went out: nothing can follow it
+            raise
+
+    def _send_one(self, data: memoryview, deadline: Deadline, stop: StopSignal | None) -> int:
+        """One packet; 0 where the server's window stayed shut for a moment."""
+        self._await_room(deadline, stop)
+        with self._translated():
+            try:
+                sent = int(self._channel.send(data))
+            except TimeoutError:
+                return 0
+        if not sent:
+            raise self._connection.failure()
+        return sent
 
     def _await_room(self, deadline: Deadline, stop: StopSignal | None) -> None:
         """paramiko would wait for ever in a write to a peer that takes nothing, and could not be stopped."""
