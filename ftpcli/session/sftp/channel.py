@@ -136,7 +136,8 @@ class Inbox:
         while not (self._blocks or self.ended):
             if patience <= 0:
                 return False
-            self.bell.clear()
+            if self.bell.is_set():
+                self.bell.clear()
             self._awaited = True
             # What came between the two looks has not rung the bell.
             if self._blocks or self.ended:
@@ -181,18 +182,17 @@ class SftpChannel:
                 raise self._too_slow()
 
     def _send_many(self, data: memoryview, deadline: Deadline, stop: StopSignal | None) -> int:
-        """As many packets as the server's window takes, in one go. 0 where that is less than two, where new keys are
-        being agreed on, or where the transport cannot do it: then one packet goes paramiko's way."""
+        """As many packets as the server's window takes, in one go. 0 where it takes none, where new keys are being
+        agreed on, or where the transport cannot do it: then one packet goes paramiko's way, which waits."""
         channel, transport = self._channel, self._connection.transport
-        longest = channel.out_max_packet_size - 64
-        if self._lean is None or len(data) <= longest or not transport.clear_to_send.is_set():
+        if self._lean is None or not transport.clear_to_send.is_set():
             return 0
         with transport.clear_to_send_lock:
             if not transport.clear_to_send.is_set():
                 return 0
             with channel.lock:
                 count = 0 if channel.closed or channel.eof_sent else min(len(data), channel.out_window_size)
-                if count <= longest:
+                if not count:
                     return 0
                 channel.out_window_size -= count
 
@@ -200,7 +200,7 @@ class SftpChannel:
                 self._write(sock, packets, deadline, stop)
 
             with self._translated():
-                if self._lean.send_data(channel.remote_chanid, data[:count], longest, write):
+                if self._lean.send_data(channel.remote_chanid, data[:count], channel.out_max_packet_size - 64, write):
                     return count
             with channel.lock:
                 channel.out_window_size += count
