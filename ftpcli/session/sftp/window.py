@@ -4,8 +4,10 @@ from __future__ import annotations
 
 SMALLEST = 1024 * 1024
 LARGEST = 32 * 1024 * 1024
-# A window twice as large that brings less than this is not worth it.
-_GAIN = 1.1
+# A window twice as large that brings less than this is not worth it; where waiting is what limits, it brings 2.
+_GAIN = 1.25
+# Seconds: on a fast line one window is over too soon to tell anything.
+_SHORTEST_LOOK = 0.02
 
 
 class Window:
@@ -35,7 +37,7 @@ class Window:
             return
         self._counted += count
         elapsed = now - self._since
-        if self._counted >= self.size and elapsed > 0:
+        if self._counted >= self.size and elapsed >= _SHORTEST_LOOK:
             self._judge(self._counted / elapsed)
             self._since, self._counted = now, 0
 

@@ -17,7 +17,7 @@ from ftpcli.engine.stop import StopToken
 from ftpcli.errors import ConnectionLost, FtpcliError, PeerProtocolError, Retry, Stopped, TimedOut, Unsupported
 from ftpcli.model import Digest, Endpoint
 from ftpcli.session.protocol import OnMoved
-from ftpcli.session.sftp.channel import Inbox
+from ftpcli.session.sftp.inbox import Inbox
 from ftpcli.session.sftp.opening import open_sftp_over
 from ftpcli.session.sftp.session import SftpSession
 from tests.servers.paramiko_server import paramiko_server
