@@ -54,7 +54,7 @@ def parse_attributes(body: Fields) -> Attributes:
 
 def write_attributes(attributes: Attributes) -> bytes:
     """Pairs (owners, times) go together or not at all."""
-    flags = AttributeFlag(0)
+    flags = 0
     parts = b""
     if attributes.size is not None:
         flags |= AttributeFlag.SIZE

@@ -61,8 +61,8 @@ class OpenFlag(IntFlag):
     TRUNCATE = 0x10
 
 
-class AttributeFlag(IntFlag):
-    """§5: which attributes are there."""
+class AttributeFlag(IntEnum):
+    """§5: which attributes are there. Bits, but no IntFlag: large listings have them by the ten thousand."""
 
     SIZE = 0x00000001
     OWNERS = 0x00000002

@@ -25,6 +25,7 @@ from tests.servers.real import Running, Setup, started
 from tests.servers.ssh_login import log_in, sftp_session
 
 MIB = 1024 * 1024
+linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 
 
 class Digesting:
@@ -196,6 +197,7 @@ def test_a_cut_from_another_thread(sshd: Running, sending: bool) -> None:
     session.close()
 
 
+@linux
 @pytest.mark.parametrize("sending", [False, True])
 @pytest.mark.parametrize("stopped", [False, True])
 def test_a_peer_that_stands_still(sending: bool, stopped: bool) -> None:
@@ -238,6 +240,7 @@ def _children(pid: int) -> list[int]:
     return found
 
 
+@linux
 def test_proc_and_missing_and_forbidden_files(sshd: Running) -> None:
     session = sftp_session(sshd)
     for path in ("/proc/version", "/proc/cpuinfo"):
