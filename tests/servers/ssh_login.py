@@ -43,9 +43,19 @@ class BareConnection:
         self.transport.join(SECONDS)
 
 
-def log_in(host: str, port: int, user: str, *, identity: Path | None = None, password: str = "") -> BareConnection:
-    sock = socket.create_connection((host, port), SECONDS)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def log_in(
+    host: str,
+    port: int,
+    user: str,
+    *,
+    identity: Path | None = None,
+    password: str = "",
+    through: paramiko.Channel | None = None,
+) -> BareConnection:
+    """``through``: a channel that another connection has opened to this server."""
+    sock = through or socket.create_connection((host, port), SECONDS)
+    if through is None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     transport = paramiko.Transport(sock, packetizer_class=LeanPackets)
     transport.get_security_options().ciphers = CIPHERS
     connection = BareConnection(transport, f"{host}:{port}")

@@ -107,6 +107,20 @@ def test_small_windows_of_the_channel() -> None:
         session.close()
 
 
+def test_through_another_connection(sshd: Running) -> None:
+    """As with a jump host: there is no socket below, only a channel."""
+    outer = log_in(sshd.host, sshd.port, sshd.user, identity=sshd.identity)
+    way = outer.transport.open_channel("direct-tcpip", (sshd.host, sshd.port), ("127.0.0.1", 0))
+    inner = log_in(sshd.host, sshd.port, sshd.user, identity=sshd.identity, through=way)
+    session = open_sftp_over(inner, Endpoint("sftp", sshd.host, sshd.port), None)
+    path, digest = content(sshd, 9)
+    assert fetched(session, path.name) == digest
+    sent(session, path, "copy")
+    assert hashlib.sha256((sshd.root / "copy").read_bytes()).hexdigest() == digest
+    session.close()
+    outer.close()
+
+
 def test_no_subsystem() -> None:
     with paramiko_server(None) as server, pytest.raises(Unsupported, match="offers no SFTP") as caught:
         sftp_session(server)
