@@ -32,7 +32,13 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "OpenSSL": ("ftpcli.net", "ftpcli.demo"),
     "service_identity": ("ftpcli.net",),
     "cryptography": ("ftpcli.net", "ftpcli.demo", "ftpcli.session.ssh.certificates", "ftpcli.session.ssh.keys"),
-    "paramiko": ("ftpcli.session.ssh.transport", "ftpcli.session.ssh.userauth", "ftpcli.session.ssh.route"),
+    "paramiko": (
+        "ftpcli.session.sftp.channel",
+        "ftpcli.session.ssh.packets",
+        "ftpcli.session.ssh.route",
+        "ftpcli.session.ssh.transport",
+        "ftpcli.session.ssh.userauth",
+    ),
     "click": ("ftpcli.cli", "ftpcli.__main__"),
     "rich": ("ftpcli.cli",),
     "pathspec": ("ftpcli.engine.filters",),
@@ -56,8 +62,9 @@ PURE = (
     "ftpcli.engine.names",
 )
 IMPURE = ("socket", "ssl", "select", "selectors", "threading", "queue", "asyncio", "subprocess", "os", "io", "pathlib")
-# What is loaded for SSH alone, and may load paramiko.
-SSH = ("ftpcli.session.ssh",)
+# What loads paramiko, and what is only loaded together with something heavy.
+SSH = ("ftpcli.session.sftp", "ftpcli.session.ssh")
+LOADED_LATE = ("ftpcli.net.tls", *SSH)
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
 
 
@@ -153,16 +160,10 @@ def test_pure_modules_touch_nothing() -> None:
 
 
 def test_plain_ftp_starts_without_openssl() -> None:
-    """``net.tls`` and ``net.trust`` are loaded when TLS is wanted, and not before."""
-    heavy = [found for found in ALL if found.module in ("ftpcli.net.tls", "ftpcli.net.trust")]
-    early = [found for found in heavy if not (found.typing or found.lazy or found.importer == "ftpcli.net.tls")]
+    """``net.tls`` and ``net.trust`` are loaded when TLS is wanted, and paramiko when SSH is, and not before."""
+    heavy = [found for found in ALL if within(found.module, ("ftpcli.net.tls", "ftpcli.net.trust", *SSH))]
+    early = [found for found in heavy if not (found.typing or found.lazy or within(found.importer, LOADED_LATE))]
     assert [str(found) for found in early] == []
-
-
-def test_ftp_starts_without_paramiko() -> None:
-    """``session.ssh`` is loaded when SSH is wanted, and not before."""
-    users = [found for found in ALL if within(found.module, ("ftpcli.session.ssh",))]
-    early = [found for found in users if not (found.typing or found.lazy or within(found.importer, SSH))]
     assert [str(found) for found in early] == []
 
 

@@ -72,7 +72,8 @@ class Targets:
         if place is None:
             if self._profile is None:
                 shown = re.sub(r":[^:@/]*@", ":***@", text)  # a mistyped URL may hold a password all the same
-                raise UsageError(f"{shown!r} is not a URL: ftp://host/path, ftpes://..., ftps://... or PROFILE:path")
+                forms = "ftp://host/path, ftpes://..., ftps://..., sftp://... or PROFILE:path"
+                raise UsageError(f"{shown!r} is not a URL: {forms}")
             place = ProfilePath(self._profile, text)
         if isinstance(place, ProfilePath):
             return self._by_profile(place)

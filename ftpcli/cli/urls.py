@@ -92,6 +92,13 @@ def remote_path(path: str) -> tuple[str, bool]:
     return (path.rstrip("/") or path[:1]), trailing_slash
 
 
+def written_path(scheme: str, path: str) -> str:
+    """What follows the host in a URL, for people to read: ``remote_path`` and its like backwards."""
+    if scheme != "sftp":
+        return f"/{path}"
+    return path if path.startswith("/") else f"/~/{path}"
+
+
 def join(base: str, path: str) -> str:
     """``path`` seen from the remote directory ``base``; an absolute path stands for itself."""
     if not base or path.startswith("/"):

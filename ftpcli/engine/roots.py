@@ -8,6 +8,7 @@ import posixpath
 from dataclasses import dataclass, replace
 
 from ftpcli import local
+from ftpcli.engine.directories import is_directory
 from ftpcli.engine.tasks import Bench, make_directories
 from ftpcli.errors import LocalFileError, NotFound, Refused
 from ftpcli.model import Direction, Entry, Kind, Root, Rules
@@ -102,6 +103,8 @@ def _followed(session: Session, path: str, entry: Entry) -> Entry:
     SIZE tells that of what it leads to."""
     if entry.kind not in (Kind.FILE, Kind.LINK):
         return entry
+    if is_directory(session, path, entry):
+        return replace(entry, kind=Kind.DIR)
     try:
         size = session.size(path)
     except Refused:
@@ -113,7 +116,7 @@ def _is_remote_directory(session: Session, path: str) -> bool:
     if not path.strip("/"):
         return True
     try:
-        return session.stat(path).kind is Kind.DIR
+        return is_directory(session, path, session.stat(path))
     except Refused:
         return False
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ftpcli import local
 from ftpcli.engine import links, retry
+from ftpcli.engine.directories import is_directory
 from ftpcli.engine.events import Deleted, Event, Started, Warned
 from ftpcli.engine.foldings import Foldings
 from ftpcli.engine.journal import Journal
@@ -248,7 +249,7 @@ def _made(session: Session, path: str, *, last: bool) -> bool:
             if last or not path.rstrip("/").rpartition("/")[0]:
                 raise error from None
             return False
-        if there.kind is not Kind.DIR:
+        if not is_directory(session, path, there):
             raise Refused(f"cannot make directory {path}: a file is in its place", reply=error.reply) from error
     return True
 

@@ -9,10 +9,15 @@ from ftpcli.session.login import open_ftp
 from ftpcli.session.protocol import HostMemory, Notify, Session
 
 FTP_SCHEMES = ("ftp", "ftpes", "ftps")
+SFTP_SCHEME = "sftp"
 
 
 def open_session(endpoint: Endpoint, memory: HostMemory, notify: Notify, stop: StopSignal | None) -> Session:
     """A session that is logged in and ready. Raises FtpcliError; nothing stays open then."""
     if endpoint.scheme in FTP_SCHEMES:
         return open_ftp(endpoint, memory, notify, stop)
-    raise UsageError(f"the scheme {endpoint.scheme}:// is not one of {', '.join(FTP_SCHEMES)}")
+    if endpoint.scheme == SFTP_SCHEME:
+        from ftpcli.session.sftp.opening import open_sftp  # FTP starts without paramiko
+
+        return open_sftp(endpoint, memory, notify, stop)
+    raise UsageError(f"the scheme {endpoint.scheme}:// is not one of {', '.join((*FTP_SCHEMES, SFTP_SCHEME))}")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftpcli.cli.urls import Location, ProfilePath, is_remote, join, parse, parse_url, remote_path
+from ftpcli.cli.urls import Location, ProfilePath, is_remote, join, parse, parse_url, remote_path, written_path
 from ftpcli.errors import UsageError
 from ftpcli.model import Endpoint
 
@@ -127,21 +127,25 @@ def test_what_is_spoken_is_named() -> None:
     [
         ("sftp://host", "", True),
         ("sftp://host/", "/", True),
+        ("sftp://host//", "/", True),
         ("sftp://host/a/b", "/a/b", False),
         ("sftp://host/a/b/", "/a/b", True),
-        ("sftp://host//a", "/a", False),
+        ("sftp://host//a/", "/a", True),
         ("sftp://host/%2Fa", "/a", False),
         ("sftp://host/~", "", True),
-        ("sftp://host/~/a", "a", False),
+        ("sftp://host/~/", "", True),
+        ("sftp://host/~/a/b", "a/b", False),
         ("sftp://host/%7E/a/", "a", True),
         ("sftp://host/~user/a", "/~user/a", False),
         ("sftp://host/./~/a", "/./~/a", False),
+        ("sftp://host/a/~/b", "/a/~/b", False),
         ("sftp://host/a;type=i", "/a;type=i", False),
     ],
 )
 def test_sftp_paths_are_absolute(url: str, path: str, trailing_slash: bool) -> None:
     found = parse_url(url)
-    assert (found.path, found.trailing_slash) == (path, trailing_slash)
+    assert (found.scheme, found.path, found.trailing_slash) == ("sftp", path, trailing_slash)
+    assert parse_url(f"sftp://host{written_path('sftp', path)}").path == path
 
 
 @pytest.mark.parametrize("path", ["", "/", "a/b", "/a/b"])

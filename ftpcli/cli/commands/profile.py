@@ -90,13 +90,15 @@ def masked(settings: Mapping[str, Any], place: Location | None) -> dict[str, Any
 
 def masked_url(place: Location | None) -> str:
     """A profile's server as a URL without its password."""
+    from ftpcli.cli.urls import written_path
+
     if place is None:
         return ""
     host = f"[{place.host}]" if ":" in place.host else place.host
     word = f":{MASK}" if place.password is not None else ""
     login = f"{place.user or ''}{word}@" if place.user or word else ""
     port = f":{place.port}" if place.port else ""
-    return f"{place.scheme}://{login}{host}{port}/{place.path}"
+    return f"{place.scheme}://{login}{host}{port}{written_path(place.scheme, place.path)}"
 
 
 def toml_key(name: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from ftpcli.errors import ConnectionLost, FtpcliError, NotSsh, Stopped, UsageError
 from ftpcli.model import Ask, Endpoint
+from ftpcli.net import dial
 from ftpcli.net.wait import StopSignal
 from ftpcli.session.protocol import HostMemory, Notify
 from ftpcli.session.ssh.agent import Agent
@@ -101,7 +102,11 @@ class _Opening:
             log.debug("%s: through a ProxyCommand", hop.place)  # which may hold a password
             command = ProxyCommand(hop.command)
             return command.socket, command
-        return straight(hop, self._endpoint, self._stop), Straight()
+        sock = straight(hop, self._endpoint, self._stop)
+        if depth == 1:
+            peer = dial.peer_of(sock)
+            self._memory.here = dial.address_of(sock) == peer or dial.is_loopback(peer)
+        return sock, Straight()
 
     def _set_up(self, hop: Hop, trust: Trust, sock: Socket, road: Road) -> SshConnection:
         transport = SshTransport(sock, hop.place, trust.host_key_types())

@@ -16,11 +16,11 @@ from typing import Any
 
 import paramiko
 from paramiko.common import cMSG_GLOBAL_REQUEST
-from paramiko.packet import Packetizer
 
 from ftpcli.errors import Busy, ConnectionLost, FtpcliError, NotSsh, PeerProtocolError, Retry, TimedOut, Unsupported
 from ftpcli.net.dial import Deadline
 from ftpcli.net.wait import StopSignal, ready
+from ftpcli.session.ssh.packets import LeanPackets
 from ftpcli.wire.ssh_types import Reader
 
 log = logging.getLogger("ftpcli.ssh")
@@ -77,7 +77,7 @@ class Bell:
         self._write.close()
 
 
-class Packets(Packetizer):  # type: ignore[misc]
+class Packets(LeanPackets):
     """paramiko's packets. ``heard`` is how the peer began; ``last_received`` when a packet came, by the monotonic
     clock; ``on_quiet`` is called some ten times a second while none comes."""
 

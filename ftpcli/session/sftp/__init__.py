@@ -1,0 +1,9 @@
+"""SFTP on one server, over an SSH connection that is trusted and logged in already.
+
+``channel`` is the edge to paramiko: bytes out, and bytes in by way of the ``inbox``. ``conversation`` sends requests
+and sorts the answers by their ids. ``download`` and ``upload`` carry one file, with a ``window`` of requests that are
+on their way; ``listing`` reads directories. ``session`` puts it together into what the engine wants, ``opening`` makes
+one.
+
+The worker's thread does all of this. paramiko's own thread decrypts, and leaves what came in the channel's inbox.
+"""

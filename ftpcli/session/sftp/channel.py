@@ -1,0 +1,211 @@
+"""The edge to paramiko: a channel with the SFTP subsystem at its other end."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import paramiko
+
+from ftpcli.errors import FtpcliError, Retry, TimedOut, Unsupported
+from ftpcli.net.dial import Deadline
+from ftpcli.net.wait import StopSignal, check, ready
+from ftpcli.session.sftp.inbox import Batch, Bell, Inbox
+from ftpcli.session.ssh.packets import LeanPackets
+
+# What the server may send ahead of our reading. Above the largest window of requests, so that it never holds one up.
+_AHEAD = 40 * 1024 * 1024
+# The longest SSH packet from the server. OpenSSH sends 32 KiB at a time mostly, and longer ones where they are welcome.
+_PACKET = 255 * 1024
+# How long a write may wait for the server's window before the stop signal is looked at.
+_SLICE = 0.2
+
+
+class SshConnection(Protocol):
+    """An SSH connection that is logged in."""
+
+    @property
+    def transport(self) -> Any: ...
+    def failure(self) -> FtpcliError:
+        """What ended the connection."""
+        ...
+
+    def cut(self) -> None:
+        """End every wait at once; may be called from another thread."""
+        ...
+
+    def close(self) -> None:
+        """Never raises."""
+        ...
+
+
+class SftpChannel:
+    """Bytes to and from the server's SFTP subsystem. ``idle``: seconds without any progress that are too many."""
+
+    def __init__(self, connection: SshConnection, channel: Any, inbox: Inbox, place: str, idle: float) -> None:
+        self._connection = connection
+        self._channel = channel
+        self._inbox = inbox
+        self._place = place
+        self._idle = idle
+        sock = connection.transport.sock
+        self._socket = sock.fileno() if isinstance(sock, socket.socket) else None
+        packets = connection.transport.packetizer
+        self._lean = packets if isinstance(packets, LeanPackets) else None
+        self._poll = select.poll()
+        if self._socket is not None:
+            self._poll.register(self._socket, select.POLLOUT)
+
+    def send(self, data: bytes | memoryview, stop: StopSignal | None = None) -> None:
+        """All of it. Raises ConnectionLost, TimedOut, Stopped."""
+        deadline = Deadline(self._idle)
+        left = memoryview(data)
+        while left:
+            check(stop)
+            sent = self._send_many(left, deadline, stop) or self._send_one(left, deadline, stop)
+            if sent:
+                left = left[sent:]
+                deadline.renew()
+            elif deadline.passed:
+                raise self._too_slow()
+
+    def _send_many(self, data: memoryview, deadline: Deadline, stop: StopSignal | None) -> int:
+        """As many packets as the server's window takes, in one go. 0 where it takes none, where new keys are being
+        agreed on, or where the transport cannot do it: then one packet goes paramiko's way, which waits."""
+        channel, transport = self._channel, self._connection.transport
+        if self._lean is None or not transport.clear_to_send.is_set():
+            return 0
+        with transport.clear_to_send_lock:
+            if not transport.clear_to_send.is_set():
+                return 0
+            with channel.lock:
+                count = 0 if channel.closed or channel.eof_sent else min(len(data), channel.out_window_size)
+                if not count:
+                    return 0
+                channel.out_window_size -= count
+
+            def write(sock: socket.socket, packets: memoryview) -> None:
+                self._write(sock, packets, deadline, stop)
+
+            with self._translated():
+                if self._lean.send_data(channel.remote_chanid, data[:count], channel.out_max_packet_size - 64, write):
+                    return count
+            with channel.lock:
+                channel.out_window_size += count
+            return 0
+
+    def _write(self, sock: socket.socket, packets: memoryview, deadline: Deadline, stop: StopSignal | None) -> None:
+        try:
+            while packets:
+                self._await_room(deadline, stop)
+                with contextlib.suppress(TimeoutError, BlockingIOError, InterruptedError):
+                    packets = packets[sock.send(packets) :]
+                    deadline.renew()
+        except BaseException:
+            self._connection.cut()  # half a packet went out: nothing can follow it
+            raise
+
+    def _send_one(self, data: memoryview, deadline: Deadline, stop: StopSignal | None) -> int:
+        """One packet; 0 where the server's window stayed shut for a moment."""
+        self._await_room(deadline, stop)
+        with self._translated():
+            try:
+                sent = int(self._channel.send(data))
+            except TimeoutError:
+                return 0
+        if not sent:
+            raise self._connection.failure()
+        return sent
+
+    def _await_room(self, deadline: Deadline, stop: StopSignal | None) -> None:
+        """paramiko would wait for ever in a write to a peer that takes nothing, and could not be stopped."""
+        if self._socket is None or self._poll.poll(0):
+            return
+        if not ready((), (self._socket,), deadline.left, stop):
+            raise self._too_slow()
+
+    def _too_slow(self) -> TimedOut:
+        return TimedOut(f"{self._place} took nothing for {self._idle:g} seconds")
+
+    def receive(self, patience: float, stop: StopSignal | None = None) -> list[bytes]:
+        """What has come, in order; nothing within ``patience`` seconds: an empty list.
+
+        Raises ConnectionLost at the end of the stream, and Stopped.
+        """
+        if not self._inbox.wait(patience, stop):
+            return []
+        with self._translated():
+            batch: Batch = self._channel.recv(_AHEAD)
+        if not batch.blocks:
+            raise self._connection.failure()
+        return batch.blocks
+
+    def pending(self) -> bool:
+        """True when something is there to be read, were it the end."""
+        return self._inbox.wait(0, None)
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise self._connection.failure() from error
+
+    def cut(self) -> None:
+        self._connection.cut()
+
+    def close(self) -> None:
+        self._connection.close()
+        self._inbox.bell.close()
+
+
+def open_channel(connection: SshConnection, place: str, idle: float, stop: StopSignal | None) -> SftpChannel:
+    """Start the SFTP subsystem. Raises Unsupported where there is none, ConnectionLost, TimedOut, Stopped."""
+    inbox = Inbox()
+    try:
+        channel = _session(connection, place, idle)
+        # Nothing comes before the subsystem runs, so nothing is in the other inbox.
+        channel.in_buffer = inbox
+        channel.settimeout(_SLICE)
+        _start_subsystem(connection, channel, place, idle, stop)
+    except BaseException:
+        inbox.bell.close()
+        raise
+    return SftpChannel(connection, channel, inbox, place, idle)
+
+
+def _session(connection: SshConnection, place: str, idle: float) -> Any:
+    try:
+        return connection.transport.open_session(window_size=_AHEAD, max_packet_size=_PACKET, timeout=idle)
+    except paramiko.ChannelException as error:
+        raise _no_sftp(f"{place} lets you in, but opens no session", error.text) from error
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        if connection.transport.is_active():
+            raise TimedOut(f"{place} did not open a session within {idle:g} seconds") from error
+        raise connection.failure() from error
+
+
+def _start_subsystem(connection: SshConnection, channel: Any, place: str, idle: float, stop: StopSignal | None) -> None:
+    bell = Bell()
+    bell.deadline, bell.stop = Deadline(idle), stop
+    bell.late = f"{place} did not start SFTP within {idle:g} seconds"
+    # paramiko waits for the answer without end; this is what it waits on.
+    event, channel.event = channel.event, bell
+    try:
+        channel.invoke_subsystem("sftp")
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        if connection.transport.is_active():
+            raise _no_sftp(f"{place} lets you in, but offers no SFTP (subsystem sftp)") from error
+        raise connection.failure() from error
+    finally:
+        channel.event = event
+        bell.close()
+
+
+def _no_sftp(message: str, reply: str | None = None) -> Unsupported:
+    error = Unsupported(message, reply=reply or None)
+    error.retry = Retry.STOP_RUN
+    return error

@@ -1,0 +1,217 @@
+"""Requests and answers: ids, what is outstanding, and how long an answer may take."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeVar
+
+from ftpcli.errors import FtpcliError, PeerProtocolError, TimedOut, Unsupported
+from ftpcli.net.wait import StopSignal
+from ftpcli.session.sftp.refusals import refusal
+from ftpcli.wire.sftp import requests
+from ftpcli.wire.sftp.codes import VERSION, Packet
+from ftpcli.wire.sftp.parser import ReplyParser
+from ftpcli.wire.sftp.replies import Data, Piece, Reply, Status, Version
+from ftpcli.wire.sftp.requests import Request
+
+log = logging.getLogger("ftpcli.session")
+
+Item = Reply | Data | Piece
+Wanted = TypeVar("Wanted")
+_IDS = 2**32
+# A transfer's own requests would drown everything else in the trace.
+_UNTRACED = (Packet.READ, Packet.WRITE)
+
+
+class Pipe(Protocol):
+    """The bytes below: see ``session.sftp.channel.SftpChannel``."""
+
+    def send(self, data: bytes | memoryview, stop: StopSignal | None = None) -> None: ...
+    def receive(self, patience: float, stop: StopSignal | None = None) -> list[bytes]: ...
+    def pending(self) -> bool: ...
+    def cut(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Conversation:
+    """One SFTP stream. After any error but a STATUS it is not ``healthy``, and only good for ``close``."""
+
+    def __init__(self, pipe: Pipe, place: str, idle: float) -> None:
+        self.healthy = True
+        self.last_used = time.monotonic()
+        self._pipe = pipe
+        self._place = place
+        self._idle = idle
+        self._parser = ReplyParser()
+        self._blocks: deque[bytes] = deque()
+        self._next_id = 0
+        self._outstanding: set[int] = set()
+        self._forgotten: set[int] = set()
+        self._early: dict[int, Reply] = {}
+
+    def greet(self, stop: StopSignal | None) -> Version:
+        """INIT and VERSION. Raises Unsupported for a server that only has other versions."""
+        self._sending(requests.INIT, stop)
+        version = self._read(stop, self._idle)
+        assert isinstance(version, Version)  # the parser lets nothing else through
+        log.debug("< VERSION %d %s", version.number, " ".join(version.extensions))
+        if version.number != VERSION:
+            self.healthy = False
+            raise Unsupported(f"{self._place} speaks SFTP version {version.number}, and ftpcli version {VERSION} only")
+        return version
+
+    # Asking
+
+    def post(self, *several: Request, stop: StopSignal | None = None) -> list[int]:
+        """Send requests, in one go, without waiting for their answers; gives their ids."""
+        ids = [self._new_id() for _ in several]
+        if several[0].kind not in _UNTRACED:
+            for request in several:
+                log.debug("> %s", request)
+        self._sending(b"".join(request.encode(number) for number, request in zip(ids, several, strict=True)), stop)
+        self._outstanding.update(ids)
+        return ids
+
+    def post_packet(self, write: Callable[[int], memoryview], stop: StopSignal | None) -> int:
+        """As ``post``, for a request that is in a buffer already, where ``write`` puts the id."""
+        number = self._new_id()
+        self._sending(write(number), stop)
+        self._outstanding.add(number)
+        return number
+
+    def forget(self, *several: Request) -> None:
+        """Send requests whose answers are of no interest; they are read and dropped when they come."""
+        self._forgotten.update(self.post(*several))
+
+    def ask(self, request: Request, stop: StopSignal | None = None) -> Reply:
+        return self.answer(self.post(request, stop=stop)[0], stop)
+
+    def expect(self, request: Request, kind: type[Wanted], doing: str) -> Wanted:
+        """The answer, which must be of this kind. Raises what a STATUS stands for, and PeerProtocolError."""
+        return self.wanted(self.ask(request), kind, doing)
+
+    def must(self, request: Request, doing: str) -> None:
+        """A request that is answered by a STATUS. Raises what stands for any but OK."""
+        status = self.ask(request)
+        if not isinstance(status, Status):
+            raise self.nonsense(doing)
+        if not status.ok:
+            raise refusal(status, doing)
+
+    def wanted(self, reply: Reply, kind: type[Wanted], doing: str) -> Wanted:
+        if isinstance(reply, kind):
+            return reply
+        if not isinstance(reply, Status):
+            raise self.nonsense(doing)
+        raise refusal(reply, doing)
+
+    def nonsense(self, doing: str) -> PeerProtocolError:
+        """For an answer of the wrong kind."""
+        self.healthy = False
+        return PeerProtocolError(f"cannot {doing}: the server gave an answer that makes no sense here")
+
+    # Answers
+
+    def answer(self, number: int, stop: StopSignal | None = None, patience: float | None = None) -> Reply:
+        """The answer to one request; answers to others that come before are kept."""
+        while number not in self._early:
+            item = self.next(stop, patience)
+            if isinstance(item, (Data, Piece)):
+                raise self.nonsense("read the server's answer")
+            self._early[item.id] = item
+        reply = self._early.pop(number)
+        log.debug("< %s", reply)
+        return reply
+
+    def next(self, stop: StopSignal | None, patience: float | None = None) -> Item:
+        """The next answer, or part of one; waits for it. Raises TimedOut where nothing comes for ``patience``
+        seconds, ConnectionLost, PeerProtocolError, Stopped."""
+        while True:
+            item = self._known(self._read(stop, self._idle if patience is None else patience))
+            if item is not None:
+                return item
+
+    def next_if_there(self) -> Item | None:
+        """As ``next``, but never waits."""
+        while (raw := self._parsed()) is not None or self._receive(None, 0):
+            if raw is not None and (item := self._known(raw)) is not None:
+                return item
+        return None
+
+    def _known(self, item: Version | Item) -> Item | None:
+        """None for what nobody waits for."""
+        if isinstance(item, Piece):
+            return item
+        if isinstance(item, Version) or item.id not in self._outstanding:
+            raise self._wrong("answered what nobody asked")
+        self._outstanding.discard(item.id)
+        if item.id not in self._forgotten:
+            return item
+        self._forgotten.discard(item.id)
+        if isinstance(item, Data):
+            raise self._wrong("sent data that nobody asked for")
+        return None
+
+    def _wrong(self, what: str) -> PeerProtocolError:
+        self.healthy = False
+        return PeerProtocolError(f"{self._place} {what}")
+
+    def _read(self, stop: StopSignal | None, patience: float) -> Version | Item:
+        while (item := self._parsed()) is None:
+            if not self._receive(stop, patience):
+                self.healthy = False
+                raise TimedOut(f"{self._place} sent nothing for {patience:g} seconds")
+        return item
+
+    def _parsed(self) -> Version | Item | None:
+        try:
+            while (item := self._parser.next()) is None and self._blocks:
+                self._parser.feed(self._blocks.popleft())
+        except PeerProtocolError as error:
+            self.healthy = False
+            raise PeerProtocolError(f"{self._place}: {error.message}", reply=error.reply) from error
+        return item
+
+    def _receive(self, stop: StopSignal | None, patience: float) -> bool:
+        try:
+            blocks = self._pipe.receive(patience, stop)
+        except FtpcliError:
+            self.healthy = False
+            raise
+        self._blocks.extend(blocks)
+        return bool(blocks)
+
+    def _sending(self, data: bytes | memoryview, stop: StopSignal | None) -> None:
+        try:
+            self._pipe.send(data, stop)
+        except FtpcliError:
+            self.healthy = False
+            raise
+        self.last_used = time.monotonic()
+
+    def _new_id(self) -> int:
+        number = self._next_id
+        self._next_id = (number + 1) % _IDS
+        return number
+
+    # The end
+
+    def disregard(self, numbers: Iterable[int]) -> None:
+        """The answers to these requests are of no interest any more; they are dropped when they come."""
+        for number in numbers:
+            if self._early.pop(number, None) is None:
+                self._forgotten.add(number)
+
+    def pending(self) -> bool:
+        """True when the stream has ended, or something came that nobody asked for."""
+        return not self._outstanding and self._pipe.pending()
+
+    def cut(self) -> None:
+        self._pipe.cut()
+
+    def close(self) -> None:
+        self.healthy = False
+        self._pipe.close()

@@ -1,0 +1,120 @@
+"""What stands between paramiko's thread and the worker's.
+
+paramiko's channel keeps what came in an array, and copies it four times until it is read; at hundreds of megabytes a
+second that is half of the work. So the channel gets another inbox, which holds the very bytes that were decrypted. It
+also turns a descriptor readable, so that waiting for the server and for the stop signal is one wait.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections import deque
+
+from ftpcli.errors import TimedOut
+from ftpcli.net.dial import Deadline
+from ftpcli.net.wait import StopSignal, ready
+
+
+class Batch:
+    """Blocks that came, in order. Its length is that of all blocks together: paramiko's channel counts it."""
+
+    __slots__ = ("_length", "blocks")
+
+    def __init__(self, blocks: list[bytes]) -> None:
+        self.blocks = blocks
+        self._length = sum(map(len, blocks))
+
+    def __len__(self) -> int:
+        return self._length
+
+
+class Bell:
+    """A descriptor that one thread waits on and another turns readable. Also serves paramiko's channel as the event
+    that an answer to a request sets, with a wait that ends when it should."""
+
+    def __init__(self) -> None:
+        self._read, self._write = socket.socketpair()
+        self._read.setblocking(False)
+        self._write.setblocking(False)
+        self._rung = False
+        self.deadline = Deadline(0)
+        self.stop: StopSignal | None = None
+        self.late = "nothing happened"
+
+    def fileno(self) -> int:
+        return self._read.fileno()
+
+    def set(self) -> None:
+        self._rung = True
+        with contextlib.suppress(OSError):  # it rings already, or nobody listens any more
+            self._write.send(b"x")
+
+    def is_set(self) -> bool:
+        return self._rung
+
+    def clear(self) -> None:
+        self._rung = False
+        with contextlib.suppress(OSError):
+            self._read.recv(4096)
+
+    def wait(self) -> None:
+        """Raises TimedOut once the deadline has passed, and Stopped."""
+        while not self._rung:
+            if not ready((self.fileno(),), (), self.deadline.left, self.stop) and self.deadline.passed:
+                raise TimedOut(self.late)
+
+    def close(self) -> None:
+        self._read.close()
+        self._write.close()
+
+
+class Inbox:
+    """Takes the place of the channel's ``in_buffer``: paramiko's thread feeds it, the worker's empties it."""
+
+    def __init__(self) -> None:
+        self.bell = Bell()
+        self.ended = False
+        self._blocks: deque[bytes] = deque()
+        self._awaited = False
+
+    def feed(self, data: bytes) -> None:
+        self._blocks.append(data)
+        self._wake()
+
+    def close(self) -> None:
+        self.ended = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._awaited:
+            self._awaited = False
+            self.bell.set()
+
+    def read(self, _most: int, _timeout: float | None = None) -> Batch:
+        """Everything that is there, without waiting."""
+        blocks = []
+        with contextlib.suppress(IndexError):
+            while True:
+                blocks.append(self._blocks.popleft())
+        return Batch(blocks)
+
+    def wait(self, patience: float, stop: StopSignal | None) -> bool:
+        """Until there is something to read; False after ``patience`` seconds without. Raises Stopped."""
+        deadline = Deadline(patience)
+        while not (self._blocks or self.ended):
+            if patience <= 0:
+                return False
+            if self.bell.is_set():
+                self.bell.clear()
+            self._awaited = True
+            # What came between the two looks has not rung the bell.
+            if self._blocks or self.ended:
+                break
+            if not ready((self.bell.fileno(),), (), deadline.left, stop) and deadline.passed:
+                return False
+        self._awaited = False
+        return True
+
+    def __len__(self) -> int:
+        return sum(map(len, tuple(self._blocks)))

@@ -1,0 +1,87 @@
+"""Directories, and attributes as entries."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+
+from ftpcli.model import Entry, Kind, Listing
+from ftpcli.session.sftp.conversation import Conversation
+from ftpcli.session.sftp.refusals import refusal
+from ftpcli.wire.sftp import requests
+from ftpcli.wire.sftp.attributes import Attributes
+from ftpcli.wire.sftp.codes import Code
+from ftpcli.wire.sftp.replies import Handle, Name, Names, Status
+
+# READDIRs on their way: a small directory needs two, the second to hear of its end; a large one is worth more.
+_FIRST_AHEAD = 2
+_MOST_AHEAD = 16
+_LINKS_AT_ONCE = 64
+
+
+def read_directory(conversation: Conversation, path: bytes, encoding: str, doing: str) -> Listing:
+    """One directory, whole. Raises NotFound and what else the server refuses."""
+    handle = conversation.expect(requests.open_directory(path), Handle, doing).handle
+    read = requests.read_directory(handle)
+    names: list[Name] = []
+    ahead = _FIRST_AHEAD
+    waiting = deque(conversation.post(*[read] * ahead))
+    while True:
+        reply = conversation.answer(waiting.popleft())
+        if isinstance(reply, Status):
+            break
+        if not isinstance(reply, Names):
+            raise conversation.nonsense(doing)
+        names += reply.names
+        ahead = min(2 * ahead, _MOST_AHEAD)
+        if len(waiting) <= ahead // 2:
+            waiting.extend(conversation.post(*[read] * (ahead - len(waiting))))
+    conversation.disregard(waiting)
+    conversation.forget(requests.close(handle))
+    if reply.code != Code.EOF:
+        raise refusal(reply, doing)
+    return _with_texts(conversation, path, listing_of(names, encoding), encoding)
+
+
+def _with_texts(conversation: Conversation, path: bytes, listing: Listing, encoding: str) -> Listing:
+    """What the symbolic links say: for all of them in a round trip or a few, for none where there are none."""
+    links = [entry.name for entry in listing.entries if entry.kind is Kind.LINK]
+    texts: dict[str, str] = {}
+    for start in range(0, len(links), _LINKS_AT_ONCE):
+        some = links[start : start + _LINKS_AT_ONCE]
+        paths = [path.rstrip(b"/") + b"/" + name.encode(encoding, "surrogateescape") for name in some]
+        for name, number in zip(some, conversation.post(*map(requests.read_link, paths)), strict=True):
+            reply = conversation.answer(number)
+            if isinstance(reply, Names) and len(reply.names) == 1:
+                texts[name] = reply.names[0].filename.decode(encoding, "surrogateescape")
+    if not texts:
+        return listing
+    entries = (replace(entry, target=texts.get(entry.name)) for entry in listing.entries)
+    return replace(listing, entries=tuple(entries))
+
+
+def listing_of(names: list[Name], encoding: str) -> Listing:
+    """Without ``.`` and ``..``. Names that could lead out of the directory are problems."""
+    entries, problems = [], []
+    for name in names:
+        if name.filename in (b".", b".."):
+            continue
+        if not name.filename or b"/" in name.filename or b"\0" in name.filename:
+            problems.append(f"the server listed {name.filename!a}, which cannot be a name in a directory")
+            continue
+        entries.append(entry_of(name.filename.decode(encoding, "surrogateescape"), name.attributes))
+    return Listing(tuple(entries), tuple(problems))
+
+
+def entry_of(name: str, attributes: Attributes) -> Entry:
+    """Times are UTC and exact to the second (draft-ietf-secsh-filexfer-02 §5)."""
+    kind, mode = attributes.kind, attributes.permissions
+    return Entry(
+        name,
+        kind,
+        size=attributes.size if kind is Kind.FILE else None,
+        mtime=None if attributes.mtime is None else float(attributes.mtime),
+        mode=None if mode is None else mode & 0o7777,
+        owner=None if attributes.uid is None else str(attributes.uid),
+        group=None if attributes.gid is None else str(attributes.gid),
+    )

@@ -1,0 +1,224 @@
+"""A login on an SFTP server: which requests, in which order, and what their answers mean."""
+
+from __future__ import annotations
+
+import posixpath
+import time
+from collections.abc import Mapping
+
+from ftpcli.errors import BadName, Refused, Unsupported
+from ftpcli.model import Capabilities, Digest, Entry, Kind, Listing, Timing, TlsFacts
+from ftpcli.net.wait import StopSignal
+from ftpcli.session.protocol import TimeSet
+from ftpcli.session.sftp.conversation import Conversation
+from ftpcli.session.sftp.download import Download
+from ftpcli.session.sftp.listing import entry_of, read_directory
+from ftpcli.session.sftp.refusals import refusal
+from ftpcli.session.sftp.upload import Upload
+from ftpcli.session.sftp.window import Window
+from ftpcli.wire.sftp import requests
+from ftpcli.wire.sftp.attributes import Attributes
+from ftpcli.wire.sftp.codes import Code, OpenFlag
+from ftpcli.wire.sftp.extensions import Limits, digest_algorithms, parse_digest
+from ftpcli.wire.sftp.replies import Attrs, ExtendedReply, Handle, Names, Reply, Status
+from ftpcli.wire.sftp.requests import Request
+
+_LATEST = 2**32 - 1  # version 3 has 32 bits for a time
+_POSIX_RENAME = "posix-rename@openssh.com"
+
+
+class SftpSession:
+    """See ``session.protocol.Session``. Made by ``session.sftp.opening``."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        extensions: Mapping[str, bytes],
+        limits: Limits,
+        home: str,
+        encoding: str,
+        timing: Timing,
+        stop: StopSignal | None,
+    ) -> None:
+        self._conversation = conversation
+        self._extensions = frozenset(extensions)
+        self._limits = limits
+        self._home = home
+        self._encoding = encoding
+        self._timing = timing
+        self._stop = stop
+        self._reading, self._writing = Window(), Window()
+        self.capabilities = Capabilities(
+            features=self._extensions,
+            size=True,
+            mdtm=True,
+            mfmt=True,
+            utf8=True,
+            digests=digest_algorithms(extensions),
+        )
+
+    @property
+    def healthy(self) -> bool:
+        return self._conversation.healthy
+
+    def tls_facts(self) -> TlsFacts | None:
+        """SSH is not TLS."""
+        return None
+
+    def _path(self, path: str) -> bytes:
+        """Absolute paths only: not every server starts in the login directory."""
+        return self._encoded(self.absolute(path))
+
+    def _encoded(self, text: str) -> bytes:
+        if "\0" in text:
+            raise BadName(f"the name {text!a} holds NUL, which no server takes")
+        try:
+            return text.encode(self._encoding, "surrogateescape")
+        except UnicodeEncodeError:
+            raise BadName(f"the name {text!a} cannot be written in {self._encoding}") from None
+
+    # Listings
+
+    def list(self, path: str) -> Listing:
+        """One directory. Raises NotFound, Refused."""
+        return read_directory(self._conversation, self._path(path), self._encoding, f"list {path or '.'}")
+
+    def stat(self, path: str) -> Entry:
+        """One path; a link itself, not what it leads to. Raises NotFound."""
+        attributes = self._look(requests.lstat(self._path(path)), path)
+        return entry_of(posixpath.basename(path.rstrip("/")), attributes)
+
+    def size(self, path: str) -> int | None:
+        """A file's size in bytes, links followed; None where the server does not tell. Raises NotFound, Refused."""
+        attributes = self._look(requests.stat(self._path(path)), path)
+        if attributes.kind is Kind.DIR:
+            raise Refused(f"{path or '.'} is a directory")
+        return attributes.size
+
+    def _look(self, request: Request, path: str) -> Attributes:
+        return self._conversation.expect(request, Attrs, f"look at {path or '.'}").attributes
+
+    # Transfers
+
+    def open_read(self, path: str, offset: int) -> Download:
+        where, block = self._path(path), self._limits.read
+        return Download(self._conversation, self._reading, block, where, offset, f"download {path}", self._stop)
+
+    def open_write(self, path: str, offset: int) -> Upload:
+        return Upload(
+            self._conversation,
+            self._writing,
+            self._limits.write,
+            self._extensions,
+            self._path(path),
+            offset,
+            f"upload {path}",
+            self._stop,
+            self._timing.final_reply,
+        )
+
+    # Small verbs
+
+    def mkdir(self, path: str) -> None:
+        status = self._conversation.ask(requests.make_directory(self._path(path)))
+        if isinstance(status, Status) and status.code == Code.FAILURE:
+            # FAILURE is all there is for this; the server's own words rarely say more.
+            raise Refused(f"cannot make directory {path}: it is there already, or it cannot be made", reply=str(status))
+        if not isinstance(status, Status):
+            raise self._conversation.nonsense(f"make directory {path}")
+        if not status.ok:
+            raise refusal(status, f"make directory {path}")
+
+    def remove(self, path: str) -> None:
+        self._conversation.must(requests.remove(self._path(path)), f"delete {path}")
+
+    def rmdir(self, path: str) -> None:
+        self._conversation.must(requests.remove_directory(self._path(path)), f"remove directory {path}")
+
+    def rename(self, path: str, target: str) -> None:
+        """Give ``path`` the name ``target``. With OpenSSH's extension this replaces what has that name, at once;
+        without it the server refuses where there is something."""
+        source, wanted, doing = self._path(path), self._path(target), f"rename {path} to {target}"
+        if _POSIX_RENAME in self._extensions:
+            try:
+                self._conversation.must(requests.posix_rename(source, wanted), doing)
+            except Unsupported:
+                self._extensions -= {_POSIX_RENAME}
+            else:
+                return
+        self._conversation.must(requests.rename(source, wanted), doing)
+
+    def set_mtime(self, path: str, seconds: float) -> TimeSet:
+        """Not done where the server will not, or where protocol version 3 has no number for that time."""
+        if not 0 <= seconds <= _LATEST:
+            return TimeSet(False)
+        stamp = int(seconds)
+        request = requests.set_stat(self._path(path), Attributes(atime=stamp, mtime=stamp))
+        reply = self._conversation.ask(request)
+        if not isinstance(reply, Status):
+            raise self._conversation.nonsense(f"set the time of {path}")
+        return TimeSet(reply.ok)
+
+    def set_mode(self, path: str, mode: int) -> bool:
+        doing = f"set the permissions of {path}"
+        reply = self._conversation.ask(requests.set_stat(self._path(path), Attributes(permissions=mode)))
+        if isinstance(reply, Status) and reply.code == Code.OP_UNSUPPORTED:
+            return False
+        if not isinstance(reply, Status):
+            raise self._conversation.nonsense(doing)
+        if not reply.ok:
+            raise refusal(reply, doing)
+        return True
+
+    # Links
+
+    def symlink(self, path: str, target: str) -> None:
+        text = self._encoded(target)
+        self._conversation.must(requests.symlink(self._path(path), text), f"make the symbolic link {path}")
+
+    def link_targets(self, path: str) -> Mapping[str, str]:
+        entries = self.list(path).entries
+        return {entry.name: entry.target for entry in entries if entry.kind is Kind.LINK and entry.target is not None}
+
+    def follow(self, path: str) -> Entry:
+        return entry_of(posixpath.basename(path.rstrip("/")), self._look(requests.stat(self._path(path)), path))
+
+    def absolute(self, path: str) -> str:
+        return posixpath.join(self._home, path) if path else self._home
+
+    def digest(self, path: str) -> Digest | None:
+        """By ``check-file``, which OpenSSH has not."""
+        if not self.capabilities.digests:
+            return None
+        algorithm = self.capabilities.digests[0]
+        doing = f"get the digest of {path}"
+        handle = self._conversation.expect(requests.open_file(self._path(path), OpenFlag.READ), Handle, doing).handle
+        # The draft's name; paramiko's server knows the request by the name of the whole extension.
+        reply = self._digest_of(handle, "check-file-handle", algorithm)
+        if isinstance(reply, Status) and reply.code == Code.OP_UNSUPPORTED:
+            reply = self._digest_of(handle, "check-file", algorithm)
+        self._conversation.forget(requests.close(handle))
+        return parse_digest(self._conversation.wanted(reply, ExtendedReply, doing), algorithm)
+
+    def _digest_of(self, handle: bytes, name: str, algorithm: str) -> Reply:
+        number = self._conversation.post(requests.check_file(name, handle, algorithm))[0]
+        return self._conversation.answer(number, patience=self._timing.final_reply)
+
+    # Life and end
+
+    def ping(self) -> None:
+        """REALPATH costs the server next to nothing. Being refused is an answer too."""
+        if not isinstance(self._conversation.ask(requests.real_path(b".")), (Names, Status)):
+            raise self._conversation.nonsense("ask for a sign of life")
+
+    def idle_seconds(self) -> float:
+        """Since the last request. Infinite when the connection has ended."""
+        if self._conversation.pending():
+            return float("inf")
+        return time.monotonic() - self._conversation.last_used
+
+    def close(self) -> None:
+        self._conversation.close()
+
+    def cut(self) -> None:
+        self._conversation.cut()

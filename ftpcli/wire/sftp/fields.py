@@ -1,0 +1,50 @@
+"""The types that packets are made of (RFC 4251 §5): numbers in network order, and strings with their length before."""
+
+from __future__ import annotations
+
+import struct
+
+from ftpcli.errors import PeerProtocolError
+
+
+class Fields:
+    """Reads a packet's fields one after the other. Raises PeerProtocolError where one is not all there."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._at = 0
+
+    def uint32(self) -> int:
+        return int.from_bytes(self._take(4), "big")
+
+    def uint64(self) -> int:
+        return int.from_bytes(self._take(8), "big")
+
+    def string(self) -> bytes:
+        return self._take(self.uint32())
+
+    def rest(self) -> bytes:
+        return self._take(len(self._body) - self._at)
+
+    @property
+    def more(self) -> bool:
+        return self._at < len(self._body)
+
+    def _take(self, count: int) -> bytes:
+        taken = self._body[self._at : self._at + count]
+        if len(taken) < count:
+            raise PeerProtocolError("the server sent an SFTP packet that ends too early")
+        self._at += count
+        return taken
+
+
+def uint32(number: int) -> bytes:
+    return struct.pack(">I", number)
+
+
+def uint64(number: int) -> bytes:
+    return struct.pack(">Q", number)
+
+
+def string(data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + data

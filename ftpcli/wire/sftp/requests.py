@@ -1,0 +1,145 @@
+"""What a client sends (draft-ietf-secsh-filexfer-02 §6), as values with one printer."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from ftpcli.wire.sftp.attributes import Attributes, write_attributes
+from ftpcli.wire.sftp.codes import VERSION, OpenFlag, Packet
+from ftpcli.wire.sftp.fields import string, uint32, uint64
+
+INIT = struct.pack(">IBI", 5, Packet.INIT, VERSION)
+_HEAD = struct.Struct(">IBI")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """``subject``: what it is about, for the trace. ``trailing``: how many bytes of data follow those of ``encode``."""
+
+    kind: Packet
+    fields: bytes
+    subject: str = ""
+    trailing: int = 0
+
+    def encode(self, number: int) -> bytes:
+        """The packet, with the request's id."""
+        return _HEAD.pack(5 + len(self.fields) + self.trailing, self.kind, number) + self.fields
+
+    def __str__(self) -> str:
+        return f"{self.kind.name} {self.subject}".rstrip()
+
+
+def _shown(path: bytes) -> str:
+    return ascii(path.decode("utf-8", "surrogateescape"))[1:-1]
+
+
+def _about(kind: Packet, path: bytes, rest: bytes = b"") -> Request:
+    return Request(kind, string(path) + rest, _shown(path))
+
+
+def open_file(path: bytes, flags: OpenFlag) -> Request:
+    return _about(Packet.OPEN, path, uint32(flags) + write_attributes(Attributes()))
+
+
+def close(handle: bytes) -> Request:
+    return Request(Packet.CLOSE, string(handle))
+
+
+def read(handle: bytes, offset: int, length: int) -> Request:
+    return Request(Packet.READ, string(handle) + struct.pack(">QI", offset, length))
+
+
+def write(handle: bytes, offset: int, length: int) -> Request:
+    """All of a WRITE but its data, ``length`` bytes, which must follow."""
+    return Request(Packet.WRITE, string(handle) + struct.pack(">QI", offset, length), trailing=length)
+
+
+def stat(path: bytes) -> Request:
+    """Follows links."""
+    return _about(Packet.STAT, path)
+
+
+def lstat(path: bytes) -> Request:
+    return _about(Packet.LSTAT, path)
+
+
+def fstat(handle: bytes) -> Request:
+    return Request(Packet.FSTAT, string(handle))
+
+
+def set_stat(path: bytes, attributes: Attributes) -> Request:
+    return _about(Packet.SETSTAT, path, write_attributes(attributes))
+
+
+def open_directory(path: bytes) -> Request:
+    return _about(Packet.OPENDIR, path)
+
+
+def read_directory(handle: bytes) -> Request:
+    return Request(Packet.READDIR, string(handle))
+
+
+def remove(path: bytes) -> Request:
+    return _about(Packet.REMOVE, path)
+
+
+def make_directory(path: bytes) -> Request:
+    return _about(Packet.MKDIR, path, write_attributes(Attributes()))
+
+
+def remove_directory(path: bytes) -> Request:
+    return _about(Packet.RMDIR, path)
+
+
+def real_path(path: bytes) -> Request:
+    return _about(Packet.REALPATH, path)
+
+
+def rename(path: bytes, target: bytes) -> Request:
+    """§6.5: fails where something has the new name already."""
+    return _about(Packet.RENAME, path, string(target))
+
+
+def read_link(path: bytes) -> Request:
+    """What a symbolic link says."""
+    return _about(Packet.READLINK, path)
+
+
+def symlink(path: bytes, text: bytes) -> Request:
+    """Make a link that says ``text``. The draft has the path first (§6.10); OpenSSH reads the text first, and others
+    have followed it."""
+    return _about(Packet.SYMLINK, text, string(path))
+
+
+def extended(name: str, fields: bytes = b"", subject: str = "") -> Request:
+    return Request(Packet.EXTENDED, string(name.encode("ascii")) + fields, f"{name} {subject}".rstrip())
+
+
+def posix_rename(path: bytes, target: bytes) -> Request:
+    """As rename(2): replaces what has the new name (OpenSSH PROTOCOL §4.3)."""
+    return extended("posix-rename@openssh.com", string(path) + string(target), _shown(path))
+
+
+def fsync(handle: bytes) -> Request:
+    """OpenSSH PROTOCOL §4.6."""
+    return extended("fsync@openssh.com", string(handle))
+
+
+def statvfs(path: bytes) -> Request:
+    """OpenSSH PROTOCOL §4.4."""
+    return extended("statvfs@openssh.com", string(path), _shown(path))
+
+
+def limits() -> Request:
+    """OpenSSH PROTOCOL §4.8."""
+    return extended("limits@openssh.com")
+
+
+def check_file(name: str, subject: bytes, algorithm: str) -> Request:
+    """A digest of a whole file (draft-ietf-secsh-filexfer-extensions-00 §3).
+
+    ``name``: check-file-name, and ``subject`` is a path; check-file-handle or check-file, and it is a handle.
+    """
+    whole = uint64(0) + uint64(0) + uint32(0)  # from the start, to the end, in one block
+    return extended(name, string(subject) + string(algorithm.encode("ascii")) + whole)

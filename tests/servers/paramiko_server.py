@@ -1,0 +1,157 @@
+"""paramiko's own SFTP server inside the test process: an implementation with other habits than OpenSSH's. It has no
+extension but ``check-file``, reads of at most 32 KiB, and answers in one thread."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import paramiko
+from paramiko import SFTPAttributes, SFTPHandle, SFTPServer, SFTPServerInterface
+
+USER, PASSWORD = "tester", "secret-Pw1"
+_FLAGS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_EXCL
+
+
+@dataclass(frozen=True)
+class ParamikoServer:
+    """The same face as ``tests.servers.embedded.Embedded``."""
+
+    host: str
+    port: int
+    root: Path
+    user: str = USER
+    password: str = PASSWORD
+    tls: str = "ssh"
+    identity: Path | None = None
+
+    def write(self, name: str, content: bytes = b"") -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+
+class _Login(paramiko.ServerInterface):
+    def check_auth_password(self, username: str, password: str) -> int:
+        good = (username, password) == (USER, PASSWORD)
+        return paramiko.AUTH_SUCCESSFUL if good else paramiko.AUTH_FAILED
+
+    def get_allowed_auths(self, _username: str) -> str:
+        return "password"
+
+    def check_channel_request(self, kind: str, _chanid: int) -> int:
+        return paramiko.OPEN_SUCCEEDED if kind == "session" else paramiko.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+
+
+class _Handle(SFTPHandle):
+    def stat(self) -> SFTPAttributes | int:
+        return SFTPAttributes.from_stat(os.fstat(self.readfile.fileno()))
+
+
+def _interface(root: Path) -> type[SFTPServerInterface]:
+    class Files(SFTPServerInterface):
+        """Paths are absolute ones of this machine, as with sshd."""
+
+        def canonicalize(self, path: str) -> str:
+            return os.path.normpath(os.path.join(root, path))
+
+        def list_folder(self, path: str) -> list[SFTPAttributes] | int:
+            try:
+                names = sorted(os.listdir(path))
+                return [SFTPAttributes.from_stat(os.lstat(os.path.join(path, name)), name) for name in names]
+            except OSError as error:
+                return int(SFTPServer.convert_errno(error.errno))
+
+        def stat(self, path: str) -> SFTPAttributes | int:
+            return _tried(lambda: SFTPAttributes.from_stat(os.stat(path)))
+
+        def lstat(self, path: str) -> SFTPAttributes | int:
+            return _tried(lambda: SFTPAttributes.from_stat(os.lstat(path)))
+
+        def open(self, path: str, flags: int, _attr: SFTPAttributes) -> SFTPHandle | int:
+            try:
+                descriptor = os.open(path, flags & _FLAGS, 0o644)
+            except OSError as error:
+                return int(SFTPServer.convert_errno(error.errno))
+            handle = _Handle(flags)
+            writes = flags & (os.O_WRONLY | os.O_RDWR)
+            handle.readfile = handle.writefile = os.fdopen(
+                descriptor, "r+b" if flags & os.O_RDWR else "wb" if writes else "rb"
+            )
+            handle.filename = path
+            return handle
+
+        def remove(self, path: str) -> int:
+            return _done(lambda: os.remove(path))
+
+        def rename(self, oldpath: str, newpath: str) -> int:
+            return _done(lambda: os.replace(oldpath, newpath))
+
+        def mkdir(self, path: str, _attr: SFTPAttributes) -> int:
+            return _done(lambda: os.mkdir(path))
+
+        def rmdir(self, path: str) -> int:
+            return _done(lambda: os.rmdir(path))
+
+        def chattr(self, path: str, attr: SFTPAttributes) -> int:
+            return _done(lambda: SFTPServer.set_file_attr(path, attr))
+
+    return Files
+
+
+def _tried(look: object) -> SFTPAttributes | int:
+    try:
+        return look()  # type: ignore[operator,no-any-return]
+    except OSError as error:
+        return int(SFTPServer.convert_errno(error.errno))
+
+
+def _done(do: object) -> int:
+    try:
+        do()  # type: ignore[operator]
+    except OSError as error:
+        return int(SFTPServer.convert_errno(error.errno))
+    return int(paramiko.SFTP_OK)
+
+
+@contextlib.contextmanager
+def paramiko_server(subsystem: type[paramiko.SubsystemHandler] | None = SFTPServer) -> Iterator[ParamikoServer]:
+    """``subsystem``: what answers in place of SFTP; None: nothing does."""
+    root = Path(tempfile.mkdtemp(prefix="paramiko-")).resolve()
+    key = paramiko.ECDSAKey.generate()
+    transports: list[paramiko.Transport] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                transport = paramiko.Transport(client)
+                transports.append(transport)
+                transport.add_server_key(key)
+                if subsystem is not None:
+                    files = (_interface(root),) if subsystem is SFTPServer else ()
+                    transport.set_subsystem_handler("sftp", subsystem, *files)
+                with contextlib.suppress(paramiko.SSHException, EOFError):
+                    transport.start_server(server=_Login())
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield ParamikoServer("127.0.0.1", listener.getsockname()[1], root)
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+        for transport in transports:
+            transport.close()
+            transport.join(10)
+        shutil.rmtree(root, ignore_errors=True)
