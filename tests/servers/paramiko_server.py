@@ -104,6 +104,15 @@ def _interface(root: Path) -> type[SFTPServerInterface]:
         def chattr(self, path: str, attr: SFTPAttributes) -> int:
             return _done(lambda: SFTPServer.set_file_attr(path, attr))
 
+        def symlink(self, target_path: str, path: str) -> int:
+            return _done(lambda: os.symlink(target_path, path))
+
+        def readlink(self, path: str) -> str | int:
+            try:
+                return os.readlink(path)
+            except OSError as error:
+                return int(SFTPServer.convert_errno(error.errno))
+
     return Files
 
 

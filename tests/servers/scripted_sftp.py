@@ -43,7 +43,7 @@ Answer = Callable[["ScriptedSftp", Asked], bytes | None]
 class ScriptedSftp:
     """A ``session.sftp.conversation.Pipe``.
 
-    ``files``: path → content; ``listed``: path → names with attributes. ``max_read``: reads are answered with no more
+    ``files``: path → content; ``listed``: path → names with attributes; ``links``: path → what READLINK tells. ``max_read``: reads are answered with no more
     than that. ``reorder``: answers that wait are shuffled. ``told_size``: what STAT says, whatever is there.
     ``answers``: called after the honest answer; bytes take its place, b"" leaves it out, None lets it be.
     ``end_after``: bytes of answers after which the channel ends. ``piece``: answers come in blocks of that many bytes.
@@ -52,6 +52,7 @@ class ScriptedSftp:
     files: dict[str, bytearray] = field(default_factory=dict)
     directories: set[str] = field(default_factory=lambda: {"/", "/home"})
     listed: dict[str, list[list[tuple[bytes, Attributes]]]] = field(default_factory=dict)
+    links: dict[str, bytes] = field(default_factory=dict)
     extensions: dict[str, bytes] = field(default_factory=lambda: dict(OPENSSH))
     version: int = 3
     home: str = "/home"
@@ -243,6 +244,12 @@ class ScriptedSftp:
 
     def _do_realpath(self, asked: Asked, _first: bytes, _body: Fields) -> bytes:
         name = string(self.home.encode()) + string(b"") + write_attributes(Attributes())
+        return framed(Packet.NAME, uint32(asked.id) + uint32(1) + name)
+
+    def _do_readlink(self, asked: Asked, _first: bytes, _body: Fields) -> bytes:
+        if asked.path not in self.links:
+            return status(asked, Code.NO_SUCH_FILE)
+        name = string(self.links[asked.path]) + string(b"") + write_attributes(Attributes())
         return framed(Packet.NAME, uint32(asked.id) + uint32(1) + name)
 
     def _do_remove(self, asked: Asked, _first: bytes, _body: Fields) -> bytes:

@@ -46,7 +46,8 @@ def test_listing() -> None:
         (b"nul\0", FILE),
         (b"", FILE),
     ]
-    session = open_over(ScriptedSftp(listed={"/home/d": [names[:4], names[4:]]}))
+    links = {"/home/d/link": b"else\xe9"}
+    session = open_over(ScriptedSftp(listed={"/home/d": [names[:4], names[4:]]}, links=links))
     listing = session.list("d")
     found = {entry.name: entry for entry in listing.entries}
     assert list(found) == ["file", "folder", "link", "pipe", "bare", "latin-\udce9"]
@@ -62,7 +63,7 @@ def test_listing() -> None:
     assert (entry.size, entry.mtime, entry.mode, entry.owner, entry.group) == (5, 1_700_000_000, 0o640, "7", "8")
     assert entry.precision == 1
     assert entry.mtime_is_utc
-    assert found["link"].size is None
+    assert (found["link"].size, found["link"].target) == (None, "else\udce9")
     assert len(listing.problems) == 3
     assert not listing.whole
 
