@@ -43,7 +43,8 @@ Answer = Callable[["ScriptedSftp", Asked], bytes | None]
 class ScriptedSftp:
     """A ``session.sftp.conversation.Pipe``.
 
-    ``files``: path → content; ``listed``: path → names with attributes; ``links``: path → what READLINK tells. ``max_read``: reads are answered with no more
+    ``files``: path → content; ``listed``: path → names with attributes;
+    ``links``: path → what READLINK tells. ``max_read``: reads are answered with no more
     than that. ``reorder``: answers that wait are shuffled. ``told_size``: what STAT says, whatever is there.
     ``answers``: called after the honest answer; bytes take its place, b"" leaves it out, None lets it be.
     ``end_after``: bytes of answers after which the channel ends. ``piece``: answers come in blocks of that many bytes.

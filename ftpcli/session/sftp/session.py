@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ftpcli.errors import BadName, Refused, Unsupported
 from ftpcli.model import Capabilities, Digest, Entry, Kind, Listing, Timing, TlsFacts
@@ -84,9 +85,18 @@ class SftpSession:
         return read_directory(self._conversation, self._path(path), self._encoding, f"list {path or '.'}")
 
     def stat(self, path: str) -> Entry:
-        """One path; a link itself, not what it leads to. Raises NotFound."""
-        attributes = self._look(requests.lstat(self._path(path)), path)
-        return entry_of(posixpath.basename(path.rstrip("/")), attributes)
+        """One path; a link itself, not what it leads to. Raises NotFound.
+
+        ProFTPD's LSTAT follows links all the same, so READLINK goes with it.
+        """
+        where, name = self._path(path), posixpath.basename(path.rstrip("/"))
+        look, read = self._conversation.post(requests.lstat(where), requests.read_link(where))
+        attributes, text = self._conversation.answer(look), self._conversation.answer(read)
+        told = self._conversation.wanted(attributes, Attrs, f"look at {path or '.'}").attributes
+        if not isinstance(text, Names) or len(text.names) != 1:
+            return entry_of(name, told)
+        target = text.names[0].filename.decode(self._encoding, "surrogateescape")
+        return replace(entry_of(name, told), kind=Kind.LINK, size=None, target=target)
 
     def size(self, path: str) -> int | None:
         """A file's size in bytes, links followed; None where the server does not tell. Raises NotFound, Refused."""
