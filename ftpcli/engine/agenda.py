@@ -21,7 +21,7 @@ from ftpcli.engine.ledger import Ledger
 from ftpcli.engine.names import pair_folded, without_clashes
 from ftpcli.engine.overlap import Overlap, Probe, Probed
 from ftpcli.engine.pairing import Pairing, shown
-from ftpcli.engine.plan import MISSING, Decision, What, other_mode
+from ftpcli.engine.plan import MISSING, Decision, What, is_empty, other_mode
 from ftpcli.engine.renames import Declined, New, Renames
 from ftpcli.engine.roots import Found, Resolve
 from ftpcli.engine.tasks import CopyFile, Listed, ListPair, Pair, Recheck, Rechecked
@@ -179,7 +179,7 @@ class Agenda:
 
     def _is_suspiciously_empty(self, where: Pair, listed: Listed) -> bool:
         """A source without a single entry is more often a disk that is not mounted than a wish."""
-        at_root = not where.shown and not listed.source.entries and listed.target.entries
+        at_root = not where.shown and is_empty(listed.source) and not is_empty(listed.target)
         if not (at_root and self._rules.delete) or self._rules.allow_empty_source:
             return False
         self._ledger.end_run(

@@ -16,7 +16,7 @@ from ftpcli.engine.journal import Journal
 from ftpcli.engine.links import Followed, Trail
 from ftpcli.engine.meter import Lane
 from ftpcli.engine.names import EXACT, Folding, has_twins
-from ftpcli.engine.plan import TIME_DIFFERS, is_vague, same_time
+from ftpcli.engine.plan import TIME_DIFFERS, is_empty, is_vague, same_time
 from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.slot import Slot
 from ftpcli.engine.stop import StopToken
@@ -147,7 +147,7 @@ class ListPair:
         if self.direction is Direction.DOWNLOAD:
             source = self._remote_source(server, path)
             target, made = self._local_target()
-            if self.delete and target.entries and not source.listing.entries and not source.listing.problems:
+            if self.delete and not is_empty(target) and is_empty(source.listing) and not source.listing.problems:
                 source = self._second_look(server, path)
             if self.symlinks == links.COPY:
                 target = links.with_local_texts(self.pair.target, target)
@@ -167,7 +167,7 @@ class ListPair:
 
     def _second_look(self, server: Questions, path: str) -> Followed:
         source = self._remote_source(server, path)
-        if not source.listing.entries:
+        if is_empty(source.listing):
             return source
         doubt = "it was empty in a first listing, and not in a second one"
         return replace(source, listing=replace(source.listing, doubt=doubt))
