@@ -22,7 +22,7 @@ from ftpcli.engine.names import pair_folded, without_clashes
 from ftpcli.engine.overlap import Overlap, Probe, Probed
 from ftpcli.engine.pairing import Pairing, shown
 from ftpcli.engine.plan import MISSING, Decision, What, is_empty, other_mode
-from ftpcli.engine.renames import Declined, New, Renames
+from ftpcli.engine.renames import Declined, New, Renamed, Renames
 from ftpcli.engine.roots import Found, Resolve
 from ftpcli.engine.tasks import CopyFile, Listed, ListPair, Pair, Recheck, Rechecked
 from ftpcli.errors import FtpcliError, GuardRefused, LocalFileError, Refused, UsageError
@@ -140,6 +140,12 @@ class Agenda:
             self._ready.append(iter(self.attributes.mode(task.target, task.shown, result.entry, why)))
         else:
             self._ledger.skip(task.shown, "up to date")
+
+    def renamed(self, result: Renamed) -> None:
+        """A file has its new name; it still has the permissions of the old one."""
+        new = result.task.new
+        if self._rules.perms and (why := other_mode(new.entry, result.task.old.entry)):
+            self._ready.append(iter(self.attributes.mode(new.target, new.shown, new.entry, why)))
 
     def declined(self, result: Declined) -> None:
         """A file could not be renamed."""

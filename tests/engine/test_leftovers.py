@@ -16,7 +16,7 @@ from ftpcli.engine.run import run
 from ftpcli.engine.stop import StopToken
 from ftpcli.errors import ConnectionLost, Denied, LoginRejected, NotFound, Refused
 from ftpcli.local import PartFile, is_part, part_name
-from ftpcli.model import Direction, Job, Report, Root, Rules
+from ftpcli.model import Direction, Job, Report, Root, Rules, Scope
 from tests.engine.fake import ENDPOINT, Events, FakeServer, FakeSession, Folder, Tree, lost, raising
 
 BOTH = pytest.mark.parametrize("direction", Direction)
@@ -56,7 +56,7 @@ class Mirror:
                 file.write('{"ftpcli_journal": 1, "started": "then"}\n')
             file.write(json.dumps(lines) + "\n")
 
-    def __call__(self, *, parallel: int = 2, retries: int = 0, **rules: bool) -> Report:
+    def __call__(self, *, parallel: int = 2, retries: int = 0, **rules: object) -> Report:
         self.events.clear()
         sides = (str(self.local), "top") if self.up else ("top", str(self.local))
         job = Job(self.direction, ENDPOINT, (Root(*sides, tree=True),), Rules(**rules), retries=retries, retry_wait=0)  # type: ignore[arg-type]
@@ -171,6 +171,19 @@ def test_part_files_of_what_failed_again_stay_and_others_go(mirror: Mirror) -> N
     assert gone not in mirror.target
     assert {"part": kept} in mirror.journal()
     assert {"part": gone} not in mirror.journal()
+
+
+@BOTH
+def test_a_run_that_compares_a_part_of_the_tree_leaves_the_part_files_of_the_rest(mirror: Mirror) -> None:
+    """A round of --watch: the large file that failed in the last one is none of the changes."""
+    part = part_name("large", "of its source")
+    mirror.put({"large": BIG, "sub": {"changed": b"1"}}, {part: BIG[:500], "sub": {}})
+    mirror.leave(part=part)
+    assert mirror(only=Scope(frozenset({"sub"}))).exit_code == 0
+    assert mirror.target == {part: BIG[:500], "sub": {"changed": b"1"}}
+    assert mirror.journal() == [{"part": part}]
+    assert mirror().exit_code == 0
+    assert mirror.target == {"large": BIG, "sub": {"changed": b"1"}}
 
 
 @BOTH
