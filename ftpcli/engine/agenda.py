@@ -288,8 +288,10 @@ class Agenda:
         if self._rules.dry_run:
             return None
         self._journal.plan(target, entry.size)
-        place, replaces = self._job.endpoint.place, why != MISSING
-        return CopyFile(source, target, shown, entry, self._job.direction, self._rules, place, self._backup, replaces)
+        job, replaces = self._job, why != MISSING
+        root = job.roots[0].target if job.roots[0].tree and not self._remote_target else None
+        place = job.endpoint.place
+        return CopyFile(source, target, shown, entry, job.direction, self._rules, place, self._backup, replaces, root)
 
     def _plan_delete(self, entry: Entry, where: Pair, owner: str) -> None:
         """Join the plan; what a directory holds is listed next, because every entry that goes is named."""

@@ -71,7 +71,7 @@ def is_empty(listing: Listing) -> bool:
 
 
 def _is_part(entry: Entry) -> bool:
-    return entry.kind is Kind.FILE and is_part(entry.name)
+    return entry.kind in (Kind.FILE, Kind.LINK) and is_part(entry.name)
 
 
 def decide(source: Entry | None, target: Entry | None, rules: Rules) -> Decision:

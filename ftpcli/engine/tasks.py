@@ -264,7 +264,10 @@ class Listed:
 
 @dataclass(frozen=True)
 class CopyFile:
-    """One file, in the run's direction. ``entry`` is the source's; ``replaces``: the target is there, as listed."""
+    """One file, in the run's direction. ``entry`` is the source's; ``replaces``: the target is there, as listed.
+
+    ``root``: the local tree that it goes to; None where there is none.
+    """
 
     source: str
     target: str
@@ -275,8 +278,11 @@ class CopyFile:
     place: str
     backup: Backup | None = None
     replaces: bool = False
+    root: str | None = None
 
     def run(self, bench: Bench) -> Copied:
+        if self.root is not None:
+            local.check_straight(self.target, self.root)
         transfer: FileTransfer
         kept: Keeping | None = None
         if self.backup is not None:
@@ -377,18 +383,23 @@ class Copied:
 
 @dataclass(frozen=True)
 class Remove:
-    """Delete one target entry; a directory must be empty, for what came into it meanwhile nobody wanted to delete."""
+    """Delete one target entry; a directory must be empty, for what came into it meanwhile nobody wanted to delete.
+
+    ``root``: the local tree that it is in; None where it is on the server.
+    """
 
     path: str
     shown: str
     kind: Kind
-    remote: bool
+    root: str | None
     backup: Backup | None = None
 
     def run(self, bench: Bench) -> Removed:
+        if self.root is not None:
+            local.check_straight(self.path, self.root)
         if self.backup is not None:
             bench.tell(Deleted(self.shown, self.backup.remove(self, bench)))
-        elif self.remote:
+        elif self.root is None:
             removal = Removal(self.path, self.shown, self.kind, lambda shown: bench.tell(Deleted(shown)))
             bench.insist(self.shown, removal.attempt)
         else:

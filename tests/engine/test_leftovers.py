@@ -17,7 +17,7 @@ from ftpcli.engine.stop import StopToken
 from ftpcli.errors import ConnectionLost, Denied, LoginRejected, NotFound, Refused
 from ftpcli.local import PartFile, is_part, part_name
 from ftpcli.model import Direction, Job, Report, Root, Rules, Scope
-from tests.engine.fake import ENDPOINT, Events, FakeServer, FakeSession, Folder, Tree, lost, raising
+from tests.engine.fake import ENDPOINT, Events, FakeServer, FakeSession, Folder, Link, Tree, lost, raising
 
 BOTH = pytest.mark.parametrize("direction", Direction)
 BIG = bytes(range(256)) * 10
@@ -91,7 +91,11 @@ def write(folder: Path, tree: Tree) -> None:
 
 
 def read(folder: Path) -> Tree:
-    return {path.name: read(path) if path.is_dir() else path.read_bytes() for path in folder.iterdir()}
+    tree: Tree = {}
+    for path in folder.iterdir():
+        link = path.is_symlink()
+        tree[path.name] = Link(os.readlink(path)) if link else read(path) if path.is_dir() else path.read_bytes()
+    return tree
 
 
 @pytest.fixture
@@ -128,6 +132,25 @@ def test_only_what_the_journal_names_is_swept(mirror: Mirror) -> None:
     assert mirror.events.of(Deleted) == []
     assert mirror.warned() == []
     assert os.listdir(mirror.state) == []
+
+
+@BOTH
+@pytest.mark.parametrize("delete", [False, True])
+def test_a_link_that_never_got_its_name_is_swept_too(mirror: Mirror, delete: bool) -> None:
+    """The run was killed between making it and renaming it; meanwhile the source has another one."""
+    part = part_name("l", "link", "what it said")
+    mirror.put({"a": b"1"}, {"a": b"1"})
+    if mirror.up:
+        mirror.server.root = Folder({"top": FakeServer({"a": b"1", "l": Link("old"), part: Link("new")}).root})
+        os.symlink("new" if delete else "newer", mirror.local / "l")
+    else:
+        os.symlink("what it said", mirror.local / part)
+        mirror.server.root = Folder({"top": FakeServer({"a": b"1", "l": Link("newer")}).root})
+    mirror.leave(part=part)
+    assert mirror(symlinks="copy", delete=delete).exit_code == 0
+    assert set(mirror.target) == {"a", "l"}
+    assert mirror.warned() == []
+    assert mirror.journal() == []
 
 
 @BOTH
@@ -297,9 +320,9 @@ def test_a_link_out_of_the_tree_is_not_followed(download: Mirror, tmp_path: Path
     download.leave(part=part_name("b"))
     assert download().exit_code == 0
     assert (outside / OURS).read_bytes() == b"precious"
-    assert (download.local / part_name("b")).is_symlink()
-    assert len(download.warned()) == 2
-    assert download.journal() == [{"part": f"d/{OURS}"}, {"part": part_name("b")}]
+    assert not (download.local / part_name("b")).is_symlink(), "a link goes, and nothing that it leads to"
+    assert len(download.warned()) == 1
+    assert download.journal() == [{"part": f"d/{OURS}"}]
 
 
 def test_a_target_that_is_a_link_itself_is_fine(download: Mirror, tmp_path: Path) -> None:
