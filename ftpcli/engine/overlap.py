@@ -66,13 +66,17 @@ class Probe:
             finally:
                 with contextlib.suppress(FtpcliError):
                     session.remove(path)
+                    bench.journal.gone(path)
 
+        bench.journal.begin(path)
         try:
             return Probed(self.listed, bench.insist(self.listed.pair.shown or ".", attempt))
         except FtpcliError as error:
             if error.retry is Retry.STOP_RUN:
                 raise
             return Probed(self.listed, inside=False)  # then nothing else can be put there either
+        finally:
+            bench.journal.useless(path)
 
 
 @dataclass(frozen=True)
