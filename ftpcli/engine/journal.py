@@ -100,6 +100,11 @@ class Journal:
             if self._parts.pop(path, None) is not None or self._asides.pop(path, None) is not None:
                 self._write(gone=self._short(path))
 
+    def has_part(self, path: str) -> bool:
+        """Whether a run made this as a part file: then it holds nothing that anybody would miss."""
+        with self._lock:
+            return path in self._parts
+
     # What the coordinator asks
 
     def asides(self) -> list[tuple[str, str]]:

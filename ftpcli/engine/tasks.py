@@ -397,7 +397,7 @@ class Remove:
     def run(self, bench: Bench) -> Removed:
         if self.root is not None:
             local.check_straight(self.path, self.root)
-        if self.backup is not None:
+        if self.backup is not None and not bench.journal.has_part(self.path):
             bench.tell(Deleted(self.shown, self.backup.remove(self, bench)))
         elif self.root is None:
             removal = Removal(self.path, self.shown, self.kind, lambda shown: bench.tell(Deleted(shown)))

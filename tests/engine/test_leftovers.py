@@ -154,6 +154,20 @@ def test_a_link_that_never_got_its_name_is_swept_too(mirror: Mirror, delete: boo
 
 
 @BOTH
+def test_part_files_in_a_directory_that_is_deleted_do_not_go_into_the_backup(mirror: Mirror, tmp_path: Path) -> None:
+    """One that no journal knows may hold what a file held that had to step aside."""
+    ours, unknown = part_name("a", "of its source"), part_name("b", "of whatever")
+    mirror.put({"x": b"1"}, {"x": b"1", "d": {ours: b"half", unknown: b"content"}})
+    mirror.leave(part=f"d/{ours}")
+    kept = "kept/now" if mirror.up else str(tmp_path / "kept")
+    assert mirror(delete=True, backup=kept).exit_code == 0
+    assert mirror.target == {"x": b"1"}
+    backup = mirror.server.tree()["kept"]["now"] if mirror.up else read(tmp_path / "kept")
+    assert backup == {"d": {unknown: b"content"}}
+    assert mirror.journal() == []
+
+
+@BOTH
 def test_without_a_journal_nothing_is_swept(mirror: Mirror) -> None:
     mirror.put({"a": b"alpha"}, {OURS: b"al"})
     assert mirror().exit_code == 0
