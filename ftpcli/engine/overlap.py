@@ -123,8 +123,9 @@ class Overlap:
 
     def _look_at_root(self, listed: Listed, source: str) -> Listed | Pair:
         where = listed.pair
-        if listed.made:
-            # The source was listed before there was a target that it could show.
+        if listed.made and source not in self._made:
+            # The source was listed before there was a target that it could show. Once: a server may never list what it
+            # calls made, or there already.
             self._made.add(source)
             if not self._up:
                 self._mark(where.target)
