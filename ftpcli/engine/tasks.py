@@ -217,7 +217,12 @@ class ListPair:
         if self.pair.lazy:
             return NOTHING, False
         if not self.dry_run:
-            bench.insist(self.pair.shown or ".", lambda session: make_directories(session, self.pair.target))
+            new = bench.insist(self.pair.shown or ".", lambda session: make_directories(session, self.pair.target))
+            if self.delete and not new:
+                # It is there: what is to be deleted in it nobody knows as long as it cannot be listed.
+                listing = self._listed_target(bench, server, source)
+                doubt = "it was not found at first, and is there" if listing.entries else listing.doubt
+                return replace(listing, doubt=doubt), True
         return NOTHING, True
 
     def _listed_target(self, bench: Bench, server: Questions, source: Listing) -> Listing:
@@ -231,11 +236,11 @@ class ListPair:
         return self._unmasked(server, listing, source) if self.delete else listing
 
 
-def make_directories(session: Session, path: str) -> None:
-    """Make a directory, and its parents where they are missing. One that is there already is fine."""
+def make_directories(session: Session, path: str) -> bool:
+    """Make a directory, and its parents where they are missing. One that is there already is fine: False then."""
     try:
         session.mkdir(path)
-        return
+        return True
     except Refused as error:
         try:
             there = session.stat(path)
@@ -243,13 +248,14 @@ def make_directories(session: Session, path: str) -> None:
             there = None
         if there is not None:
             if there.kind is Kind.DIR:
-                return
+                return False
             raise Refused(f"cannot make directory {path}: a file is in its place", reply=error.reply) from error
         parent = path.rstrip("/").rpartition("/")[0]
         if not parent or parent == path:
             raise
         make_directories(session, parent)
     session.mkdir(path)
+    return True
 
 
 @dataclass(frozen=True)

@@ -179,6 +179,6 @@ def test_a_target_that_the_server_never_lists_is_asked_for_twice(disk: Disk, mon
 
     monkeypatch.setattr(FtpSession, "list", refuse)
     (disk.server.root / "new").mkdir()
-    assert disk.mirror(Direction.UPLOAD, "tree", "new").exit_code == 0
+    assert disk.mirror(Direction.UPLOAD, "tree", "new", delete=False).exit_code == 0
     assert asked.count("new") == 2
     assert read(disk.server.root / "new") == disk.tree
