@@ -96,10 +96,11 @@ def read_link(path: str) -> str:
         return os.readlink(path)
 
 
-def make_link(path: str, text: str) -> None:
-    """A symbolic link that says ``text``; in one step over one that is there. Raises LocalFileError."""
-    folder, name = os.path.split(path)
-    part = os.path.join(folder, part_name(name, "link", text))
+def make_link(path: str, text: str, part: str) -> None:
+    """A symbolic link that says ``text``; in one step over one that is there. Raises LocalFileError.
+
+    ``part``: the name it has until then.
+    """
     with translated("make the symbolic link", path):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(part)  # of a run that was killed just here
@@ -232,6 +233,17 @@ class OpenSource:
         self.file.close()
 
 
+def check_straight(path: str, root: str) -> None:
+    """Raises LocalFileError where a symbolic link below ``root`` leads to the directory of ``path``: what the run has
+    listed there is somewhere else now. ``root`` itself may be one.
+    """
+    folder = os.path.dirname(path)
+    with translated("change", path):
+        expected = os.path.normpath(os.path.join(os.path.realpath(root), os.path.relpath(folder or ".", root or ".")))
+        if os.path.realpath(folder) != expected:
+            raise OSError(errno.ELOOP, "a symbolic link has come in the place of a directory above it")
+
+
 def discard(path: str) -> None:
     """Delete a file of ours that nobody needs any more."""
     with contextlib.suppress(OSError):
@@ -247,6 +259,9 @@ def sweep(path: str, root: str) -> None:
         top = os.path.realpath(root)
         if os.path.commonpath((top, os.path.realpath(os.path.dirname(path)))) != top:
             raise OSError(errno.EXDEV, f"a symbolic link leads out of {root}")
+        if os.path.islink(path):
+            os.unlink(path)
+            return
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         except (FileNotFoundError, NotADirectoryError):

@@ -21,8 +21,8 @@ from ftpcli.engine.ledger import Ledger
 from ftpcli.engine.names import pair_folded, without_clashes
 from ftpcli.engine.overlap import Overlap, Probe, Probed
 from ftpcli.engine.pairing import Pairing, shown
-from ftpcli.engine.plan import MISSING, Decision, What, other_mode
-from ftpcli.engine.renames import Declined, New, Renames
+from ftpcli.engine.plan import MISSING, Decision, What, is_empty, other_mode
+from ftpcli.engine.renames import Declined, New, Renamed, Renames
 from ftpcli.engine.roots import Found, Resolve
 from ftpcli.engine.tasks import CopyFile, Listed, ListPair, Pair, Recheck, Rechecked
 from ftpcli.errors import FtpcliError, GuardRefused, LocalFileError, Refused, UsageError
@@ -141,6 +141,12 @@ class Agenda:
         else:
             self._ledger.skip(task.shown, "up to date")
 
+    def renamed(self, result: Renamed) -> None:
+        """A file has its new name; it still has the permissions of the old one."""
+        new = result.task.new
+        if self._rules.perms and (why := other_mode(new.entry, result.task.old.entry)):
+            self._ready.append(iter(self.attributes.mode(new.target, new.shown, new.entry, why)))
+
     def declined(self, result: Declined) -> None:
         """A file could not be renamed."""
         self._add(self._copy_new(result.task.new))
@@ -179,7 +185,7 @@ class Agenda:
 
     def _is_suspiciously_empty(self, where: Pair, listed: Listed) -> bool:
         """A source without a single entry is more often a disk that is not mounted than a wish."""
-        at_root = not where.shown and not listed.source.entries and listed.target.entries
+        at_root = not where.shown and is_empty(listed.source) and not is_empty(listed.target)
         if not (at_root and self._rules.delete) or self._rules.allow_empty_source:
             return False
         self._ledger.end_run(
@@ -282,8 +288,10 @@ class Agenda:
         if self._rules.dry_run:
             return None
         self._journal.plan(target, entry.size)
-        place, replaces = self._job.endpoint.place, why != MISSING
-        return CopyFile(source, target, shown, entry, self._job.direction, self._rules, place, self._backup, replaces)
+        job, replaces = self._job, why != MISSING
+        root = job.roots[0].target if job.roots[0].tree and not self._remote_target else None
+        place = job.endpoint.place
+        return CopyFile(source, target, shown, entry, job.direction, self._rules, place, self._backup, replaces, root)
 
     def _plan_delete(self, entry: Entry, where: Pair, owner: str) -> None:
         """Join the plan; what a directory holds is listed next, because every entry that goes is named."""

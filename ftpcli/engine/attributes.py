@@ -17,10 +17,10 @@ from ftpcli.engine.ledger import Ledger
 from ftpcli.engine.pairing import Pairing, shown
 from ftpcli.engine.plan import PERMISSIONS, Decision, other_mode
 from ftpcli.engine.spool import Spool
-from ftpcli.engine.tasks import Bench, Listed, Pair, Remove
+from ftpcli.engine.tasks import Bench, Listed, Pair
 from ftpcli.engine.transfer import mode_problem
-from ftpcli.errors import LocalFileError, Unsupported
-from ftpcli.model import Direction, Entry, Job, Kind
+from ftpcli.errors import FtpcliError, LocalFileError, Unsupported
+from ftpcli.model import Direction, Entry, Job
 
 # Without these the owner cannot do all that is to be done in a directory.
 _OWNERS = 0o700
@@ -73,15 +73,16 @@ class MakeLink:
     backup: Backup | None = None
 
     def run(self, bench: Bench) -> LinkMade:
-        replaces = self.replaces
-        if replaces and self.backup is not None:
-            self.backup.remove(Remove(self.path, self.shown, Kind.LINK, self.remote), bench)
-            replaces = False
-        if self.remote:
-            link = links.RemoteLink(self.path, self.text, replaces=replaces)
-            bench.insist(self.shown, link.attempt)
-        else:
-            links.copy_local(self.path, self.text)
+        kept = self.backup.keep_link(self.path, self.shown) if self.replaces and self.backup is not None else None
+        if not self.remote:
+            links.copy_local(self.path, self.text, bench.journal)
+            return LinkMade(self, bench.number)
+        link = links.RemoteLink(self.path, self.text, bench.journal, replaces=self.replaces, kept=kept)
+        try:
+            bench.insist(self.shown, link.attempt, link.progress)
+        except FtpcliError:
+            link.give_up()
+            raise
         return LinkMade(self, bench.number)
 
 

@@ -48,6 +48,10 @@ class Backup(Protocol):
         """Delete one target entry as ``Remove`` does; where it is kept."""
         ...
 
+    def keep_link(self, path: str, shown: str) -> RemoteKept | None:
+        """A symbolic link is about to be replaced: what moves it away in time; None where it is kept already."""
+        ...
+
 
 def _numbered(place: str) -> Iterator[str]:
     yield place
@@ -75,6 +79,9 @@ class LocalBackup:
             local.remove_directory(task.path)
             return place
         return self._move(task.path, place)
+
+    def keep_link(self, path: str, shown: str) -> None:
+        self.save(path, shown)
 
     def save(self, path: str, shown: str) -> str | None:
         """Give the file a second name in the backup, or copy it; None where nothing is there to be kept."""
@@ -203,6 +210,9 @@ class RemoteBackup:
             return place
         kept = RemoteKept(self, task.path, task.shown, there=True)
         return bench.insist(task.shown, kept.move, kept.progress)
+
+    def keep_link(self, path: str, shown: str) -> RemoteKept:
+        return RemoteKept(self, path, shown, there=True)
 
     def place(self, shown: str) -> str:
         return posixpath.join(self._folder, shown)

@@ -14,7 +14,7 @@ from ftpcli.engine.spool import Spool
 from ftpcli.errors import GuardRefused
 from ftpcli.model import Kind, Rules
 
-# So many may always go: half of a handful of files is no sign of anything.
+# So many may always go, unless none may: half of a handful of files is no sign of anything.
 _FEW = 10
 
 
@@ -76,7 +76,10 @@ class Deletes:
                     f"{count} entries would be deleted, and --max-delete allows {self._rules.max_delete}; "
                     "nothing was deleted"
                 )
-        elif count > _FEW and count * 100 > self.target_entries * self._rules.max_delete_percent:
+        elif (
+            count > (_FEW if self._rules.max_delete_percent else 0)
+            and count * 100 > self.target_entries * self._rules.max_delete_percent
+        ):
             raise GuardRefused(
                 f"{count} of {self.target_entries} entries would be deleted, more than "
                 f"{self._rules.max_delete_percent:g}%; nothing was deleted. --max-delete {count} allows it"

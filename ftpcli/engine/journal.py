@@ -100,6 +100,11 @@ class Journal:
             if self._parts.pop(path, None) is not None or self._asides.pop(path, None) is not None:
                 self._write(gone=self._short(path))
 
+    def has_part(self, path: str) -> bool:
+        """Whether a run made this as a part file: then it holds nothing that anybody would miss."""
+        with self._lock:
+            return path in self._parts
+
     # What the coordinator asks
 
     def asides(self) -> list[tuple[str, str]]:
@@ -107,10 +112,14 @@ class Journal:
         with self._lock:
             return list(self._asides.items())
 
-    def stale(self, failed: Failures) -> list[str]:
-        """Part files that nobody needs any more, but for those of what has failed: a next run may go on with them."""
+    def stale(self, failed: Failures, *, earlier: bool = True) -> list[str]:
+        """Part files that nobody needs any more, but for those of what has failed: a next run may go on with them.
+
+        ``earlier``: with those that this run only knows from the journal.
+        """
+        done = (_State.EARLIER, _State.USELESS) if earlier else (_State.USELESS,)
         with self._lock:
-            parts = [(part, state) for part, state in self._parts.items() if state is not _State.NEEDED]
+            parts = [(part, state) for part, state in self._parts.items() if state in done]
         return [part for part, state in parts if state is _State.USELESS or not failed.cover(self._short(part))]
 
     def settle(self) -> None:

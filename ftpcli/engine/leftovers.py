@@ -28,6 +28,7 @@ class Leftovers:
     def __init__(self, job: Job, journal: Journal) -> None:
         self._remote = job.direction is Direction.UPLOAD
         self._root = job.roots[0].target
+        self._whole = job.rules.only is None
         self._journal = journal
         self.failures = Failures()
 
@@ -36,8 +37,9 @@ class Leftovers:
         return [Recover(aside, target) for aside, target in self._journal.asides()]
 
     def parts(self) -> list[Sweep]:
-        """At the end: part files that the run did not need."""
-        return [Sweep(part, None if self._remote else self._root) for part in self._journal.stale(self.failures)]
+        """At the end: part files that the run did not need. One that saw but a part of the tree cannot tell."""
+        stale = self._journal.stale(self.failures, earlier=self._whole)
+        return [Sweep(part, None if self._remote else self._root) for part in stale]
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,8 @@ class RunLock:
                 # Not inherited: a child that outlives us must not hold it.
                 descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             except FileNotFoundError:
+                if os.path.islink(self._folder):
+                    raise  # it leads nowhere, and will for ever
                 continue  # its last owner has just cleared the folder away
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -84,8 +86,9 @@ class RunLock:
     def _sign(descriptor: int) -> None:
         now = time.strftime("%Y-%m-%d %H:%M:%S")
         text = json.dumps({"pid": os.getpid(), "host": platform.node(), "since": now})
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{text}\n".encode("ascii"), 0)
+        with contextlib.suppress(OSError):  # a full disk: the lock holds, it only does not say whose it is
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{text}\n".encode("ascii"), 0)
 
     def owner(self) -> str:
         """Who holds it, for people."""

@@ -66,13 +66,17 @@ class Probe:
             finally:
                 with contextlib.suppress(FtpcliError):
                     session.remove(path)
+                    bench.journal.gone(path)
 
+        bench.journal.begin(path)
         try:
             return Probed(self.listed, bench.insist(self.listed.pair.shown or ".", attempt))
         except FtpcliError as error:
             if error.retry is Retry.STOP_RUN:
                 raise
             return Probed(self.listed, inside=False)  # then nothing else can be put there either
+        finally:
+            bench.journal.useless(path)
 
 
 @dataclass(frozen=True)
@@ -119,8 +123,9 @@ class Overlap:
 
     def _look_at_root(self, listed: Listed, source: str) -> Listed | Pair:
         where = listed.pair
-        if listed.made:
-            # The source was listed before there was a target that it could show.
+        if listed.made and source not in self._made:
+            # The source was listed before there was a target that it could show. Once: a server may never list what it
+            # calls made, or there already.
             self._made.add(source)
             if not self._up:
                 self._mark(where.target)

@@ -65,8 +65,13 @@ def pair(source: Listing, target: Listing) -> Iterator[tuple[Entry | None, Entry
         yield None, entry
 
 
+def is_empty(listing: Listing) -> bool:
+    """True also where there are only part files: those of a run that was killed, or our own marker."""
+    return all(_is_part(entry) for entry in listing.entries)
+
+
 def _is_part(entry: Entry) -> bool:
-    return entry.kind is Kind.FILE and is_part(entry.name)
+    return entry.kind in (Kind.FILE, Kind.LINK) and is_part(entry.name)
 
 
 def decide(source: Entry | None, target: Entry | None, rules: Rules) -> Decision:

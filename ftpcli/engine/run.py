@@ -156,6 +156,7 @@ class _Coordinator:
                 result.learn()
             case Renamed():
                 self._ledger.renamed(result)
+                self._agenda.renamed(result)
             case Declined():
                 self._agenda.declined(result)
 
@@ -169,6 +170,7 @@ class _Coordinator:
         except GuardRefused as error:
             self._ledger.end_run(error)
             return
+        root = None if self._remote_target else self._job.roots[0].target
         for delete in self._deletes:
             if self._rules.dry_run:
                 self._ledger.report.deleted += 1
@@ -177,7 +179,7 @@ class _Coordinator:
             # A directory goes alone, after all that was in it.
             if delete.kind is Kind.DIR:
                 self._drain()
-            self._submit(Remove(delete.path, delete.shown, delete.kind, self._remote_target, self._backup))
+            self._submit(Remove(delete.path, delete.shown, delete.kind, root, self._backup))
             if delete.kind is Kind.DIR:
                 self._drain()
             if self._halted:

@@ -17,7 +17,7 @@ from ftpcli.engine.journal import Journal
 from ftpcli.engine.links import Followed, Trail
 from ftpcli.engine.meter import Lane
 from ftpcli.engine.names import EXACT, Folding, has_twins
-from ftpcli.engine.plan import TIME_DIFFERS, is_vague, same_time
+from ftpcli.engine.plan import TIME_DIFFERS, is_empty, is_vague, same_time
 from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.slot import Slot
 from ftpcli.engine.stop import StopToken
@@ -145,7 +145,7 @@ class ListPair:
         if self.direction is Direction.DOWNLOAD:
             source = self._remote_source(server, path)
             target, made = self._local_target()
-            if self.delete and target.entries and not source.listing.entries and not source.listing.problems:
+            if self.delete and not is_empty(target) and is_empty(source.listing) and not source.listing.problems:
                 source = self._second_look(server, path)
             if self.symlinks == links.COPY:
                 target = links.with_local_texts(self.pair.target, target)
@@ -165,7 +165,7 @@ class ListPair:
 
     def _second_look(self, server: Questions, path: str) -> Followed:
         source = self._remote_source(server, path)
-        if not source.listing.entries:
+        if is_empty(source.listing):
             return source
         doubt = "it was empty in a first listing, and not in a second one"
         return replace(source, listing=replace(source.listing, doubt=doubt))
@@ -215,7 +215,12 @@ class ListPair:
         if self.pair.lazy:
             return NOTHING, False
         if not self.dry_run:
-            bench.insist(self.pair.shown or ".", lambda session: make_directories(session, self.pair.target))
+            new = bench.insist(self.pair.shown or ".", lambda session: make_directories(session, self.pair.target))
+            if self.delete and not new:
+                # It is there: what is to be deleted in it nobody knows as long as it cannot be listed.
+                listing = self._listed_target(bench, server, source)
+                doubt = "it was not found at first, and is there" if listing.entries else listing.doubt
+                return replace(listing, doubt=doubt), True
         return NOTHING, True
 
     def _listed_target(self, bench: Bench, server: Questions, source: Listing) -> Listing:
@@ -229,17 +234,18 @@ class ListPair:
         return self._unmasked(server, listing, source) if self.delete else listing
 
 
-def make_directories(session: Session, path: str) -> None:
-    """Make a directory, and its parents where they are missing. One that is there already is fine."""
-    if _made(session, path, last=False):
-        return
+def make_directories(session: Session, path: str) -> bool:
+    """Make a directory, and its parents where they are missing. One that is there already is fine: False then."""
+    made = _make(session, path, last=False)
+    if made is not None:
+        return made
     make_directories(session, path.rstrip("/").rpartition("/")[0])
-    _made(session, path, last=True)
+    return bool(_make(session, path, last=True))
 
 
-def _made(session: Session, path: str, *, last: bool) -> bool:
-    """True where the directory is there now, also if another worker has made it meanwhile; False where what is above
-    it may be missing. Raises Refused, with ``last`` in place of False."""
+def _make(session: Session, path: str, *, last: bool) -> bool | None:
+    """False where the directory is there already, also if another worker has made it meanwhile; None where what is
+    above it may be missing. Raises Refused, with ``last`` in place of None."""
     try:
         session.mkdir(path)
     except Refused as error:
@@ -248,9 +254,10 @@ def _made(session: Session, path: str, *, last: bool) -> bool:
         except Refused:
             if last or not path.rstrip("/").rpartition("/")[0]:
                 raise error from None
-            return False
+            return None
         if not is_directory(session, path, there):
             raise Refused(f"cannot make directory {path}: a file is in its place", reply=error.reply) from error
+        return False
     return True
 
 
@@ -266,7 +273,10 @@ class Listed:
 
 @dataclass(frozen=True)
 class CopyFile:
-    """One file, in the run's direction. ``entry`` is the source's; ``replaces``: the target is there, as listed."""
+    """One file, in the run's direction. ``entry`` is the source's; ``replaces``: the target is there, as listed.
+
+    ``root``: the local tree that it goes to; None where there is none.
+    """
 
     source: str
     target: str
@@ -277,8 +287,11 @@ class CopyFile:
     place: str
     backup: Backup | None = None
     replaces: bool = False
+    root: str | None = None
 
     def run(self, bench: Bench) -> Copied:
+        if self.root is not None:
+            local.check_straight(self.target, self.root)
         transfer: FileTransfer
         kept: Keeping | None = None
         if self.backup is not None:
@@ -379,18 +392,23 @@ class Copied:
 
 @dataclass(frozen=True)
 class Remove:
-    """Delete one target entry; a directory must be empty, for what came into it meanwhile nobody wanted to delete."""
+    """Delete one target entry; a directory must be empty, for what came into it meanwhile nobody wanted to delete.
+
+    ``root``: the local tree that it is in; None where it is on the server.
+    """
 
     path: str
     shown: str
     kind: Kind
-    remote: bool
+    root: str | None
     backup: Backup | None = None
 
     def run(self, bench: Bench) -> Removed:
-        if self.backup is not None:
+        if self.root is not None:
+            local.check_straight(self.path, self.root)
+        if self.backup is not None and not bench.journal.has_part(self.path):
             bench.tell(Deleted(self.shown, self.backup.remove(self, bench)))
-        elif self.remote:
+        elif self.root is None:
             removal = Removal(self.path, self.shown, self.kind, lambda shown: bench.tell(Deleted(shown)))
             bench.insist(self.shown, removal.attempt)
         else:

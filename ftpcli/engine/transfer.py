@@ -455,9 +455,10 @@ def exists(session: Session, path: str) -> bool:
 
 def look_again(session: Session, path: str, entry: Entry) -> Entry:
     """What is at ``path`` now, where ``entry`` was. Raises NotFound."""
-    if not entry.followed:
-        return session.stat(path)
-    return replace(session.follow(path), followed=True)  # MLST may answer for the link itself
+    found = session.follow(path) if entry.followed else session.stat(path)  # MLST may answer for the link itself
+    # SIZE and MDTM tell no permissions, of which the listing may have told.
+    mode = entry.mode if found.mode is None else found.mode
+    return replace(found, followed=entry.followed, mode=mode)
 
 
 def _is_file(session: Session, path: str) -> bool:

@@ -97,7 +97,8 @@ class Expected:
         if ways.max_delete is not None:
             refused = len(deletes) > ways.max_delete
         else:
-            refused = len(deletes) > FEW and len(deletes) * 100 > self.entries * ways.max_delete_percent
+            few = FEW if ways.max_delete_percent else 0
+            refused = len(deletes) > few and len(deletes) * 100 > self.entries * ways.max_delete_percent
         if refused:
             kept = Expected(self.direction, Ways(**{**vars(ways), "delete": False}))
             after = kept._directory(source, target, "")

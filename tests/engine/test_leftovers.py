@@ -16,8 +16,8 @@ from ftpcli.engine.run import run
 from ftpcli.engine.stop import StopToken
 from ftpcli.errors import ConnectionLost, Denied, LoginRejected, NotFound, Refused
 from ftpcli.local import PartFile, is_part, part_name
-from ftpcli.model import Direction, Job, Report, Root, Rules
-from tests.engine.fake import ENDPOINT, Events, FakeServer, FakeSession, Folder, Tree, lost, raising
+from ftpcli.model import Direction, Job, Report, Root, Rules, Scope
+from tests.engine.fake import ENDPOINT, Events, FakeServer, FakeSession, Folder, Link, Tree, lost, raising
 
 BOTH = pytest.mark.parametrize("direction", Direction)
 BIG = bytes(range(256)) * 10
@@ -56,7 +56,7 @@ class Mirror:
                 file.write('{"ftpcli_journal": 1, "started": "then"}\n')
             file.write(json.dumps(lines) + "\n")
 
-    def __call__(self, *, parallel: int = 2, retries: int = 0, **rules: bool) -> Report:
+    def __call__(self, *, parallel: int = 2, retries: int = 0, **rules: object) -> Report:
         self.events.clear()
         sides = (str(self.local), "top") if self.up else ("top", str(self.local))
         job = Job(self.direction, ENDPOINT, (Root(*sides, tree=True),), Rules(**rules), retries=retries, retry_wait=0)  # type: ignore[arg-type]
@@ -91,7 +91,11 @@ def write(folder: Path, tree: Tree) -> None:
 
 
 def read(folder: Path) -> Tree:
-    return {path.name: read(path) if path.is_dir() else path.read_bytes() for path in folder.iterdir()}
+    tree: Tree = {}
+    for path in folder.iterdir():
+        link = path.is_symlink()
+        tree[path.name] = Link(os.readlink(path)) if link else read(path) if path.is_dir() else path.read_bytes()
+    return tree
 
 
 @pytest.fixture
@@ -128,6 +132,39 @@ def test_only_what_the_journal_names_is_swept(mirror: Mirror) -> None:
     assert mirror.events.of(Deleted) == []
     assert mirror.warned() == []
     assert os.listdir(mirror.state) == []
+
+
+@BOTH
+@pytest.mark.parametrize("delete", [False, True])
+def test_a_link_that_never_got_its_name_is_swept_too(mirror: Mirror, delete: bool) -> None:
+    """The run was killed between making it and renaming it; meanwhile the source has another one."""
+    part = part_name("l", "link", "what it said")
+    mirror.put({"a": b"1"}, {"a": b"1"})
+    if mirror.up:
+        mirror.server.root = Folder({"top": FakeServer({"a": b"1", "l": Link("old"), part: Link("new")}).root})
+        os.symlink("new" if delete else "newer", mirror.local / "l")
+    else:
+        os.symlink("what it said", mirror.local / part)
+        mirror.server.root = Folder({"top": FakeServer({"a": b"1", "l": Link("newer")}).root})
+    mirror.leave(part=part)
+    assert mirror(symlinks="copy", delete=delete).exit_code == 0
+    assert set(mirror.target) == {"a", "l"}
+    assert mirror.warned() == []
+    assert mirror.journal() == []
+
+
+@BOTH
+def test_part_files_in_a_directory_that_is_deleted_do_not_go_into_the_backup(mirror: Mirror, tmp_path: Path) -> None:
+    """One that no journal knows may hold what a file held that had to step aside."""
+    ours, unknown = part_name("a", "of its source"), part_name("b", "of whatever")
+    mirror.put({"x": b"1"}, {"x": b"1", "d": {ours: b"half", unknown: b"content"}})
+    mirror.leave(part=f"d/{ours}")
+    kept = "kept/now" if mirror.up else str(tmp_path / "kept")
+    assert mirror(delete=True, backup=kept).exit_code == 0
+    assert mirror.target == {"x": b"1"}
+    backup = mirror.server.tree()["kept"]["now"] if mirror.up else read(tmp_path / "kept")
+    assert backup == {"d": {unknown: b"content"}}
+    assert mirror.journal() == []
 
 
 @BOTH
@@ -171,6 +208,19 @@ def test_part_files_of_what_failed_again_stay_and_others_go(mirror: Mirror) -> N
     assert gone not in mirror.target
     assert {"part": kept} in mirror.journal()
     assert {"part": gone} not in mirror.journal()
+
+
+@BOTH
+def test_a_run_that_compares_a_part_of_the_tree_leaves_the_part_files_of_the_rest(mirror: Mirror) -> None:
+    """A round of --watch: the large file that failed in the last one is none of the changes."""
+    part = part_name("large", "of its source")
+    mirror.put({"large": BIG, "sub": {"changed": b"1"}}, {part: BIG[:500], "sub": {}})
+    mirror.leave(part=part)
+    assert mirror(only=Scope(frozenset({"sub"}))).exit_code == 0
+    assert mirror.target == {part: BIG[:500], "sub": {"changed": b"1"}}
+    assert mirror.journal() == [{"part": part}]
+    assert mirror().exit_code == 0
+    assert mirror.target == {"large": BIG, "sub": {"changed": b"1"}}
 
 
 @BOTH
@@ -284,9 +334,9 @@ def test_a_link_out_of_the_tree_is_not_followed(download: Mirror, tmp_path: Path
     download.leave(part=part_name("b"))
     assert download().exit_code == 0
     assert (outside / OURS).read_bytes() == b"precious"
-    assert (download.local / part_name("b")).is_symlink()
-    assert len(download.warned()) == 2
-    assert download.journal() == [{"part": f"d/{OURS}"}, {"part": part_name("b")}]
+    assert not (download.local / part_name("b")).is_symlink(), "a link goes, and nothing that it leads to"
+    assert len(download.warned()) == 1
+    assert download.journal() == [{"part": f"d/{OURS}"}]
 
 
 def test_a_target_that_is_a_link_itself_is_fine(download: Mirror, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from ftpcli.engine.plan import What, decide
 from ftpcli.engine.stop import StopToken
 from ftpcli.model import Direction, Entry, FilterRules, Kind, Listing, Report, Root, Rules
 from tests.engine.fake import Events, FakeServer, File, Folder, Link, Tree, lost
+from tests.engine.test_backup import at_number
 from tests.engine.test_run import Side, go
 
 BOTH = pytest.mark.parametrize("direction", Direction)
@@ -238,6 +240,25 @@ class TestUploadOnly:
         assert side.target == {"f": b"1", "l": Link("old")}, "what cannot be replaced stays"
         assert report.exit_code == 1
 
+    def test_with_a_backup_one_that_cannot_be_made_costs_nothing_either(self, side: Side) -> None:
+        side.server.makes_links = False
+        side.put({"l": Link("f"), "f": b"1"}, {"l": Link("old")})
+        side.mirror(symlinks="copy", backup="kept/now")
+        assert set(side.failures()) == {"l"}
+        assert side.target == {"f": b"1", "l": Link("old")}
+
+    @pytest.mark.parametrize("verb", ["symlink", "rename", "mkdir", "link_targets"])
+    @pytest.mark.parametrize("done", [False, True])
+    @pytest.mark.parametrize("number", range(3))
+    def test_a_connection_lost_while_a_link_goes_into_the_backup(
+        self, side: Side, verb: str, done: bool, number: int
+    ) -> None:
+        side.put({"l": Link("new")}, {"l": Link("old")})
+        at_number(side.server, verb, number, lost(), done=done)
+        assert side.mirror(symlinks="copy", backup="kept/now").exit_code == 0
+        assert side.target == {"l": Link("new")}
+        assert side.server.tree()["kept"] == {"now": {"l": Link("old")}}
+
     @pytest.mark.parametrize("renames_over", [True, False])
     @pytest.mark.parametrize("verb", ["symlink", "rename", "remove"])
     @pytest.mark.parametrize("done", [False, True])
@@ -290,6 +311,29 @@ class TestDownloadOnly:
         assert list((tmp_path / "outside").iterdir()) == []
         assert side.failures() == {"d": "LocalFileError"}
         assert report.exit_code == 7
+
+    @pytest.mark.parametrize("delete", [False, True])
+    def test_a_link_that_appears_after_the_listing_leads_nothing_away(
+        self, side: Side, tmp_path: Path, delete: bool
+    ) -> None:
+        """Between a directory's listing and its copies and deletes there may be hours."""
+        outside = tmp_path / "outside"
+        outside.mkdir()
+        for name in ("gone", "f"):
+            (outside / name).write_bytes(b"precious")
+        side.put({"d": {"f": b"new"}, "z": {"f": b"1"}}, {"d": {"gone": b"x", "f": b"old one"}})
+
+        def swap() -> None:
+            shutil.move(side.folder / "d", tmp_path / "moved")
+            os.symlink(outside, side.folder / "d")
+
+        if delete:
+            side.server.on("read", swap, path="top/z/f")
+        else:
+            side.server.on("list", swap, path="top/z")
+        assert side.mirror(delete=delete, parallel=1).exit_code != 0
+        assert {path.name: path.read_bytes() for path in outside.iterdir()} == {"gone": b"precious", "f": b"precious"}
+        assert set(side.failures()) == {"d/gone" if delete else "d/f"}
 
     def test_two_names_of_one_kind_each(self, side: Side, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A server that lists a name as a link and again as a directory gets nothing written through the link."""

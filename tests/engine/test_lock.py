@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
@@ -208,3 +209,23 @@ def test_a_link_in_its_place_is_not_followed(folder: str, tmp_path: Path) -> Non
     with pytest.raises(OSError, match=r"."):
         RunLock(folder).take()
     assert precious.read_bytes() == b"x"
+
+
+def test_a_folder_that_is_a_link_to_nowhere_is_an_error_and_no_endless_wait(folder: str, tmp_path: Path) -> None:
+    os.mkdir(tmp_path / "state")
+    os.symlink(tmp_path / "nowhere", folder)
+    with pytest.raises(FileNotFoundError):
+        RunLock(folder).take()
+
+
+def test_on_a_full_disk_the_lock_holds_all_the_same(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    first = RunLock(folder)
+    assert first.take()
+    assert not RunLock(folder).take()
+    assert RunLock(folder).owner() == "a process that has not said which"
+    first.release()
+    assert not os.path.exists(folder)

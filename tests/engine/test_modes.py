@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from ftpcli.engine.events import Finished, Planned, Warned
 from ftpcli.engine.plan import What, decide
 from ftpcli.engine.stop import StopToken
 from ftpcli.errors import Denied
-from ftpcli.model import Direction, Entry, FilterRules, Kind, Rules
-from tests.engine.fake import Events, FakeServer, File, Folder, lost, raising
+from ftpcli.model import Direction, Entry, FilterRules, Kind, Listing, Rules
+from tests.engine.fake import Events, FakeServer, FakeSession, File, Folder, lost, raising
 from tests.engine.test_run import Side
 
 PERMS = Rules(perms=True)
@@ -150,6 +151,46 @@ class TestPermissions:
         assert side.target == {"a": b"1"}
         assert report.exit_code == 0
         assert not side.events.of(Warned)
+
+
+class ListsOnly(FakeSession):
+    """As vsftpd: listings tell permissions and vague times, SIZE and MDTM the exact times and no permissions."""
+
+    def list(self, path: str) -> Listing:
+        listing = super().list(path)
+        entries = (replace(entry, precision=60.0, mtime_is_utc=False) for entry in listing.entries)
+        return replace(listing, entries=tuple(entries))
+
+    def stat(self, path: str) -> Entry:
+        return replace(super().stat(path), mode=None)
+
+
+class TestDownload:
+    @pytest.fixture
+    def direction(self) -> Direction:
+        return Direction.DOWNLOAD
+
+    @pytest.mark.parametrize("content", [b"1", b"2", b"another"])
+    def test_where_a_listing_alone_tells_them(
+        self, side: Side, monkeypatch: pytest.MonkeyPatch, content: bytes
+    ) -> None:
+        monkeypatch.setattr("tests.engine.fake.FakeSession", ListsOnly)
+        side.put({"a": b"1"}, {"a": content})
+        if content == b"2":
+            side.server.file("top/a").mtime += 100_000.5
+        set_modes(side, {"a": 0o600}, source=True)
+        set_modes(side, {"a": 0o640}, source=False)
+        assert side.mirror(perms=True).exit_code == 0
+        assert mode(side, "a") == 0o600
+
+    def test_a_large_file_where_a_listing_alone_tells_them(self, side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its exact time is asked for, so that it can be resumed."""
+        monkeypatch.setattr("tests.engine.fake.FakeSession", ListsOnly)
+        side.put({"a": bytes(1_200_000)}, {"a": b"1"})
+        set_modes(side, {"a": 0o600}, source=True)
+        set_modes(side, {"a": 0o640}, source=False)
+        assert side.mirror(perms=True).exit_code == 0
+        assert mode(side, "a") == 0o600
 
 
 class TestUpload:

@@ -13,8 +13,10 @@ from ftpcli.engine.meter import Meter
 from ftpcli.engine.overlap import Overlap
 from ftpcli.engine.run import run
 from ftpcli.engine.stop import StopToken
+from ftpcli.errors import Denied, NotFound
 from ftpcli.local import part_name
-from ftpcli.model import Direction, Endpoint, Job, Report, Root, Rules, Secret
+from ftpcli.model import Direction, Endpoint, Job, Listing, Report, Root, Rules, Secret
+from ftpcli.session.ftp import FtpSession
 from tests.engine.fake import Events, Tree
 from tests.engine.test_run import BOTH, names, read, write
 from tests.servers.embedded import Embedded, embedded
@@ -147,3 +149,36 @@ def test_an_upload_around_its_source_keeps_it(disk: Disk, tmp_path: Path) -> Non
 def test_an_upload_from_what_cannot_be_marked(disk: Disk, inner: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Overlap, "_mark", lambda *_: None)
     assert disk.mirror(Direction.UPLOAD, "tree", f"tree/{inner}").exit_code == 2
+
+
+def test_a_probe_that_could_not_be_taken_away_goes_in_the_end(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(disk.server.root / "tree/x", {"x": {"f": b"1"}})
+    before = disk.tree
+    remove, refused = FtpSession.remove, []
+
+    def remove_later(session: FtpSession, path: str) -> None:
+        if "ftpcli-here" in path and path not in refused:
+            refused.append(path)
+            raise Denied("not now", reply="550 not now")
+        remove(session, path)
+
+    monkeypatch.setattr(FtpSession, "remove", remove_later)
+    assert disk.mirror(Direction.UPLOAD, "tree", "new").exit_code == 0
+    assert refused
+    assert read(disk.server.root / "new") == before
+
+
+def test_a_target_that_the_server_never_lists_is_asked_for_twice(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is there, says MKD; it is not, says MLSD, which may mean that it must not be read."""
+    asked = []
+
+    def refuse(_: FtpSession, path: str) -> Listing:
+        asked.append(path)
+        assert len(asked) < 20, "it goes on for ever"
+        raise NotFound("not found, or no permission", reply="550 no")
+
+    monkeypatch.setattr(FtpSession, "list", refuse)
+    (disk.server.root / "new").mkdir()
+    assert disk.mirror(Direction.UPLOAD, "tree", "new", delete=False).exit_code == 0
+    assert asked.count("new") == 2
+    assert read(disk.server.root / "new") == disk.tree

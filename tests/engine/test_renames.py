@@ -22,6 +22,7 @@ from ftpcli.errors import Denied, LocalFileError, TransientRefusal
 from ftpcli.model import Direction, Entry, FilterRules, Kind, Report
 from tests.engine.fake import Events, FakeServer, FakeSession, File, Folder, Tree, lost, raising, use
 from tests.engine.test_backup import Kept, at_number, files
+from tests.engine.test_modes import mode, set_modes
 from tests.engine.test_run import BOTH, trees
 
 DOWN = pytest.mark.parametrize("direction", [Direction.DOWNLOAD])
@@ -72,6 +73,21 @@ class TestRuns:
         assert (report.exit_code, report.renamed, report.transferred, report.deleted) == (0, 2, 0, 1)
         assert {event.path for event in side.events if isinstance(event, Deleted)} == {"flat"}
         assert side.run().renamed == 0
+
+    @pytest.mark.parametrize("dry_run", [False, True])
+    def test_it_gets_the_permissions_of_its_source(self, side: Moved, dry_run: bool) -> None:
+        side.put({"new": b"moved", "a": b"1"}, {"old": b"moved", "a": b"1"})
+        set_modes(side, {"new": 0o600, "a": 0o644}, source=True)
+        set_modes(side, {"old": 0o644, "a": 0o644}, source=False)
+        assert side.run(perms=True, dry_run=dry_run).exit_code == 0
+        planned = {event.path: event.action for event in side.events if isinstance(event, Planned)}
+        assert planned == {"old": "rename", "new": "chmod"}
+        if not dry_run:
+            assert side.renames() == {"new": "old"}
+            assert [mode(side, name) for name in ("new", "a")] == [0o600, 0o644]
+            side.events.clear()
+            side.run(perms=True)
+            assert not [event for event in side.events if isinstance(event, Planned)]
 
     def test_without_the_option_it_is_sent(self, side: Moved) -> None:
         side.put(NEW, BEFORE)

@@ -17,7 +17,7 @@ from ftpcli.engine.meter import Meter
 from ftpcli.engine.run import run
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.tasks import make_directories
-from ftpcli.errors import ConnectFailed, Denied, LoginRejected, Refused, TransientRefusal
+from ftpcli.errors import ConnectFailed, Denied, LoginRejected, NotFound, Refused, TransientRefusal
 from ftpcli.local import is_part
 from ftpcli.model import Direction, Job, Report, Root, Rules
 from tests.engine.fake import ENDPOINT, Events, FakeServer, File, Folder, Link, Tree, lost, raising, use
@@ -236,6 +236,16 @@ class TestMirror:
         assert side.target == OLD
         assert side.mirror(delete=True, allow_empty_source=True, max_delete_percent=100).exit_code == 0
         assert side.target == {}
+
+    def test_a_target_that_must_not_be_listed_is_no_empty_one(self, side: Side) -> None:
+        """A server says 550 for what is not there, and for what it does not show; that it is there MKD tells."""
+        if not side.up:
+            pytest.skip("only a server mixes the two up")
+        side.put({"a": b"1"}, {"a": b"1", "gone": b"2"})
+        side.server.on("list", raising(NotFound("not found, or no permission", reply="550 no")), times=10**6)
+        assert side.mirror(delete=True).exit_code == 6
+        assert side.failures() == {".": "NotFound"}
+        assert side.target == {"a": b"1", "gone": b"2"}
 
     def test_too_many_deletes_are_refused_before_the_first(self, side: Side) -> None:
         many = {f"file {number}": b"" for number in range(30)}
