@@ -96,6 +96,20 @@ def read_link(path: str) -> str:
         return os.readlink(path)
 
 
+def keeps_name(name: str) -> bool:
+    """False where this system would list a file of this name under another one.
+
+    A byte that another encoding than the system's could not read stands as a surrogate escape. Written here as the byte
+    that it is, several such can be a character of the system's encoding.
+    """
+    if name.isascii():
+        return True
+    try:
+        return os.fsdecode(os.fsencode(name)) == name
+    except UnicodeEncodeError:
+        return True  # writing it will fail, and say so
+
+
 def make_link(path: str, text: str) -> None:
     """A symbolic link that says ``text``; in one step over one that is there. Raises LocalFileError."""
     folder, name = os.path.split(path)

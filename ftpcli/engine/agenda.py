@@ -18,7 +18,7 @@ from ftpcli.engine.events import Warned
 from ftpcli.engine.foldings import Foldings
 from ftpcli.engine.journal import Journal
 from ftpcli.engine.ledger import Ledger
-from ftpcli.engine.names import pair_folded, without_clashes
+from ftpcli.engine.names import or_rewritten, pair_folded, rewritten, without_clashes
 from ftpcli.engine.overlap import Overlap, Probe, Probed
 from ftpcli.engine.pairing import Pairing, shown
 from ftpcli.engine.plan import MISSING, Decision, What, other_mode
@@ -196,6 +196,8 @@ class Agenda:
         decisions = (self._pairing.decide(listed.pair, source, target) for source, target in pairs)
         if listed.folding:
             decisions = without_clashes(tuple(decisions), listed.folding)
+        if self._remote_target and (others := rewritten(listed.source, listed.target)):
+            decisions = (or_rewritten(decision, others) for decision in decisions)
         return (decision for decision in decisions if self._pairing.concerns(listed.pair, decision))
 
     def _carry_out(self, listed: Listed) -> None:

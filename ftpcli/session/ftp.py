@@ -66,8 +66,9 @@ class FtpSession:
 
     def _path(self, path: str) -> str:
         """Absolute paths only: they mean the same after a reconnect, and whatever the current directory is."""
+        path = self.absolute(path)
         telnet.prepare(self._control, self._memory, path, self._encoding)
-        return self.absolute(path)
+        return path
 
     def absolute(self, path: str) -> str:
         if path.startswith("/") or self._home is None:
