@@ -194,10 +194,11 @@ def is_directory(path: str) -> bool:
     return os.path.isdir(path)
 
 
-def make_directory(path: str) -> None:
-    """Make ``path`` and its parents. Raises LocalFileError, also where a file is in the way."""
+def make_directory(path: str, mode: int = 0o777) -> None:
+    """Make ``path`` and its parents; it gets no permissions besides ``mode``. Raises LocalFileError, also where a file
+    is in the way."""
     with translated("make directory", path):
-        os.makedirs(path, exist_ok=True)
+        os.makedirs(path, mode, exist_ok=True)
 
 
 def remove(path: str) -> None:

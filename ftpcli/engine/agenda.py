@@ -106,7 +106,7 @@ class Agenda:
         elif found.entry.kind is not Kind.DIR:
             self._add(self._copy(found.source, found.target, found.source, found.entry, "asked for"))
         elif not self._rules.recursive:
-            self._ledger.fail(found.source, Refused("it is a directory; -r takes directories as well"))
+            self._ledger.fail(found.source or ".", Refused("it is a directory; -r takes directories as well"))
         else:
             self._overlap.begin(found.source, found.target)
             name = "" if task.root.tree else found.entry.name

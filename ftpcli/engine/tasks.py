@@ -204,7 +204,8 @@ class ListPair:
         if self.pair.lazy:
             return NOTHING, False
         if not self.dry_run:
-            local.make_directory(path)
+            # What becomes a private directory is private before anything is in it.
+            local.make_directory(path, 0o777 if self.pair.mode is None else self.pair.mode & 0o777 | 0o700)
         return NOTHING, True
 
     def _remote_target(self, bench: Bench, server: Questions, source: Listing) -> tuple[Listing, bool]:

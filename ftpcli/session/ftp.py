@@ -205,7 +205,8 @@ class FtpSession:
         if reply.code == 550:
             # 550 is all there is for this; the server's own words tell which of the three it was.
             raise Refused(
-                f"cannot make directory {path}: it is there already, what is above it is not, or it is not allowed",
+                f"cannot make directory {path or '.'}: "
+                "it is there already, what is above it is not, or it is not allowed",
                 reply=reply.text,
             )
         if not reply.completed:
