@@ -96,6 +96,20 @@ def read_link(path: str) -> str:
         return os.readlink(path)
 
 
+def keeps_name(name: str) -> bool:
+    """False where this system would list a file of this name under another one.
+
+    A byte that another encoding than the system's could not read stands as a surrogate escape. Written here as the byte
+    that it is, several such can be a character of the system's encoding.
+    """
+    if name.isascii():
+        return True
+    try:
+        return os.fsdecode(os.fsencode(name)) == name
+    except UnicodeEncodeError:
+        return True  # writing it will fail, and say so
+
+
 def make_link(path: str, text: str, part: str) -> None:
     """A symbolic link that says ``text``; in one step over one that is there. Raises LocalFileError.
 
@@ -181,10 +195,11 @@ def is_directory(path: str) -> bool:
     return os.path.isdir(path)
 
 
-def make_directory(path: str) -> None:
-    """Make ``path`` and its parents. Raises LocalFileError, also where a file is in the way."""
+def make_directory(path: str, mode: int = 0o777) -> None:
+    """Make ``path`` and its parents; it gets no permissions besides ``mode``. Raises LocalFileError, also where a file
+    is in the way."""
     with translated("make directory", path):
-        os.makedirs(path, exist_ok=True)
+        os.makedirs(path, mode, exist_ok=True)
 
 
 def remove(path: str) -> None:

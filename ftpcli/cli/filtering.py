@@ -17,11 +17,21 @@ _LIMITS = ("min_size", "max_size", "newer_than", "older_than")
 def filter_rules(choices: Choices) -> FilterRules:
     """What the options come to; a command that takes no directories needs no filters."""
     if choices.get("recursive", True):
+        _check(choices)
         return FilterRules(tuple(_patterns(choices)), *(choices[name] for name in _LIMITS))
     for name in (*_PATTERNS, *_LIMITS):
         if choices.origin(name) is Origin.COMMAND_LINE:
             raise UsageError(f"--{name.replace('_', '-')} goes with -r: it is about what is in directories")
     return FilterRules()
+
+
+def _check(choices: Choices) -> None:
+    """Raises UsageError where nothing can be within two limits."""
+    for lowest, highest in (("min_size", "max_size"), ("newer_than", "older_than")):
+        low, high = choices[lowest], choices[highest]
+        if low is not None and high is not None and low > high:
+            names = f"--{lowest} and --{highest}".replace("_", "-")
+            raise UsageError(f"{names} contradict each other: no file can be within both")
 
 
 def _patterns(choices: Choices) -> Iterator[str]:

@@ -7,7 +7,20 @@ from typing import Any, TypeVar
 
 import click
 
-from ftpcli.cli.parameters import Charset, Duration, IpAddress, Moment, Pattern, Pin, PortRange, PositiveDuration, Size
+from ftpcli.cli.parameters import (
+    Charset,
+    Count,
+    Duration,
+    File,
+    IpAddress,
+    Moment,
+    Pattern,
+    Pin,
+    PortRange,
+    PositiveDuration,
+    Size,
+    Text,
+)
 from ftpcli.model import Job, Timing
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -84,17 +97,17 @@ def _choice(*values: str) -> click.Choice[str]:
     return click.Choice(values)
 
 
-_FILE = click.Path(path_type=str)
+_FILE = File()
 _TIMING = Timing()
 
 
 def _login_options() -> Callable[[F], F]:
     section = "Login"
     return _together(
-        option("--user", metavar="NAME", section=section, help="Log in as NAME."),
+        option("--user", type=Text(), metavar="NAME", section=section, help="Log in as NAME."),
         option("--password-file", type=_FILE, metavar="F", section=section,
                help="Take the password from the first line of F; - is standard input."),
-        option("--password-command", metavar="CMD", section=section,
+        option("--password-command", type=Text(), metavar="CMD", section=section,
                help="Run CMD (no shell) and take the first line it prints as the password."),
         option("--netrc/--no-netrc", default=True, section=section, help="Look in ~/.netrc (default: yes)."),
     )  # fmt: skip
@@ -122,7 +135,7 @@ def _ssh_options() -> Callable[[F], F]:
     return _together(
         option("--identity", type=_FILE, multiple=True, metavar="F", section=section,
                help="Log in with the private key in F, before all others. May be repeated."),
-        option("--passphrase-command", metavar="CMD", section=section,
+        option("--passphrase-command", type=Text(), metavar="CMD", section=section,
                help="Run CMD (no shell) and take the first line it prints as the passphrase of encrypted keys."),
         option("--no-agent", is_flag=True, section=section, help="Do not use the keys of ssh-agent."),
         option("--known-hosts", type=_FILE, metavar="F", section=section,
@@ -162,7 +175,7 @@ def _staying_options() -> Callable[[F], F]:
                help="Send NOOP on a control connection idle for S seconds; 0 is off [30]."),
         option("--keepalive-in-transfer", type=_choice("auto", "on", "off"), default=_TIMING.keepalive_in_transfer,
                section=section, help="Do so also while a transfer runs [auto]."),
-        option("--retries", type=click.IntRange(min=0), default=Job.retries, metavar="N", section=section,
+        option("--retries", type=Count(min=0), default=Job.retries, metavar="N", section=section,
                help="Try again up to N times without progress [3]."),
         option("--retry-wait", type=Duration(), default=Job.retry_wait, metavar="S", section=section,
                help="Seconds before the first new try; grows with each [1]."),
@@ -213,9 +226,9 @@ def work_options() -> Callable[[F], F]:
     """For commands that move many files."""
     section = "Work"
     return _together(
-        option("--parallel", type=click.IntRange(min=1, max=256), default=Job.parallel, metavar="N", section=section,
+        option("--parallel", type=Count(min=1, max=256), default=Job.parallel, metavar="N", section=section,
                help="Transfer N files at a time [4]."),
-        option("--max-connections", type=click.IntRange(min=1), metavar="N", section=section,
+        option("--max-connections", type=Count(min=1), metavar="N", section=section,
                help="Never hold more than N connections to the server."),
         option("--limit-rate", type=Size(), metavar="RATE", section=section,
                help="Move RATE bytes a second at most, all workers together (500k, 2M)."),

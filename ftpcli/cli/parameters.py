@@ -22,6 +22,35 @@ _SIZE = re.compile(r"(\d{1,18}(?:\.\d*)?|\.\d+)\s*([kmgt]?)\Z", re.ASCII | re.IG
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?)?\Z", re.ASCII)
 
 
+class Text(ParamType):
+    """Any words. Nothing at all is most likely a variable of a script that is not set."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not str(value):
+            self.fail("it is empty", param, ctx)
+        return str(value)
+
+
+class File(click.Path):
+    """A file's name, whether it is there or not."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=str)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not value:
+            self.fail("it is empty, and names no file", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Count(click.IntRange):
+    """A number of things."""
+
+    name = "whole number"
+
+
 class Duration(ParamType):
     """Seconds as a number, or with a unit: ``1.5``, ``30m``, ``2h``. Comes out as a float."""
 

@@ -18,11 +18,11 @@ from ftpcli.engine.events import Warned
 from ftpcli.engine.foldings import Foldings
 from ftpcli.engine.journal import Journal
 from ftpcli.engine.ledger import Ledger
-from ftpcli.engine.names import pair_folded, without_clashes
+from ftpcli.engine.names import or_rewritten, pair_folded, rewritten, without_clashes
 from ftpcli.engine.overlap import Overlap, Probe, Probed
 from ftpcli.engine.pairing import Pairing, shown
 from ftpcli.engine.plan import MISSING, Decision, What, is_empty, other_mode
-from ftpcli.engine.renames import Declined, New, Renamed, Renames
+from ftpcli.engine.renames import Declined, New, Renames
 from ftpcli.engine.roots import Found, Resolve
 from ftpcli.engine.tasks import CopyFile, Listed, ListPair, Pair, Recheck, Rechecked
 from ftpcli.errors import FtpcliError, GuardRefused, LocalFileError, Refused, UsageError
@@ -106,7 +106,7 @@ class Agenda:
         elif found.entry.kind is not Kind.DIR:
             self._add(self._copy(found.source, found.target, found.source, found.entry, "asked for"))
         elif not self._rules.recursive:
-            self._ledger.fail(found.source, Refused("it is a directory; -r takes directories as well"))
+            self._ledger.fail(found.source or ".", Refused("it is a directory; -r takes directories as well"))
         else:
             self._overlap.begin(found.source, found.target)
             name = "" if task.root.tree else found.entry.name
@@ -140,12 +140,6 @@ class Agenda:
             self._ready.append(iter(self.attributes.mode(task.target, task.shown, result.entry, why)))
         else:
             self._ledger.skip(task.shown, "up to date")
-
-    def renamed(self, result: Renamed) -> None:
-        """A file has its new name; it still has the permissions of the old one."""
-        new = result.task.new
-        if self._rules.perms and (why := other_mode(new.entry, result.task.old.entry)):
-            self._ready.append(iter(self.attributes.mode(new.target, new.shown, new.entry, why)))
 
     def declined(self, result: Declined) -> None:
         """A file could not be renamed."""
@@ -202,6 +196,8 @@ class Agenda:
         decisions = (self._pairing.decide(listed.pair, source, target) for source, target in pairs)
         if listed.folding:
             decisions = without_clashes(tuple(decisions), listed.folding)
+        if self._remote_target and (others := rewritten(listed.source, listed.target)):
+            decisions = (or_rewritten(decision, others) for decision in decisions)
         return (decision for decision in decisions if self._pairing.concerns(listed.pair, decision))
 
     def _carry_out(self, listed: Listed) -> None:

@@ -16,6 +16,7 @@ from ftpcli.engine.events import Finished, Planned
 from ftpcli.engine.ledger import Ledger
 from ftpcli.engine.pairing import Pairing, shown
 from ftpcli.engine.plan import PERMISSIONS, Decision, other_mode
+from ftpcli.engine.renames import Renamed
 from ftpcli.engine.spool import Spool
 from ftpcli.engine.tasks import Bench, Listed, Pair
 from ftpcli.engine.transfer import mode_problem
@@ -101,7 +102,7 @@ class AttributePlan:
         self._pairing = pairing
         self._ledger = ledger
         self._backup = backup
-        self._directories = Spool()
+        self._modes = Spool()
         self._links = Spool()
         self._problems = 0
         self._first = ""
@@ -154,20 +155,29 @@ class AttributePlan:
         if why:
             self._ledger.tell(Planned(below.shown, "chmod", why=why))
         if (why or opens is not None) and not self._rules.dry_run:
-            self._directory(below.target, below.shown, source.mode, told=bool(why))
+            self._last(below.target, below.shown, source.mode, told=bool(why))
         return replace(below, mode=source.mode, opens=opens)
 
     def made(self, pair: Pair) -> None:
         """A directory was made."""
         if pair.mode is not None:
-            self._directory(pair.target, pair.shown, pair.mode, told=False)
+            self._last(pair.target, pair.shown, pair.mode, told=False)
 
-    def _directory(self, path: str, name: str, mode: int, *, told: bool) -> None:
-        self._directories.append(path, name, str(mode & PERMISSIONS), "told" if told else "")
+    def renamed(self, result: Renamed) -> None:
+        """A file of the target has its new name, and the permissions of the old one."""
+        new, mode = result.task.new, result.task.new.entry.mode
+        if not self._rules.perms or self._rules.dry_run or mode is None:
+            return
+        old = result.task.old.entry
+        if old.mode is None or other_mode(new.entry, old):
+            self._last(new.target, new.shown, mode, told=False)
+
+    def _last(self, path: str, name: str, mode: int, *, told: bool) -> None:
+        self._modes.append(path, name, str(mode & PERMISSIONS), "told" if told else "")
 
     def modes(self) -> Iterator[SetMode]:
-        """For directories, the deepest first."""
-        for path, name, mode, told in reversed(self._directories):
+        """For directories, the deepest first, and for files that were renamed."""
+        for path, name, mode, told in reversed(self._modes):
             yield SetMode(path, name, int(mode), self._remote, bool(told))
 
     # What came of it
@@ -194,7 +204,7 @@ class AttributePlan:
         return f"the permissions of {count} could not be set; {self._first}"
 
     def close(self) -> None:
-        self._directories.close()
+        self._modes.close()
         self._links.close()
 
 

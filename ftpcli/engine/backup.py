@@ -117,7 +117,7 @@ class LocalBackup:
         return translated("back up", f"{path} to {self._folder}")
 
     def _make(self, place: str, original: str) -> None:
-        if os.path.isdir(place):
+        if self._is_made(place):
             return
         if place == self._folder:
             os.makedirs(os.path.dirname(place), exist_ok=True)
@@ -126,8 +126,12 @@ class LocalBackup:
         try:
             os.mkdir(place, os.stat(original or ".").st_mode & 0o777 | 0o700)
         except FileExistsError:
-            if not os.path.isdir(place):
+            if not self._is_made(place):
                 raise
+
+    def _is_made(self, place: str) -> bool:
+        """False for a link in the backup, which was the tree's: what it leads to is no place to write to."""
+        return os.path.isdir(place) and (place == self._folder or not os.path.islink(place))
 
 
 def _link(path: str, place: str) -> None:

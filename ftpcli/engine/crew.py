@@ -106,7 +106,10 @@ class Crew:
             proven = any(slot.opened for slot in self._slots)
             wanted = self._tasks.qsize() - self._idle
             room = self._limit - self._working
-            if self._stop.requested or wanted <= 0 or room <= 0 or (self._working and not proven):
+            if wanted <= 0 or room <= 0 or (self._working and not proven):
+                return
+            # Once asked to stop nobody else begins; but a task that is submitted gets its result, even if that is none.
+            if self._stop.requested and self._working:
                 return
             number = len(self._slots)
             slot = Slot(self._open, self._others_live)

@@ -6,9 +6,10 @@ directory there, and a name that was written may be listed in another form.
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ftpcli.engine.plan import Decision, What, pair
 from ftpcli.model import Entry, Kind, Listing
@@ -34,6 +35,10 @@ class Folding:
     def __bool__(self) -> bool:
         return self.case or self.form
 
+
+# Control characters, and bytes that are no text.
+_ODD = re.compile(r"[\x00-\x1f\x7f\udc80-\udcff]")
+_ODD_THERE = re.compile(r"[_?\ufffd]")
 
 EXACT = Folding()
 _ANYTHING = Folding(case=True, form=True)
@@ -83,6 +88,42 @@ def without_clashes(decisions: Sequence[Decision], folding: Folding) -> list[Dec
             if first.target is None and decision.target is not None:
                 winners[key] = decision
     return [_or_conflict(decision, winners.get(folding.key(decision.name))) for decision in decisions]
+
+
+def without_changelings(listing: Listing, keeps_name: Callable[[str], bool]) -> Listing:
+    """A source listing without the names that the target would list as others: the next run would not know them again,
+    and delete them. They are problems of the listing."""
+    lost = [entry for entry in listing.entries if not keeps_name(entry.name)]
+    if not lost:
+        return listing
+    kept = tuple(entry for entry in listing.entries if keeps_name(entry.name))
+    words = "is not in the server's encoding, and would be another name here; name the right one with --encoding"
+    problems = (f"the name {entry.name!a} {words}" for entry in lost)
+    return replace(listing, entries=kept, problems=(*listing.problems, *problems))
+
+
+def rewritten(source: Listing, target: Listing) -> dict[str, str]:
+    """Source names that a server has most likely taken as others, and what it made of them.
+
+    Pure-FTPd writes ``_`` for a control character, pyftpdlib U+FFFD for a byte that is no UTF-8, and neither says so.
+    Such a file would be missing for ever, and what it is there would be deleted.
+    """
+    odd = {entry.name for entry in source.entries if not entry.name.isprintable() and _ODD.search(entry.name)}
+    if not odd:
+        return {}
+    odd -= {entry.name for entry in target.entries}
+    same = {entry.name for entry in source.entries}
+    strange = {_ODD_THERE.sub("", entry.name): entry.name for entry in target.entries if entry.name not in same}
+    bare = {name: _ODD_THERE.sub("", _ODD.sub("", name)) for name in odd}
+    return {name: strange[bare[name]] for name in odd if bare[name] in strange}
+
+
+def or_rewritten(decision: Decision, others: Mapping[str, str]) -> Decision:
+    """A conflict where the server seems to have the name as one of ``others``."""
+    if decision.name not in others or not _comes_to_lie(decision):
+        return decision
+    why = f"the server seems to have made {others[decision.name]} of this name, which it cannot hold; rename the file"
+    return decision._replace(what=What.CONFLICT, why=why)
 
 
 def _comes_to_lie(decision: Decision) -> bool:

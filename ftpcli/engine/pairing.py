@@ -9,7 +9,7 @@ from dataclasses import replace
 from ftpcli.engine.filters import Filters
 from ftpcli.engine.plan import CONTENT_UNKNOWN, TIME_DIFFERS, Decision, What, decide, is_vague
 from ftpcli.engine.tasks import Pair, Recheck
-from ftpcli.engine.times import TargetTimes
+from ftpcli.engine.times import ArrivalTimes, TargetTimes
 from ftpcli.model import Direction, Entry, Job, Kind, Scope
 
 
@@ -21,8 +21,11 @@ class Pairing:
         self._rules = job.rules
         self._filters = Filters(job.rules.filters)
         self._remote_target = job.direction is Direction.UPLOAD
-        times_count = self._remote_target and job.rules.times and job.rules.compare == "auto"
-        self._times = TargetTimes() if times_count else None
+        self._times: TargetTimes | None = None
+        if job.rules.compare == "auto" and not job.rules.times:
+            self._times = ArrivalTimes()
+        elif job.rules.compare == "auto" and self._remote_target:
+            self._times = TargetTimes()
         self._on_the_way = _with_all_above(job.rules.only)
 
     def decide(self, where: Pair, source: Entry | None, target: Entry | None) -> Decision:
@@ -76,7 +79,7 @@ class Pairing:
             return why == CONTENT_UNKNOWN
         if is_vague(target if self._remote_target else source):
             return True
-        return self._times is not None and self._times.stays_newer(source, target)
+        return self._remote_target and self._times is not None and self._times.stays_newer(source, target)
 
     def source(self, where: Pair, name: str) -> str:
         assert where.source is not None

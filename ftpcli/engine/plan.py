@@ -96,11 +96,18 @@ def decide(source: Entry | None, target: Entry | None, rules: Rules) -> Decision
     if rules.newer_only and target is not None and not _is_newer(source, target):
         return Decision(What.SKIP, source.name, source, target, "not newer than what is there")
     why = difference(source, target, rules.compare)
-    if why:
+    if why and not (why == TIME_DIFFERS and arrived_later(source, target, rules)):
         return Decision(What.COPY, source.name, source, target, why)
     if rules.perms and (other := other_mode(source, target)):
         return Decision(What.CHMOD, source.name, source, target, other)
     return Decision(What.SKIP, source.name, source, target, "up to date")
+
+
+def arrived_later(source: Entry, target: Entry | None, rules: Rules) -> bool:
+    """Whether another time means nothing: a copy made with --no-times keeps that of its arrival."""
+    if rules.times or rules.compare != "auto" or target is None or None in (source.mtime, target.mtime):
+        return False
+    return not is_vague(source) and not is_vague(target) and _is_newer(target, source)
 
 
 def other_mode(source: Entry, target: Entry | None) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import os
 import posixpath
 from dataclasses import dataclass, replace
 
 from ftpcli import local
+from ftpcli.engine import links
 from ftpcli.engine.directories import is_directory
 from ftpcli.engine.tasks import Bench, make_directories
 from ftpcli.errors import LocalFileError, NotFound, Refused
@@ -52,10 +54,16 @@ class Resolve:
             matches = expand(session, root.source)
             if not matches:
                 raise NotFound(f"nothing matches {root.source}")
-            return [Found(path, root.target, _followed(session, path, entry)) for path, entry in matches]
+            return [Found(path, root.target, self._followed(session, path, entry)) for path, entry in matches]
         if root.tree:
             return [Found(root.source, root.target, Entry(posixpath.basename(root.source), Kind.DIR))]
-        return [Found(root.source, root.target, _followed(session, root.source, session.stat(root.source)))]
+        return [Found(root.source, root.target, self._followed(session, root.source, session.stat(root.source)))]
+
+    def _followed(self, session: Session, path: str, entry: Entry) -> Entry:
+        entry = _followed(session, path, entry)
+        if self.rules.perms and entry.kind is Kind.FILE:
+            entry = replace(entry, mode=_mode(session, path))
+        return entry
 
     def _onto_local(self, found: Found) -> Found:
         into = self.root.into
@@ -101,15 +109,25 @@ class Resolved:
 def _followed(session: Session, path: str, entry: Entry) -> Entry:
     """A link that was named is followed, as by every other tool. MLST tells its own size, on ProFTPD as that of a file;
     SIZE tells that of what it leads to."""
-    if entry.kind not in (Kind.FILE, Kind.LINK):
-        return entry
-    if is_directory(session, path, entry):
-        return replace(entry, kind=Kind.DIR)
-    try:
-        size = session.size(path)
-    except Refused:
-        size = None if entry.kind is Kind.LINK else entry.size
-    return replace(entry, kind=Kind.FILE, size=size)
+    if entry.kind is Kind.LINK:
+        try:
+            return replace(session.follow(path), name=entry.name)
+        except Refused:
+            return replace(entry, kind=Kind.FILE, size=None)  # what is the matter the download will say
+    if entry.kind is Kind.FILE:
+        with contextlib.suppress(Refused):
+            return replace(entry, size=session.size(path))
+    return entry
+
+
+def _mode(session: Session, path: str) -> int | None:
+    """A file's permissions as the listing of its directory tells them; None for a link, which has none of its own.
+
+    vsftpd tells them nowhere else, and MLST of ProFTPD gives a link as a file that everybody may write to.
+    """
+    folder, name = posixpath.split(path)
+    listing = links.with_links(session, folder, session.list(folder))
+    return next((entry.mode for entry in listing.entries if entry.name == name and entry.kind is Kind.FILE), None)
 
 
 def _is_remote_directory(session: Session, path: str) -> bool:

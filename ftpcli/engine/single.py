@@ -137,7 +137,7 @@ def named(path: str) -> Iterator[None]:
     except (ConnectFailed, UsageError, LoginRejected, Stopped):
         raise
     except FtpcliError as error:
-        error.message = f"{path}: {error.message}"
+        error.message = f"{path or '.'}: {error.message}"
         raise
 
 

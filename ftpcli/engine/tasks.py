@@ -16,7 +16,7 @@ from ftpcli.engine.foldings import Foldings
 from ftpcli.engine.journal import Journal
 from ftpcli.engine.links import Followed, Trail
 from ftpcli.engine.meter import Lane
-from ftpcli.engine.names import EXACT, Folding, has_twins
+from ftpcli.engine.names import EXACT, Folding, has_twins, without_changelings
 from ftpcli.engine.plan import TIME_DIFFERS, is_empty, is_vague, same_time
 from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.slot import Slot
@@ -158,7 +158,7 @@ class ListPair:
         return Listed(self.pair, source.listing, target, made, source, folding)
 
     def _remote_source(self, server: Questions, path: str) -> Followed:
-        listing = server.list(path)
+        listing = without_changelings(server.list(path), local.keeps_name)
         if self.symlinks == links.FOLLOW:
             return links.follow_remote(server, path, listing, self.pair.trail)
         return Followed(links.with_links(server, path, listing) if self.symlinks == links.COPY else listing)
@@ -180,11 +180,11 @@ class ListPair:
         path = self.pair.target
         if self.direction is Direction.DOWNLOAD:
             return local.scan(path)
-        return self._unmasked(server, server.list(path))
+        return links.with_links(server, path, server.list(path))
 
-    def _unmasked(self, server: Questions, listing: Listing, but: Listing = NOTHING) -> Listing:
+    def _unmasked(self, server: Questions, listing: Listing, source: Listing) -> Listing:
         """No directory that is to be deleted may be a link: what that leads to is not ours to empty."""
-        kept = {entry.name for entry in but.entries}
+        kept = {entry.name for entry in source.entries}
         doomed = any(entry.kind is Kind.DIR and entry.name not in kept for entry in listing.entries)
         return links.with_links(server, self.pair.target, listing) if doomed else listing
 
@@ -202,7 +202,8 @@ class ListPair:
         if self.pair.lazy:
             return NOTHING, False
         if not self.dry_run:
-            local.make_directory(path)
+            # What becomes a private directory is private before anything is in it.
+            local.make_directory(path, 0o777 if self.pair.mode is None else self.pair.mode & 0o777 | 0o700)
         return NOTHING, True
 
     def _remote_target(self, bench: Bench, server: Questions, source: Listing) -> tuple[Listing, bool]:
@@ -356,6 +357,9 @@ class Recheck:
     def _by_time(self, bench: Bench) -> Rechecked:
         source, target = self.source_entry, self.target_entry
         if self.direction is Direction.DOWNLOAD:
+            # A copy has the time that was listed, though the server may know a more exact one.
+            if same_time(source, target):
+                return Rechecked(self, source, "")
             source = bench.insist(self.shown, lambda session: look_again(session, self.source, source))
         elif self.times is None or is_vague(target):
             target = bench.insist(self.shown, lambda session: session.stat(self.target))
@@ -469,7 +473,8 @@ class Removal:
         if kind is not Kind.DIR or not self._recursive:
             return iter(())
         try:
-            listing = session.list(path)
+            # pyftpdlib shows a link as what it leads to, and ProFTPD leaves out one that leads nowhere.
+            listing = links.with_links(session, path, session.list(path))
         except NotFound:
             return iter(())  # removing it will tell the same
         if not listing.whole:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import posixpath
+from collections.abc import Mapping
+from dataclasses import replace
+
 from ftpcli.engine.events import Deleted
 from ftpcli.engine.roots import expand
 from ftpcli.engine.solo import Solo
 from ftpcli.engine.tasks import Removal, make_directories
 from ftpcli.errors import NotFound, Refused
-from ftpcli.model import Kind
+from ftpcli.model import Entry, Kind
+from ftpcli.session.protocol import Session
 
 
 def remove(solo: Solo, path: str, *, recursive: bool, glob: bool) -> None:
@@ -18,12 +23,29 @@ def remove(solo: Solo, path: str, *, recursive: bool, glob: bool) -> None:
             raise NotFound(f"nothing matches {path}")
     else:
         targets = [(path, solo.do(path, lambda session: session.stat(path)))]
+    targets = solo.do(path, lambda session: _unmasked(session, targets))
     for target, entry in targets:
         if entry.kind is Kind.DIR and not recursive:
             raise Refused(f"{target} is a directory; -r deletes directories as well")
     for target, entry in targets:
         removal = Removal(target, target, entry.kind, lambda name: solo.tell(Deleted(name)), recursive=True)
         solo.do(target, removal.attempt)
+
+
+def _unmasked(session: Session, targets: list[tuple[str, Entry]]) -> list[tuple[str, Entry]]:
+    """With links as links: most servers look through them, and what they lead to is not to be emptied.
+
+    Raises Refused where the directory that holds one cannot be listed.
+    """
+    texts: dict[str, Mapping[str, str]] = {}
+    seen = []
+    for path, entry in targets:
+        folder, name = posixpath.split(path.rstrip("/"))
+        if entry.kind is Kind.DIR and folder not in texts:
+            texts[folder] = session.link_targets(folder)
+        is_link = entry.kind is Kind.DIR and name in texts[folder]
+        seen.append((path.rstrip("/"), replace(entry, kind=Kind.LINK)) if is_link else (path, entry))
+    return seen
 
 
 def make_directory(solo: Solo, path: str, *, parents: bool) -> None:

@@ -66,8 +66,9 @@ class FtpSession:
 
     def _path(self, path: str) -> str:
         """Absolute paths only: they mean the same after a reconnect, and whatever the current directory is."""
+        path = self.absolute(path)
         telnet.prepare(self._control, self._memory, path, self._encoding)
-        return self.absolute(path)
+        return path
 
     def absolute(self, path: str) -> str:
         if path.startswith("/") or self._home is None:
@@ -204,7 +205,8 @@ class FtpSession:
         if reply.code == 550:
             # 550 is all there is for this; the server's own words tell which of the three it was.
             raise Refused(
-                f"cannot make directory {path}: it is there already, what is above it is not, or it is not allowed",
+                f"cannot make directory {path or '.'}: "
+                "it is there already, what is above it is not, or it is not allowed",
                 reply=reply.text,
             )
         if not reply.completed:

@@ -15,7 +15,7 @@ from ftpcli.session.control import ControlConnection
 from ftpcli.session.protocol import HostMemory
 
 _IAC = b"\xff"
-_DOT_AND_DATA_MARK = ".\udcff\udcf2"
+_DOT_AND_DATA_MARK = b".\xff\xf2"
 
 
 def prepare(control: ControlConnection, memory: HostMemory, path: str, encoding: str) -> None:
@@ -28,5 +28,5 @@ def prepare(control: ControlConnection, memory: HostMemory, path: str, encoding:
     except UnicodeEncodeError:  # the command will say it
         return
     if memory.reads_telnet is None:
-        memory.reads_telnet = control.ask("CWD", _DOT_AND_DATA_MARK).completed
+        memory.reads_telnet = control.ask("CWD", _DOT_AND_DATA_MARK.decode(encoding, "surrogateescape")).completed
     control.doubles_iac = memory.reads_telnet

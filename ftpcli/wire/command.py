@@ -22,7 +22,8 @@ class Command:
         """The bytes to send.
 
         Raises BadName where the argument holds CR, LF or NUL, which would start another command on the server,
-        or a character that the encoding does not have.
+        or a character that the encoding does not have, or bytes of no character that would be one there: the server
+        would list another name than it was given.
         """
         if self.argument is None:
             return self.verb.encode("ascii") + b"\r\n"
@@ -31,6 +32,8 @@ class Command:
         argument = None
         with contextlib.suppress(UnicodeEncodeError):  # which holds the argument, and that may be a password
             argument = self.argument.encode(encoding, "surrogateescape")
+        if argument is not None and not self.secret and not self.argument.isascii():
+            argument = argument if argument.decode(encoding, "surrogateescape") == self.argument else None
         if argument is None:
             raise BadName(f"the name {self._shown()} cannot be written in {encoding}")
         return self.verb.encode("ascii") + b" " + argument + b"\r\n"

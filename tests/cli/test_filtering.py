@@ -19,7 +19,7 @@ NOW = 1_000_000.0
 CONFIG = """
 [defaults]
 exclude = "*.default"
-max_size = 5
+max_size = 5000
 [profiles.w]
 url = "ftp://h"
 include = ["a", "b"]
@@ -81,7 +81,7 @@ def test_a_profile(tmp_path: Path) -> None:
     (tmp_path / "list").write_text("from a file\n")
     config = ("--config", str(tmp_path / "c.toml"))
     until = datetime(2026, 1, 31, tzinfo=timezone.utc).timestamp()
-    assert rules("mirror", *config, place="w:") == FilterRules(("*", "!a", "!b"), 1536, 5, None, until)
+    assert rules("mirror", *config, place="w:") == FilterRules(("*", "!a", "!b"), 1536, 5000, None, until)
     assert rules("mirror", *config).patterns == ("*.default",)
     assert rules("mirror", *config, "--include", "c", place="w:").patterns == ("*", "!c")
     assert rules("mirror", *config, "--exclude", "c", place="w:").patterns == ("!a", "!b", "c")

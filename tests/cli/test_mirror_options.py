@@ -71,6 +71,11 @@ def without_date(kept: dict[str, bytes]) -> dict[str, bytes]:
         (["local", "{url}/site", "--backup-dir", "{url}/old"], "not a URL"),
         (["{url}/site", "local", "--backup-dir", "{url}/old"], "not a URL"),
         (["local", "{url}/site", "--track-renames"], "needs --delete"),
+        (["local", "{url}/site", "--min-size", "5", "--max-size", "4"], "--min-size and --max-size contradict"),
+        (
+            ["local", "{url}/site", "--newer-than", "2026-02-01", "--older-than", "2026-01-01"],
+            "--older-than contradict",
+        ),
     ],
 )
 @pytest.mark.parametrize("dry_run", [False, True])
@@ -85,6 +90,23 @@ def test_bad_input_is_told_before_anything_is_connected(
     assert words in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert server.connections == 0
+
+
+# Was: an empty value counted as none, so that a script's unset variable took away a CA file or a password.
+@pytest.mark.parametrize(
+    "name",
+    ["user", "password-file", "password-command", "cafile", "cert", "config", "log-file", "identity"],
+)
+def test_empty_values_are_refused(run_ftpcli: Program, local: Path, name: str) -> None:
+    result = run_ftpcli("mirror", local, "ftp://127.0.0.1:1/", f"--{name}", "", *QUICK)
+    assert (result.code, result.stdout) == (2, "")
+    assert f"'--{name}': it is empty" in result.stderr
+
+
+def test_numbers_are_asked_for_in_plain_words(run_ftpcli: Program, local: Path) -> None:
+    result = run_ftpcli("mirror", local, "ftp://127.0.0.1:1/", "--parallel", "x")
+    assert result.code == 2
+    assert "'x' is not a valid whole number" in result.stderr
 
 
 def test_in_a_profile_it_is_read_as_the_target_is(scripted: Start, run_ftpcli: Program, local: Path) -> None:

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ftpcli.engine.backup import RemoteBackup, RemoteKept
+from ftpcli.engine.backup import LocalBackup, RemoteBackup, RemoteKept
 from ftpcli.engine.backup_folder import backup_folder
 from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Warned
 from ftpcli.engine.stop import StopToken
-from ftpcli.errors import Denied, NotFound, TransientRefusal, UsageError
+from ftpcli.errors import Denied, LocalFileError, NotFound, TransientRefusal, UsageError
 from ftpcli.local import is_part
 from ftpcli.model import Direction, Report
 from tests.engine.fake import Events, FakeServer, Folder, Link, Tree, lost, raising, use
@@ -461,3 +461,16 @@ def test_links_are_seen_through(tmp_path: Path) -> None:
 def test_both_written_the_same_way_is_what_is_asked() -> None:
     with pytest.raises(UsageError, match="the same way"):
         backup_folder(Direction.UPLOAD, "/old", "site", DAY)
+
+
+# Was: a link that had been kept was a directory to write to, for what a later round of --watch kept below its name.
+def test_nothing_is_kept_through_a_link_in_the_backup(tmp_path: Path) -> None:
+    outside, tree, kept = tmp_path / "outside", tmp_path / "tree", tmp_path / "kept" / "now"
+    (tree / "x").mkdir(parents=True)
+    (tree / "x" / "old").write_bytes(b"old")
+    outside.mkdir()
+    kept.mkdir(parents=True)
+    (kept / "x").symlink_to(outside)
+    with pytest.raises(LocalFileError, match="cannot back up"):
+        LocalBackup(str(kept)).save(str(tree / "x" / "old"), "x/old")
+    assert os.listdir(outside) == []

@@ -97,6 +97,26 @@ class TestPermissions:
         assert mode(side, "ro") != 0o444
         assert mode(side, "d") != 0o555
 
+    # Was: everybody could read what is in a private directory until the end of the run.
+    def test_of_private_directories_from_the_start(self, side: Side) -> None:
+        if side.up:
+            pytest.skip("MKD says nothing of permissions")
+        side.put({"private": {"a": b"1"}}, {})
+        set_modes(side, {"private": 0o700, "private/a": 0o644}, source=True)
+        seen = []
+        side.server.on("read", lambda: seen.append(mode(side, "private")))
+        assert side.mirror(perms=True).exit_code == 0
+        assert seen == [0o700]
+
+    # Was: a renamed file had its new permissions only after the next run.
+    def test_of_what_is_renamed(self, side: Side) -> None:
+        side.put({"new": b"content", "d": {"n": b"more"}}, {"old": b"content", "o": b"more", "d": {}})
+        set_modes(side, {"new": 0o640, "d": 0o555, "d/n": 0o444}, source=True)
+        set_modes(side, {"old": 0o600, "d": 0o755}, source=False)
+        report = side.mirror(perms=True, delete=True, track_renames=True)
+        assert (report.renamed, report.transferred, report.exit_code) == (2, 0, 0)
+        assert [mode(side, path) for path in ("new", "d", "d/n")] == [0o640, 0o555, 0o444]
+
     def test_of_what_is_up_to_date(self, side: Side) -> None:
         self.fill(side)
         side.mirror(perms=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,13 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftpcli import local
+from ftpcli.engine.events import Failed
 from ftpcli.engine.foldings import Foldings
-from ftpcli.engine.names import EXACT, Folding, has_twins, pair_folded, without_clashes
+from ftpcli.engine.names import EXACT, Folding, has_twins, pair_folded, rewritten, without_clashes
 from ftpcli.engine.plan import What, decide, pair
 from ftpcli.engine.stop import StopToken
 from ftpcli.model import Direction, Entry, FilterRules, Kind, Listing, Rules
 from tests.engine.fake import Events, FakeServer, Link, Tree
+from tests.engine.test_real_servers import carry_out, endpoint, mirror
 from tests.engine.test_run import Side
+from tests.servers.embedded import embedded
+from tests.servers.real import Setup, started
 
 NFC, NFD = unicodedata.normalize("NFC", "é"), unicodedata.normalize("NFD", "é")
 BOTH = Folding(case=True, form=True)
@@ -208,3 +214,62 @@ def vfat(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("no vfat image can be mounted here")
     yield point
     subprocess.run(["umount", str(point)], check=True)
+
+
+# Bytes that are no text, and what servers make of them
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "found"),
+    [
+        (["c\x1ad"], ["c_d"], {"c\x1ad": "c_d"}),
+        (["u\udce4v", "x"], ["u\ufffdv", "x"], {"u\udce4v": "u\ufffdv"}),
+        (["\udce4\udce4"], ["\ufffd"], {"\udce4\udce4": "\ufffd"}),
+        (["c\x1ad"], ["cd"], {"c\x1ad": "cd"}),
+        (["c\x1ad"], ["c\x1ad", "c_d"], {}),
+        (["c\x1ad", "c_d"], ["c_d"], {}),
+        (["c\x1ad"], ["c_e"], {}),
+        (["cäd", "c d"], ["c_d"], {}),
+    ],
+)
+def test_names_that_the_server_made_others_of(source: list[str], target: list[str], found: dict[str, str]) -> None:
+    def listing(names: list[str]) -> Listing:
+        return Listing(tuple(Entry(name, Kind.FILE, 1) for name in names))
+
+    assert rewritten(listing(source), listing(target)) == found
+
+
+# Was: with --delete every second run sent such a file, and deleted what had come of it; with exit code 0.
+@pytest.mark.parametrize(("program", "raw"), [("pureftpd", b"c\x1ad"), ("pyftpdlib", b"u\xe4v")])
+def test_what_the_server_renamed_is_not_deleted(program: str, raw: bytes, tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path / "source")
+    os.mkdir(folder)
+    for name in (raw, b"plain"):
+        Path(os.fsdecode(os.path.join(folder, name))).write_bytes(b"content")
+    with embedded() if program == "pyftpdlib" else started(Setup(program)) as server:
+        job = mirror(Direction.UPLOAD, endpoint(server), str(tmp_path / "source"), "up")
+        job = replace(job, rules=replace(job.rules, delete=True))
+        assert carry_out(job)[0].exit_code == 0
+        there = sorted(os.listdir(server.root / "up"))
+        assert len(there) == 2
+        report, events = carry_out(job)
+        assert (report.transferred, report.deleted, report.failed, report.exit_code) == (0, 0, 1, 6)
+        assert [event.path for event in events if isinstance(event, Failed)] == [os.fsdecode(raw)]
+        assert sorted(os.listdir(server.root / "up")) == there
+
+
+# Was: with --encoding big5 the bytes of "À" in UTF-8 are no text, here they are; every run fetched it and deleted it.
+@pytest.mark.skipif(sys.getfilesystemencoding() != "utf-8", reason="about file systems in UTF-8")
+@pytest.mark.parametrize("delete", [False, True])
+def test_names_that_would_be_others_here(delete: bool, tmp_path: Path) -> None:
+    with started(Setup("vsftpd")) as server:
+        server.write("tree/À", b"content")
+        server.write("tree/plain", b"content")
+        where = replace(endpoint(server), encoding="big5")
+        job = mirror(Direction.DOWNLOAD, where, "tree", str(tmp_path / "copy"))
+        job = replace(job, rules=replace(job.rules, delete=delete))
+        for transferred in (1, 0):
+            report, events = carry_out(job)
+            assert (report.transferred, report.deleted, report.failed) == (transferred, 0, 1)
+            assert any("--encoding" in event.message for event in events if isinstance(event, Failed))
+        assert os.listdir(tmp_path / "copy") == ["plain"]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from ftpcli.engine.stop import StopToken
 from ftpcli.errors import Stopped
+from ftpcli.model import Direction, Report
 from ftpcli.net.wait import ready
+from tests.engine.fake import Events, FakeServer
+from tests.engine.test_run import Side
 
 
 def test_nothing_happens_before_it_is_asked_for(stop: StopToken) -> None:
@@ -47,3 +52,20 @@ def test_cut_reaches_all(stop: StopToken) -> None:
     stop.cut()
     assert cut == ["a", "b"]
     assert not stop.requested
+
+
+# Was: with nobody at work yet nobody began either, and the run waited for ever; --watch between two rounds, or a
+# deadline that passed before the first connection.
+@pytest.mark.parametrize("direction", list(Direction))
+def test_a_run_that_begins_after_it_ends_at_once(
+    server: FakeServer, tmp_path: Path, stop: StopToken, events: Events, direction: Direction
+) -> None:
+    side = Side(direction, server, tmp_path / "local", stop, events)
+    side.put({"a": b"content"}, {"b": b"other"})
+    stop.request(11)
+    reports: list[Report] = []
+    runner = threading.Thread(target=lambda: reports.append(side.mirror(delete=True)), daemon=True)
+    runner.start()
+    runner.join(20)
+    assert [report.exit_code for report in reports] == [11]
+    assert (side.target, server.verbs("open")) == ({"b": b"other"}, [])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ftpcli.engine.events import Planned
 from ftpcli.engine.stop import StopToken
 from ftpcli.errors import Denied
 from ftpcli.model import Direction, Endpoint, Secret
@@ -73,6 +75,40 @@ def test_downloads_compare_as_ever(server: FakeServer, tmp_path: Path, stop: Sto
     os.utime(down.folder / "a", (ARRIVED, ARRIVED))
     server.sets_times = False
     assert down.mirror().transferred == 1
+
+
+# Was: every run copied everything again, because no copy has its source's time.
+@pytest.mark.parametrize("direction", list(Direction))
+def test_without_times_a_second_run_moves_nothing(
+    server: FakeServer, tmp_path: Path, stop: StopToken, events: Events, direction: Direction
+) -> None:
+    side = Side(direction, server, tmp_path / "local", stop, events)
+    side.put({"a": b"content", "b": b"content"}, {"a": b"content", "b": b"content"})
+    files = {name: (server.file(f"top/{name}"), side.folder / name) for name in ("a", "b")}
+    for there, here in files.values():
+        if side.up:
+            there.mtime = ARRIVED
+        else:
+            os.utime(here, (ARRIVED, ARRIVED))
+    assert side.mirror(times=False).transferred == 0
+    assert server.verbs("set_mtime") == []
+    side.mirror(times=False, compare="time", dry_run=True)
+    assert {event.path for event in events if isinstance(event, Planned)} == {"a", "b"}, "time is time"
+    there, here = files["b"]
+    there.mtime, newer = (there.mtime, ARRIVED + 9) if side.up else (ARRIVED + 9, ARRIVED)
+    os.utime(here, (newer, newer))
+    assert side.mirror(times=False).transferred == 1
+
+
+# Was: a small file got the time that LIST tells to the minute or the day, was asked about where no digest tells, and
+# then had another time than the exact one.
+@pytest.mark.parametrize("rules", [{"compare": "checksum"}, {"times": False}], ids=["checksum", "no-times"])
+def test_downloads_from_listings_to_the_day(rules: dict[str, str | bool], tmp_path: Path) -> None:
+    with started(Setup("vsftpd")) as server:
+        os.utime(server.write("tree/a", b"content"), (1_600_000_000, 1_600_000_000))
+        job = mirror(Direction.DOWNLOAD, endpoint(server), "tree", str(tmp_path / "copy"))
+        job = replace(job, rules=replace(job.rules, **rules))  # type: ignore[arg-type]
+        assert [carry_out(job)[0].transferred for _ in range(2)] == [1, 0]
 
 
 @pytest.mark.parametrize("setup", [Setup("vsftpd", extra=("mdtm_write=NO",)), Setup("vsftpd")], ids=["never", "can"])
