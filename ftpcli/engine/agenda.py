@@ -22,7 +22,7 @@ from ftpcli.engine.names import or_rewritten, pair_folded, rewritten, without_cl
 from ftpcli.engine.overlap import Overlap, Probe, Probed
 from ftpcli.engine.pairing import Pairing, shown
 from ftpcli.engine.plan import MISSING, Decision, What, is_empty, other_mode
-from ftpcli.engine.renames import Declined, New, Renames
+from ftpcli.engine.renames import Declined, New, Renamed, Renames
 from ftpcli.engine.roots import Found, Resolve
 from ftpcli.engine.tasks import CopyFile, Listed, ListPair, Pair, Recheck, Rechecked
 from ftpcli.errors import FtpcliError, GuardRefused, LocalFileError, Refused, UsageError
@@ -140,6 +140,10 @@ class Agenda:
             self._ready.append(iter(self.attributes.mode(task.target, task.shown, result.entry, why)))
         else:
             self._ledger.skip(task.shown, "up to date")
+
+    def renamed(self, result: Renamed) -> None:
+        """A file has its new name."""
+        self._ready.append(iter(self.attributes.renamed(result)))
 
     def declined(self, result: Declined) -> None:
         """A file could not be renamed."""

@@ -155,28 +155,27 @@ class AttributePlan:
         if why:
             self._ledger.tell(Planned(below.shown, "chmod", why=why))
         if (why or opens is not None) and not self._rules.dry_run:
-            self._last(below.target, below.shown, source.mode, told=bool(why))
+            self._directory(below.target, below.shown, source.mode, told=bool(why))
         return replace(below, mode=source.mode, opens=opens)
 
     def made(self, pair: Pair) -> None:
         """A directory was made."""
         if pair.mode is not None:
-            self._last(pair.target, pair.shown, pair.mode, told=False)
+            self._directory(pair.target, pair.shown, pair.mode, told=False)
 
-    def renamed(self, result: Renamed) -> None:
+    def renamed(self, result: Renamed) -> list[SetMode]:
         """A file of the target has its new name, and the permissions of the old one."""
-        new, mode = result.task.new, result.task.new.entry.mode
-        if not self._rules.perms or self._rules.dry_run or mode is None:
-            return
-        old = result.task.old.entry
-        if old.mode is None or other_mode(new.entry, old):
-            self._last(new.target, new.shown, mode, told=False)
+        new, old = result.task.new, result.task.old.entry
+        if not self._rules.perms or new.entry.mode is None:
+            return []
+        why = other_mode(new.entry, old) if old.mode is not None else "permissions are not known"
+        return self.mode(new.target, new.shown, new.entry, why) if why else []
 
-    def _last(self, path: str, name: str, mode: int, *, told: bool) -> None:
+    def _directory(self, path: str, name: str, mode: int, *, told: bool) -> None:
         self._modes.append(path, name, str(mode & PERMISSIONS), "told" if told else "")
 
     def modes(self) -> Iterator[SetMode]:
-        """For directories, the deepest first, and for files that were renamed."""
+        """For directories, the deepest first."""
         for path, name, mode, told in reversed(self._modes):
             yield SetMode(path, name, int(mode), self._remote, bool(told))
 

@@ -156,7 +156,7 @@ class _Coordinator:
                 result.learn()
             case Renamed():
                 self._ledger.renamed(result)
-                self._agenda.attributes.renamed(result)
+                self._agenda.renamed(result)
             case Declined():
                 self._agenda.declined(result)
 

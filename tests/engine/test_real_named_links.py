@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from ftpcli.engine.events import Deleted, Event
+from ftpcli.engine.retry import Policy
+from ftpcli.engine.solo import Solo
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.verbs import remove
 from ftpcli.errors import Refused
@@ -51,16 +53,8 @@ def endpoint(server: Server) -> Endpoint:
 
 def rm(server: Server, path: str, stop: StopToken, *, recursive: bool = True, glob: bool = False) -> set[str]:
     events: list[Event] = []
-    remove(
-        endpoint(server),
-        path,
-        recursive=recursive,
-        glob=glob,
-        retries=1,
-        retry_wait=0.01,
-        on_event=events.append,
-        stop=stop,
-    )
+    with Solo(endpoint(server), Policy(1, 0.01), events.append, stop) as solo:
+        remove(solo, path, recursive=recursive, glob=glob)
     return {event.path for event in events if isinstance(event, Deleted)}
 
 
