@@ -40,6 +40,8 @@ PROGRAMS = {
     "proftpd": Program(("proftpd-core", "proftpd-mod-crypto"), "usr/sbin/proftpd"),
     "pureftpd": Program(("pure-ftpd",), "usr/sbin/pure-ftpd"),
     "sshd": Program(("openssh-server",), "usr/sbin/sshd"),
+    # No server, but what makes keys for one.
+    "ssh-keygen": Program(("openssh-client",), "usr/bin/ssh-keygen"),
 }
 STAMP = ".complete"
 SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin"  # not on an ordinary user's PATH, yet where servers live
@@ -89,6 +91,17 @@ def require(program: str) -> ServerBinary:
     found = find(program)
     if found is None:
         unavailable(f"{program} is not installed (Debian package {PROGRAMS[program].packages[0]})")
+    return found
+
+
+def openssh_tool(name: str) -> str:
+    """The path of ssh-keygen or ssh-agent: on the PATH, or from Debian's archive."""
+    found = shutil.which(name)
+    if found is None:
+        beside = require("ssh-keygen").beside(f"usr/bin/{name}")
+        if beside is None:
+            unavailable(f"{name} is not installed (Debian package openssh-client)")
+        found = str(beside)
     return found
 
 
@@ -150,7 +163,12 @@ def _unpack_library(soname: str, tree: Path) -> None:
 
 def _missing_libraries(tree: Path) -> set[str]:
     """Shared libraries that the programs and modules of `tree` want and neither it nor the system has."""
-    files = [*tree.glob("usr/sbin/*"), *tree.glob("usr/bin/pure-*"), *tree.glob("usr/lib/proftpd/mod_*.so")]
+    files = [
+        *tree.glob("usr/sbin/*"),
+        *tree.glob("usr/bin/pure-*"),
+        *tree.glob("usr/bin/ssh-[ka]*"),
+        *tree.glob("usr/lib/proftpd/mod_*.so"),
+    ]
     env = os.environ | _library_path(tree) | {"LC_ALL": "C"}
     missing: set[str] = set()
     for file in files:

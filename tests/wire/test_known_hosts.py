@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from ftpcli.wire.known_hosts import (
     parse,
 )
 from ftpcli.wire.ssh_types import string
+from tests.servers.packages import openssh_tool
 
 
 def key(seed: str, kind: str = "ssh-ed25519") -> bytes:
@@ -168,19 +168,18 @@ def test_a_line_that_is_written_is_found_again(host: str, port: int, salt: bytes
 
 
 def test_the_names_and_fingerprints_of_openssh(tmp_path: Path) -> None:
-    if shutil.which("ssh-keygen") is None:
-        pytest.skip("ssh-keygen is not installed")
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
+    keygen = openssh_tool("ssh-keygen")
+    subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
     kind, encoded = (tmp_path / "key.pub").read_text().split()[:2]
-    shown = subprocess.run(["ssh-keygen", "-lf", tmp_path / "key"], check=True, capture_output=True, text=True).stdout
+    shown = subprocess.run([keygen, "-lf", tmp_path / "key"], check=True, capture_output=True, text=True).stdout
     blob = base64.b64decode(encoded)
     assert fingerprint(blob) == shown.split()[1]
     file = tmp_path / "known_hosts"
     file.write_bytes(line_for("h.org", 2222, blob, b"x" * 20) + line_for("h.org", 22, blob, None))
     for name in (name_of("h.org", 2222), name_of("h.org", 22)):
-        done = subprocess.run(["ssh-keygen", "-F", name, "-f", file], check=True, capture_output=True, text=True)
+        done = subprocess.run([keygen, "-F", name, "-f", file], check=True, capture_output=True, text=True)
         assert f"{kind} {encoded}" in done.stdout
-    subprocess.run(["ssh-keygen", "-H", "-f", file], check=True, capture_output=True)
+    subprocess.run([keygen, "-H", "-f", file], check=True, capture_output=True)
     known = KnownHosts(parse(file.read_bytes()))
     assert known.hashes_names
     assert known.judge("h.org", 2222, blob).standing is Standing.KNOWN

@@ -17,15 +17,8 @@ from ftpcli.model import Ask, Endpoint, Question, Secret, SshSettings, Timing
 from ftpcli.session.protocol import HostMemory
 from ftpcli.session.ssh.opening import SshConnection, open_transport
 from tests.servers import real
+from tests.servers.packages import openssh_tool
 from tests.servers.recipe import unprivileged
-
-
-def tool(name: str) -> str:
-    """The path of one of OpenSSH's programs; skips the test where it is not installed."""
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
 
 
 def answering(*answers: str | None) -> tuple[Ask, list[Question]]:
@@ -49,7 +42,7 @@ class Keys:
 
     def make(self, name: str, kind: str = "ed25519", passphrase: str = "", *options: str) -> Path:
         path = self.folder / name
-        command = [tool("ssh-keygen"), "-q", "-t", kind, "-N", passphrase, "-C", name, "-f", path, *options]
+        command = [openssh_tool("ssh-keygen"), "-q", "-t", kind, "-N", passphrase, "-C", name, "-f", path, *options]
         subprocess.run(command, check=True)
         self.own(path)
         return path
@@ -57,7 +50,7 @@ class Keys:
     def certify(self, key: Path, authority: Path, principals: str, *options: str) -> Path:
         """``KEY-cert.pub`` beside the key; ``-h`` among the options makes it a host's."""
         public = key.with_name(f"{key.name}.pub")
-        command = [tool("ssh-keygen"), "-q", "-s", authority, "-I", "test", "-n", principals, *options, public]
+        command = [openssh_tool("ssh-keygen"), "-q", "-s", authority, "-I", "test", "-n", principals, *options, public]
         subprocess.run(command, check=True)
         certificate = key.with_name(f"{key.name}-cert.pub")
         self.own(certificate)
@@ -94,13 +87,13 @@ class Agent:
 
     def add(self, key: Path, *options: str) -> None:
         env = {**os.environ, "SSH_AUTH_SOCK": self.socket}
-        subprocess.run([tool("ssh-add"), "-q", *options, key], check=True, env=env, stderr=subprocess.DEVNULL)
+        subprocess.run([openssh_tool("ssh-add"), "-q", *options, key], check=True, env=env, stderr=subprocess.DEVNULL)
 
 
 @pytest.fixture
 def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agent]:
     path = str(tmp_path / "agent")
-    process = subprocess.Popen([tool("ssh-agent"), "-D", "-a", path], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([openssh_tool("ssh-agent"), "-D", "-a", path], stdout=subprocess.DEVNULL)
     try:
         while not os.path.exists(path):
             assert process.poll() is None

@@ -14,6 +14,7 @@ from ftpcli.errors import LoginRejected
 from ftpcli.model import Secret
 from ftpcli.session.ssh.identities import Identity
 from ftpcli.session.ssh.keys import KeyFile
+from tests.servers.packages import openssh_tool
 from tests.servers.real import Running, Setup, started
 
 from .conftest import Agent, Client, Keys, MakeClient, answering, public
@@ -220,7 +221,7 @@ def test_a_gone_agent_is_no_trouble(client: MakeClient, keys: Keys, monkeypatch:
 def test_the_agent_signs_for_an_encrypted_file(client: MakeClient, keys: Keys, agent: Agent) -> None:
     key = keys.make("id")
     agent.add(key)
-    subprocess.run(["ssh-keygen", "-q", "-p", "-P", "", "-N", "locked now", "-f", key], check=True)
+    subprocess.run([openssh_tool("ssh-keygen"), "-q", "-p", "-P", "", "-N", "locked now", "-f", key], check=True)
     authority = keys.make("ca")
     with started(Setup("sshd", extra=(f"TrustedUserCAKeys {keys.folder / 'ca.pub'}",))) as server:
         admit(server, key)
