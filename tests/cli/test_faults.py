@@ -187,6 +187,16 @@ def test_upload_refused_for_want_of_space(
     assert "/f.bin" not in server.files
 
 
+def test_a_stream_that_is_refused_leaves_nothing(scripted: Start, run_ftpcli: Program) -> None:
+    """No other run could go on from it, and it takes up the room that was missing."""
+    server = scripted()
+    server.on("STOR", Course(only=100_000, reply="452 Disk full, sorry."))
+    result = run_ftpcli("put", "-", server.url("f.bin"), *options(), input=BIG)
+    assert result.code == 6, result.stderr
+    assert "standard input cannot be sent again" in result.stderr
+    assert server.files == {}
+
+
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
 def test_upload_to_a_slow_reader_over_tls_arrives_whole(
     scripted: Start, run_ftpcli: Program, tmp_path: Path, version: str
