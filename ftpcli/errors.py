@@ -102,6 +102,12 @@ class PeerProtocolError(FtpcliError):
     exit_code = 12
 
 
+class NotFtp(PeerProtocolError):
+    """Something other than FTP answered."""
+
+    retry = Retry.STOP_RUN
+
+
 class Unsupported(FtpcliError):
     """The server answered that it cannot do what is needed."""
 

@@ -122,7 +122,14 @@ def send(
             if sent.count and error.retry is not Retry.STOP_RUN:
                 error.message += "; standard input cannot be sent again"
                 error.retry = Retry.GIVE_UP
+                _drop(session)
             raise
+
+    def _drop(session: Session) -> None:
+        """What came of it goes, if that can still be said: no other run could go on from it."""
+        if replacement is not None and session.healthy:
+            with contextlib.suppress(FtpcliError):
+                session.remove(part)
 
     with named(path):
         solo.do(path, attempt)

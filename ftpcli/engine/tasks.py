@@ -22,8 +22,8 @@ from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.slot import Slot
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.times import TargetTimes
-from ftpcli.engine.transfer import Done, Download, FileTransfer, Hands, Upload, exists, look_again
-from ftpcli.engine.verify import same_digest
+from ftpcli.engine.transfer import Done, Download, FileTransfer, Hands, Upload, exists
+from ftpcli.engine.verify import look_again, same_digest
 from ftpcli.errors import FtpcliError, LocalFileError, NotFound, Refused, VerifyMismatch
 from ftpcli.model import Capabilities, Direction, Entry, Kind, Listing, Rules, TlsFacts
 from ftpcli.session.protocol import Session

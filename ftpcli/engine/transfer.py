@@ -10,14 +10,15 @@ import logging
 import os
 import posixpath
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ftpcli.engine.journal import Journal
 from ftpcli.engine.meter import Lane
 from ftpcli.engine.plan import PERMISSIONS, is_exact, same_time
+from ftpcli.engine.room import require_room
 from ftpcli.engine.stop import StopToken
-from ftpcli.engine.verify import keeps_time, same_digest, same_file_still, same_size
+from ftpcli.engine.verify import keeps_time, look_again, same_digest, same_file_still, same_size
 from ftpcli.errors import (
     FtpcliError,
     Incomplete,
@@ -291,6 +292,7 @@ class Upload:
     def _send(self, session: Session, source: OpenSource, part: str) -> None:
         offset = self._offset(session, part, source.size)
         self._reached = max(self._reached, offset)
+        require_room(session, part, source.size, offset)
         try:
             self._send_from(session, source, part, offset)
         except Unsupported:
@@ -451,14 +453,6 @@ def exists(session: Session, path: str) -> bool:
     except NotFound:
         return False
     return True
-
-
-def look_again(session: Session, path: str, entry: Entry) -> Entry:
-    """What is at ``path`` now, where ``entry`` was. Raises NotFound."""
-    found = session.follow(path) if entry.followed else session.stat(path)  # MLST may answer for the link itself
-    # SIZE and MDTM tell no permissions, of which the listing may have told.
-    mode = entry.mode if found.mode is None else found.mode
-    return replace(found, followed=entry.followed, mode=mode)
 
 
 def _is_file(session: Session, path: str) -> bool:

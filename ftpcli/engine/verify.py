@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from dataclasses import replace
 
 from ftpcli.engine.plan import is_exact, same_time
 from ftpcli.engine.stop import StopToken
@@ -65,13 +66,21 @@ def same_size(session: Session, remote: str, size: int) -> bool:
     return told is not None
 
 
+def look_again(session: Session, path: str, entry: Entry) -> Entry:
+    """What is at ``path`` now, where ``entry`` was. Raises NotFound."""
+    found = session.follow(path) if entry.followed else session.stat(path)  # MLST may answer for the link itself
+    # SIZE and MDTM tell no permissions, of which the listing may have told.
+    mode = entry.mode if found.mode is None else found.mode
+    return replace(found, followed=entry.followed, mode=mode)
+
+
 def same_file_still(session: Session, path: str, entry: Entry) -> bool:
     """Whether the server, asked after the last byte, still shows the file that was asked for; False where it is not
     worth asking, or not told exactly enough. Raises SourceChanged: what was read may be of two files."""
     if not is_exact(entry) or (entry.size or 0) < _WORTH_ASKING:
         return False
     try:
-        now = session.stat(path)
+        now = look_again(session, path, entry)
     except (Refused, Unsupported):
         return False
     if now.size != entry.size or not same_time(now, entry):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ftpcli.errors import (
     ConnectionLost,
     FtpcliError,
+    NotFtp,
     NotTls,
     PeerProtocolError,
     ServiceClosing,
@@ -87,6 +88,8 @@ class ControlConnection:
         parser.feed(error.heard)
         try:
             reply = parser.next()
+        except NotFtp as found:
+            return NotFtp(f"{self._place}: {found.message}")
         except PeerProtocolError:
             reply = None
         if reply is None:
@@ -180,7 +183,7 @@ class ControlConnection:
             item = self._machine.next_reply()
         except PeerProtocolError as error:
             self.healthy = False
-            raise PeerProtocolError(f"{self._place}: {error.message}", reply=error.reply) from error
+            raise type(error)(f"{self._place}: {error.message}", reply=error.reply) from error
         if item is not None:
             item = (item[0], self._masked(item[1]))
             reply = item[1]

@@ -275,6 +275,10 @@ class FtpSession:
     def digest(self, path: str) -> Digest | None:
         return self._digests.of(self._path(path))
 
+    def free_bytes(self, directory: str, wanted: int) -> int | None:  # noqa: ARG002
+        """FTP has no command for it that servers know."""
+        return None
+
     # Life and end
 
     def ping(self) -> None:

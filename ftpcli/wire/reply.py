@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ftpcli.errors import PeerProtocolError
+from ftpcli.errors import NotFtp, PeerProtocolError
 
 MAX_LINE = 64 * 1024
 MAX_REPLY = 1024 * 1024
@@ -92,7 +92,7 @@ class ReplyParser:
         code = line[:3]
         if not (len(code) == 3 and code.isdigit() and b"100" <= code < b"660") or line[3:4] not in (b"", b" ", b"-"):
             if line.startswith(b"SSH-"):
-                raise PeerProtocolError("this is an SSH server and not an FTP server; sftp:// is for that")
+                raise NotFtp("this is an SSH server and not an FTP server; sftp:// is for that")
             shown = line[:60].decode("ascii", "backslashreplace")
             raise PeerProtocolError(f"this is not an FTP reply: {shown!r}")
         if line[3:4] == b"-":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+from tests.cli.talker import talker
 from tests.servers.certificates import session_certificates
 from tests.servers.scripted import Connection, Course, ScriptedServer, can_queue_tickets
 from tests.servers.scripted_faults import afterwards, beforehand, black_hole, silence
@@ -186,6 +187,16 @@ def test_upload_refused_for_want_of_space(
     assert "/f.bin" not in server.files
 
 
+def test_a_stream_that_is_refused_leaves_nothing(scripted: Start, run_ftpcli: Program) -> None:
+    """No other run could go on from it, and it takes up the room that was missing."""
+    server = scripted()
+    server.on("STOR", Course(only=100_000, reply="452 Disk full, sorry."))
+    result = run_ftpcli("put", "-", server.url("f.bin"), *options(), input=BIG)
+    assert result.code == 6, result.stderr
+    assert "standard input cannot be sent again" in result.stderr
+    assert server.files == {}
+
+
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
 def test_upload_to_a_slow_reader_over_tls_arrives_whole(
     scripted: Start, run_ftpcli: Program, tmp_path: Path, version: str
@@ -317,6 +328,17 @@ def test_garbage_for_a_greeting(scripted: Start, run_ftpcli: Program, greeting: 
     result = run_ftpcli("ls", server.url(), *options())
     assert result.code == 12, result.stderr
     assert "PASS" not in server.verbs()
+
+
+@pytest.mark.parametrize("tls", ["none", "explicit", "implicit"])
+def test_an_ssh_server_is_told_at_once(run_ftpcli: Program, tls: str) -> None:
+    """The same port will not become one of FTP by trying again."""
+    with talker(b"SSH-2.0-OpenSSH_9.2\r\n") as (port, clients):
+        scheme = {"none": "ftp", "explicit": "ftpes", "implicit": "ftps"}[tls]
+        result = run_ftpcli("ls", f"{scheme}://anna@127.0.0.1:{port}/", "--retries", "5", "--retry-wait", "0.1")
+    assert result.code == 12, result.stderr
+    assert "this is an SSH server and not an FTP server; sftp:// is for that" in result.stderr
+    assert len(clients) == 1
 
 
 @pytest.mark.parametrize("block", [b"x", b"220-more\r\n"], ids=["line", "reply"])

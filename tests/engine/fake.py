@@ -100,6 +100,7 @@ class FakeServer:
         self.tells_links = True
         self.masks_links = False
         self.digests: str | None = None
+        self.free: int | None = None
         self.knows_sizes = True
         self.confirms = True
         self.logins = 0
@@ -353,6 +354,10 @@ class FakeSession:
         with self.call("digest", path):
             data, algorithm = self.server.file(path).data, self.server.digests
             return Digest(algorithm, hashlib.new(algorithm, data).hexdigest()) if algorithm else None
+
+    def free_bytes(self, directory: str, wanted: int) -> int | None:
+        with self.call("free_bytes", directory, wanted):
+            return self.server.free
 
     def ping(self) -> None:
         with self.call("ping", ""):

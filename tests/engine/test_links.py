@@ -116,6 +116,13 @@ class TestFollow:
         assert warnings(side) == []
         assert side.mirror(symlinks="follow", delete=True).transferred == 0
 
+    def test_a_large_file_behind_a_link_has_not_changed(self, side: Side) -> None:
+        """The link itself, which a look at its name tells of, has another size and time."""
+        large = b"x" * 1_200_000
+        side.put({"f": large, "l": Link("f")}, {})
+        assert side.mirror(symlinks="follow").exit_code == 0
+        assert side.target == {"f": large, "l": large}
+
     def test_a_dangling_link_fails_alone_and_protects_its_name(self, side: Side) -> None:
         side.put({"a": Link("nowhere"), "b": b"1"}, {"a": b"old", "c": b"extra"})
         report = side.mirror(symlinks="follow", delete=True)

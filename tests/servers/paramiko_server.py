@@ -10,7 +10,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import paramiko
@@ -22,7 +22,8 @@ _FLAGS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_
 
 @dataclass(frozen=True)
 class ParamikoServer:
-    """The same face as ``tests.servers.embedded.Embedded``."""
+    """The same face as ``tests.servers.embedded.Embedded``. ``host_keys``: a connection takes the first of them, and
+    leaves the last one to all that follow."""
 
     host: str
     port: int
@@ -31,6 +32,7 @@ class ParamikoServer:
     password: str = PASSWORD
     tls: str = "ssh"
     identity: Path | None = None
+    host_keys: list[paramiko.PKey] = field(default_factory=list)
 
     def write(self, name: str, content: bytes = b"") -> Path:
         path = self.root / name
@@ -135,7 +137,7 @@ def _done(do: object) -> int:
 def paramiko_server(subsystem: type[paramiko.SubsystemHandler] | None = SFTPServer) -> Iterator[ParamikoServer]:
     """``subsystem``: what answers in place of SFTP; None: nothing does."""
     root = Path(tempfile.mkdtemp(prefix="paramiko-")).resolve()
-    key = paramiko.ECDSAKey.generate()
+    keys = [paramiko.ECDSAKey.generate()]
     transports: list[paramiko.Transport] = []
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -145,7 +147,7 @@ def paramiko_server(subsystem: type[paramiko.SubsystemHandler] | None = SFTPServ
                 client, _ = listener.accept()
                 transport = paramiko.Transport(client)
                 transports.append(transport)
-                transport.add_server_key(key)
+                transport.add_server_key(keys.pop(0) if len(keys) > 1 else keys[0])
                 if subsystem is not None:
                     files = (_interface(root),) if subsystem is SFTPServer else ()
                     transport.set_subsystem_handler("sftp", subsystem, *files)
@@ -155,7 +157,7 @@ def paramiko_server(subsystem: type[paramiko.SubsystemHandler] | None = SFTPServ
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     try:
-        yield ParamikoServer("127.0.0.1", listener.getsockname()[1], root)
+        yield ParamikoServer("127.0.0.1", listener.getsockname()[1], root, host_keys=keys)
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()

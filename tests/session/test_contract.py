@@ -233,6 +233,17 @@ def test_digests(case: Case) -> None:
             session.digest("")  # a directory
 
 
+def test_free_space(case: Case) -> None:
+    free = case.session.free_bytes("", 1_000_000)
+    if case.server.tls != "ssh" or program_of(case.server) == "paramiko":
+        assert free is None
+        return
+    there = os.statvfs(case.root)
+    assert free is not None
+    assert abs(free - there.f_bavail * there.f_frsize) < 0.1 * there.f_blocks * there.f_frsize
+    assert case.session.free_bytes("no/such/directory", 1_000_000) is None
+
+
 def test_a_refusal_leaves_the_session_usable(case: Case) -> None:
     with pytest.raises(NotFound):
         read(case.session, "absent")

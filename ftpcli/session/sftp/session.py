@@ -15,17 +15,19 @@ from ftpcli.session.sftp.conversation import Conversation
 from ftpcli.session.sftp.download import Download
 from ftpcli.session.sftp.listing import entry_of, read_directory
 from ftpcli.session.sftp.refusals import refusal
+from ftpcli.session.sftp.room import Room
 from ftpcli.session.sftp.upload import Upload
 from ftpcli.session.sftp.window import Window
 from ftpcli.wire.sftp import requests
 from ftpcli.wire.sftp.attributes import Attributes
 from ftpcli.wire.sftp.codes import Code, OpenFlag
-from ftpcli.wire.sftp.extensions import Limits, digest_algorithms, parse_digest
+from ftpcli.wire.sftp.extensions import Limits, digest_algorithms, parse_digest, parse_free_bytes
 from ftpcli.wire.sftp.replies import Attrs, ExtendedReply, Handle, Names, Reply, Status
 from ftpcli.wire.sftp.requests import Request
 
 _LATEST = 2**32 - 1  # version 3 has 32 bits for a time
 _POSIX_RENAME = "posix-rename@openssh.com"
+_STATVFS = "statvfs@openssh.com"
 
 
 class SftpSession:
@@ -49,6 +51,7 @@ class SftpSession:
         self._timing = timing
         self._stop = stop
         self._reading, self._writing = Window(), Window()
+        self._room = Room(self._ask_free_bytes)
         self.capabilities = Capabilities(
             features=self._extensions,
             size=True,
@@ -126,6 +129,14 @@ class SftpSession:
             self._stop,
             self._timing.final_reply,
         )
+
+    def free_bytes(self, directory: str, wanted: int) -> int | None:
+        return self._room.free(directory, wanted) if _STATVFS in self._extensions else None
+
+    def _ask_free_bytes(self, directory: str) -> int | None:
+        """None also where the server refuses: a drop box may not be looked at."""
+        reply = self._conversation.ask(requests.statvfs(self._path(directory)))
+        return parse_free_bytes(reply) if isinstance(reply, ExtendedReply) else None
 
     # Small verbs
 

@@ -117,7 +117,8 @@ class Upload:
         """FAILURE is all there is for a full disk; what room there is can be asked for."""
         if status.code == Code.FAILURE and "statvfs@openssh.com" in self._extensions:
             reply = self._conversation.ask(requests.statvfs(self._path))
-            if isinstance(reply, ExtendedReply) and parse_free_bytes(reply) < length:
+            free = parse_free_bytes(reply) if isinstance(reply, ExtendedReply) else None
+            if free is not None and free < length:
                 return NoSpace(f"cannot {self._doing}: the server's disk is full", reply=str(status))
         return refusal(status, self._doing)
 

@@ -48,6 +48,7 @@ HOST_KEY_TYPES = (
 
 _PREFACE = 64 * 1024  # bytes that may come before the identification (RFC 4253 §4.2 sets no limit)
 _FOREIGN = re.compile(r"[1-5]\d\d[- ]|HTTP/|<!|<html|\* OK|\+OK", re.IGNORECASE)
+_TLS_ALERT = re.compile(rb"\x15\x03[\x00-\x04]")  # RFC 8446 §5.1: record type, version
 _FULL = re.compile(r"exceeded maxstartups|not allowed at this time", re.IGNORECASE)  # sshd since 8.7 and 9.8
 
 Socket = Any  # a socket, or a channel of another transport
@@ -157,7 +158,12 @@ class SshTransport(paramiko.Transport):  # type: ignore[misc]
         self.banner_timeout = timeout
         self.start_client(event=self.bell)
         doing = f"did not finish the SSH key exchange within {timeout:g} seconds"
-        self.wait(lambda: self.initial_kex_done, Deadline(timeout), stop, doing)
+        try:
+            self.wait(lambda: self.initial_kex_done, Deadline(timeout), stop, doing)
+        except TimedOut as error:
+            if not self.remote_version:
+                error.reply = self._first_words() or None
+            raise
         self.completion_event = None
         log.info("%s: %s, %s, host key %s", self.place, self.remote_version, self.local_cipher, self.host_key_type)
 
@@ -190,14 +196,25 @@ class SshTransport(paramiko.Transport):  # type: ignore[misc]
         return PeerProtocolError(f"{self.place} broke the SSH protocol: {error}")
 
     def _not_ssh(self) -> FtpcliError:
-        heard = self.packetizer.heard.split(b"\n")[0].decode("utf-8", "replace").strip()
+        if _TLS_ALERT.match(self.packetizer.heard):
+            return NotSsh(f"{self.place} does not speak SSH but TLS; ftps:// is for an FTP server that does so")
+        heard = self._first_words()
         if _FULL.match(heard):
             return Busy(f"{self.place} admits no further connection now", reply=heard)
         if re.match(r"220[- ]", heard):
             return NotSsh(f"{self.place} does not speak SSH but greets like an FTP server; use ftpes://", reply=heard)
+        if re.match(r"[1-5]\d\d[- ]", heard):  # vsftpd and ProFTPD, to what is no TLS
+            return NotSsh(
+                f"{self.place} does not speak SSH but answers like an FTP server; use ftps:// or ftpes://", reply=heard
+            )
         if heard and not heard.startswith("SSH-"):
             return NotSsh(f"{self.place} does not speak SSH", reply=heard[:120])
         return ConnectionLost(f"{self.place} closed the connection before it said a word of SSH")
+
+    def _first_words(self) -> str:
+        """How the peer began, fit for a terminal."""
+        line = self.packetizer.heard.split(b"\n")[0].decode("utf-8", "replace").strip()
+        return "".join(char if char.isprintable() else "?" for char in line)
 
     def keep_alive(self, interval: float, limit: float) -> None:
         """Ask for a sign of life after ``interval`` seconds in which nothing came, and give up after ``limit``.

@@ -128,7 +128,10 @@ class Trust:
             return
         path = self._hop.known_hosts[0]
         hashed = self._hop.hash_names or KnownHosts(self._user).hashes_names
-        if remember(path, host, port, key, hashed=hashed):
+        found = remember(path, host, port, key, hashed=hashed)
+        if found.standing in (Standing.CHANGED, Standing.REVOKED):
+            raise HostKeyRejected(self._refusal(found, shown, None))
+        if found.standing is Standing.UNKNOWN:
             self._notify(f"the host key of {place} is stored in {path}: {shown}")
 
     def _asked(self, ask: Ask, shown: str) -> bool:
@@ -147,9 +150,12 @@ class Trust:
         return False
 
 
-def remember(path: str, host: str, port: int, key: bytes, *, hashed: bool) -> bool:
-    """Append a line, unless it is there by now; False then. One write under a lock, so that the file never holds half
-    a line and two runs do not add the same one. Raises LocalFileError."""
+def remember(path: str, host: str, port: int, key: bytes, *, hashed: bool) -> Judgement:
+    """Append a line, unless the host has got one by now; what the file said before.
+
+    One write under a lock: the file never holds half a line, two connections do not add the same key, and of two that
+    meet different keys at the same time only one is believed. Raises LocalFileError.
+    """
     line = line_for(host, port, key, os.urandom(_SALT) if hashed else None)
     try:
         with contextlib.suppress(FileExistsError):
@@ -157,10 +163,10 @@ def remember(path: str, host: str, port: int, key: bytes, *, hashed: bool) -> bo
         with open(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b", 0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             content = file.read() or b""
-            if KnownHosts(parse(content)).judge(host, port, key).standing is Standing.KNOWN:
-                return False
-            file.write(line if not content or content.endswith(b"\n") else b"\n" + line)
-            return True
+            found = KnownHosts(parse(content, path)).judge(host, port, key)
+            if found.standing is Standing.UNKNOWN:
+                file.write(line if not content or content.endswith(b"\n") else b"\n" + line)
+            return found
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise LocalFileError(f"cannot store the host key of {name_of(host, port)} in {path}: {reason}") from error

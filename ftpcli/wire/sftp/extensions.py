@@ -34,12 +34,13 @@ def parse_limits(reply: ExtendedReply) -> Limits:
     return Limits(min(read or SAFE_LENGTH, _LONGEST), min(write or SAFE_LENGTH, _LONGEST))
 
 
-def parse_free_bytes(reply: ExtendedReply) -> int:
-    """``statvfs@openssh.com``: how many bytes an ordinary user may still write."""
+def parse_free_bytes(reply: ExtendedReply) -> int | None:
+    """``statvfs@openssh.com``: how many bytes an ordinary user may still write. None for a file system that counts no
+    blocks at all, as those do that only seem to be one."""
     body = Fields(reply.body)
     body.uint64()
-    fragment, _, _, available = (body.uint64() for _ in range(4))
-    return fragment * available
+    fragment, blocks, _, available = (body.uint64() for _ in range(4))
+    return fragment * available if fragment * blocks else None
 
 
 def digest_algorithms(extensions: Mapping[str, bytes]) -> tuple[str, ...]:

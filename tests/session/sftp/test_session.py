@@ -32,6 +32,17 @@ FILE = Attributes(size=5, uid=7, gid=8, permissions=stat.S_IFREG | 0o640, atime=
 DIR = Attributes(permissions=stat.S_IFDIR | 0o755)
 
 
+def test_free_bytes() -> None:
+    server = ScriptedSftp(free_bytes=5_000_000)
+    session = open_over(server)
+    assert session.free_bytes("sub", 4_000_000) == 5_000_000
+    assert [asked.path for asked in server.asked if asked.name.startswith("statvfs")] == ["/home/sub"]
+    server.answers.append(lambda _, asked: status(asked, Code.FAILURE) if asked.name.startswith("statvfs") else None)
+    assert session.free_bytes("other", 4_000_000) is None
+    assert session.healthy
+    assert open_over(ScriptedSftp(extensions={})).free_bytes("sub", 1) is None
+
+
 def test_listing() -> None:
     names = [
         (b".", DIR),

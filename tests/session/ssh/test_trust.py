@@ -14,7 +14,7 @@ import pytest
 
 from ftpcli.errors import HostKeyRejected, LocalFileError
 from ftpcli.session.ssh.trust import remember
-from ftpcli.wire.known_hosts import fingerprint, parse
+from ftpcli.wire.known_hosts import Standing, fingerprint, parse
 from tests.servers.real import Running, Setup, started
 from tests.servers.ssh_embedded import Script, embedded
 
@@ -120,6 +120,20 @@ def test_many_at_once_leave_whole_lines(tmp_path: Path) -> None:
     found = [entry.hosts[0] for entry in parse(file.read_bytes())]
     assert found == list(dict.fromkeys(found))
     assert file.read_bytes().count(b"\n") == len(found) >= 22
+
+
+def test_of_two_new_keys_only_the_first_is_stored(tmp_path: Path) -> None:
+    """Two connections that met the host at the same time, and found nothing about it in the file."""
+    file = tmp_path / "known"
+    one, other = (paramiko.ECDSAKey.generate().asbytes() for _ in range(2))
+    assert remember(str(file), "h", 22, one, hashed=False).standing is Standing.UNKNOWN
+    before = file.read_bytes()
+    found = remember(str(file), "h", 22, other, hashed=False)
+    assert found.standing is Standing.CHANGED
+    assert found.entry is not None
+    assert found.entry.where == f"{file}:1"
+    assert remember(str(file), "h", 22, one, hashed=False).standing is Standing.KNOWN
+    assert file.read_bytes() == before
 
 
 def test_names_are_hashed_on_request(client: MakeClient, tmp_path: Path) -> None:

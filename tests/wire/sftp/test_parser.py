@@ -207,6 +207,7 @@ def test_extension_answers() -> None:
     assert parse_limits(reply) == Limits(261120, 100_000)
     assert parse_limits(ExtendedReply(1, bytes(32))) == Limits(32768, 32768)
     assert parse_free_bytes(ExtendedReply(1, b"".join(map(uint64, (1, 4096, 3, 4, 5, 6, 7, 8, 9, 0, 255))))) == 20480
+    assert parse_free_bytes(ExtendedReply(1, b"".join(map(uint64, (4096, 4096, 0, 0, 0, 0, 0, 0, 0, 0, 255))))) is None
     assert digest_algorithms({"check-file": b"MD5,sha256,whirlpool"}) == ("sha256", "md5")
     assert digest_algorithms({"other": b"md5"}) == ()
     plain = string(b"md5") + b"\x02" * 16
