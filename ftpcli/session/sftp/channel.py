@@ -13,8 +13,9 @@ import paramiko
 from ftpcli.errors import FtpcliError, Retry, TimedOut, Unsupported
 from ftpcli.net.dial import Deadline
 from ftpcli.net.wait import StopSignal, check, ready
-from ftpcli.session.sftp.inbox import Batch, Bell, Inbox
+from ftpcli.session.sftp.inbox import Batch, Bell, Block, Inbox
 from ftpcli.session.ssh.packets import LeanPackets
+from ftpcli.session.ssh.turns import TurnPackets
 
 # What the server may send ahead of our reading. Above the largest window of requests, so that it never holds one up.
 _AHEAD = 40 * 1024 * 1024
@@ -58,6 +59,8 @@ class SftpChannel:
         self._poll = select.poll()
         if self._socket is not None:
             self._poll.register(self._socket, select.POLLOUT)
+        if isinstance(packets, TurnPackets):
+            inbox.source = packets.share(channel.chanid, inbox.feed, channel._window_adjust, inbox.wake)
 
     def send(self, data: bytes | memoryview, stop: StopSignal | None = None) -> None:
         """All of it. Raises ConnectionLost, TimedOut, Stopped."""
@@ -130,7 +133,7 @@ class SftpChannel:
     def _too_slow(self) -> TimedOut:
         return TimedOut(f"{self._place} took nothing for {self._idle:g} seconds")
 
-    def receive(self, patience: float, stop: StopSignal | None = None) -> list[bytes]:
+    def receive(self, patience: float, stop: StopSignal | None = None) -> list[Block]:
         """What has come, in order; nothing within ``patience`` seconds: an empty list.
 
         Raises ConnectionLost at the end of the stream, and Stopped.
@@ -159,7 +162,7 @@ class SftpChannel:
 
     def close(self) -> None:
         self._connection.close()
-        self._inbox.bell.close()
+        self._inbox.end()
 
 
 def open_channel(connection: SshConnection, place: str, idle: float, stop: StopSignal | None) -> SftpChannel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from ftpcli.errors import FtpcliError, PeerProtocolError, TimedOut, Unsupported
@@ -30,7 +30,7 @@ class Pipe(Protocol):
     """The bytes below: see ``session.sftp.channel.SftpChannel``."""
 
     def send(self, data: bytes | memoryview, stop: StopSignal | None = None) -> None: ...
-    def receive(self, patience: float, stop: StopSignal | None = None) -> list[bytes]: ...
+    def receive(self, patience: float, stop: StopSignal | None = None) -> Sequence[bytes | memoryview]: ...
     def pending(self) -> bool: ...
     def cut(self) -> None: ...
     def close(self) -> None: ...
@@ -46,7 +46,7 @@ class Conversation:
         self._place = place
         self._idle = idle
         self._parser = ReplyParser()
-        self._blocks: deque[bytes] = deque()
+        self._blocks: deque[bytes | memoryview] = deque()
         self._next_id = 0
         self._outstanding: set[int] = set()
         self._forgotten: set[int] = set()
