@@ -2,8 +2,8 @@
 
 paramiko's channel keeps what came in an array, and copies it four times until it is read; at hundreds of megabytes a
 second that is half of the work. So the channel gets another inbox, which holds the very bytes that were decrypted. It
-also turns a descriptor readable, so that waiting for the server and for the stop signal is one wait. Where the transport
-lets the worker read, the worker waits for the socket itself, and paramiko's thread is not woken at all.
+also turns a descriptor readable, so that waiting for the server and for the stop signal is one wait. Where the
+transport lets the worker read, the worker waits for the socket itself, and paramiko's thread is not woken at all.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from ftpcli.errors import TimedOut
 from ftpcli.net.dial import Deadline
 from ftpcli.net.wait import StopSignal, ready
 
-
 Block = bytes | memoryview
 
 
@@ -28,7 +27,6 @@ class Source(Protocol):
     def begin(self) -> bool: ...
     def pull(self) -> bool: ...
     def end(self) -> None: ...
-    def close(self) -> None: ...
 
 
 class Batch:
@@ -149,12 +147,6 @@ class Inbox:
                 source.end()
         finally:
             self._awaited = False
-
-    def end(self) -> None:
-        """Nobody waits any more."""
-        self.bell.close()
-        if self.source is not None:
-            self.source.close()
 
     def __len__(self) -> int:
         return sum(map(len, tuple(self._blocks)))

@@ -55,9 +55,7 @@ class Reading:
         adjust: Callable[[Any], None],
     ) -> None:
         self._packets = packets
-        # A descriptor of our own: paramiko's thread may close its while we wait.
-        self._source = source.dup()
-        self._source.setblocking(False)
+        self._source = source
         self.channel = channel
         self.feed = feed
         self.adjust = adjust
@@ -75,9 +73,6 @@ class Reading:
 
     def end(self) -> None:
         self._packets.worker_ends()
-
-    def close(self) -> None:
-        self._source.close()
 
 
 class TurnPackets(LeanPackets):
@@ -100,14 +95,19 @@ class TurnPackets(LeanPackets):
         self._readable = all(hasattr(self, f"_Packetizer__{name}") for name in _INSIDE)
 
     def share(
-        self, channel: int, feed: Callable[[memoryview], None], adjust: Callable[[Any], None], on_free: Callable[[], None]
+        self,
+        source: socket.socket,
+        channel: int,
+        feed: Callable[[memoryview], None],
+        adjust: Callable[[Any], None],
+        on_free: Callable[[], None],
     ) -> Reading | None:
-        """Let another thread read this channel's data; None where that cannot be. ``on_free`` is called when paramiko's
-        thread is done with its turn."""
+        """Let another thread read this channel's data from ``source``, a descriptor of its own of the same socket that
+        never waits; None where that cannot be. ``on_free`` is called when paramiko's thread is done with its turn."""
         if self._source is None or not self._readable:
             return None
         self._on_free = on_free
-        return Reading(self, self._source, channel, feed, adjust)
+        return Reading(self, source, channel, feed, adjust)
 
     def close(self) -> None:
         super().close()
