@@ -57,7 +57,7 @@ class SftpChannel:
         self._lean = packets if isinstance(packets, LeanPackets) else None
         if isinstance(packets, TurnPackets) and self._socket is not None:
             adjust = channel._window_adjust
-            inbox.source = packets.share(self._socket, channel.chanid, inbox.feed, adjust, inbox.wake)
+            inbox.source = packets.share(self._socket, channel.chanid, inbox.put, adjust, inbox.wake)
 
     def send(self, data: bytes | memoryview, stop: StopSignal | None = None) -> None:
         """All of it. Raises ConnectionLost, TimedOut, Stopped."""

@@ -94,8 +94,12 @@ class Inbox:
         self._awaited = False
 
     def feed(self, data: Block) -> None:
-        self._blocks.append(data)
+        self.put(data)
         self.wake()
+
+    def put(self, data: Block) -> None:
+        """As ``feed``, for the worker, who need not be woken."""
+        self._blocks.append(data)
 
     def close(self) -> None:
         self.ended = True

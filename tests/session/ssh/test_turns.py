@@ -55,7 +55,7 @@ class Line:
         self.error: BaseException | None = None
         if shared:
             self.inbox.source = self.packets.share(
-                self.own, OURS, self.inbox.feed, lambda m: self.adjusted.append(m.get_int()), self.inbox.wake
+                self.own, OURS, self.inbox.put, lambda m: self.adjusted.append(m.get_int()), self.inbox.wake
             )
         self.thread = threading.Thread(target=self._read)
         self.thread.start()
