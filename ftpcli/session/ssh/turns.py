@@ -187,7 +187,7 @@ class TurnPackets(LeanPackets):
             return False
         # The socket does not tell of what paramiko's thread has read ahead.
         self._deal_all(reading)
-        if self._handed:
+        if self._handed or self.need_rekey():
             self.worker_ends()
             return False
         return True
