@@ -34,9 +34,11 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "cryptography": ("ftpcli.net", "ftpcli.demo", "ftpcli.session.ssh.certificates", "ftpcli.session.ssh.keys"),
     "paramiko": (
         "ftpcli.session.sftp.channel",
+        "ftpcli.session.ssh.loading",
         "ftpcli.session.ssh.packets",
         "ftpcli.session.ssh.route",
         "ftpcli.session.ssh.transport",
+        "ftpcli.session.ssh.turns",
         "ftpcli.session.ssh.userauth",
     ),
     "click": ("ftpcli.cli", "ftpcli.__main__"),

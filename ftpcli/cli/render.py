@@ -25,6 +25,8 @@ class EventPrinter:
         match event:
             case Planned():
                 self._planned(event)
+            case Finished() if not (self._screen.verbosity or _log.isEnabledFor(logging.INFO)):
+                pass  # nobody reads it: with thousands of small files the words alone take time
             case Finished(action="rename"):
                 self._detail(f"rename {event.path} -> {event.target}{self._facts(event)}")
             case Finished():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ftpcli.errors import UsageError
 from ftpcli.model import Endpoint
 from ftpcli.net.wait import StopSignal
-from ftpcli.session.login import open_ftp
 from ftpcli.session.protocol import HostMemory, Notify, Session
 
 FTP_SCHEMES = ("ftp", "ftpes", "ftps")
@@ -14,10 +13,13 @@ SFTP_SCHEME = "sftp"
 
 def open_session(endpoint: Endpoint, memory: HostMemory, notify: Notify, stop: StopSignal | None) -> Session:
     """A session that is logged in and ready. Raises FtpcliError; nothing stays open then."""
+    # Each starts without what only the other needs.
     if endpoint.scheme in FTP_SCHEMES:
+        from ftpcli.session.login import open_ftp
+
         return open_ftp(endpoint, memory, notify, stop)
     if endpoint.scheme == SFTP_SCHEME:
-        from ftpcli.session.sftp.opening import open_sftp  # FTP starts without paramiko
+        from ftpcli.session.sftp.opening import open_sftp
 
         return open_sftp(endpoint, memory, notify, stop)
     raise UsageError(f"the scheme {endpoint.scheme}:// is not one of {', '.join((*FTP_SCHEMES, SFTP_SCHEME))}")

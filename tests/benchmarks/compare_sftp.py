@@ -1,4 +1,4 @@
-"""ftpcli beside OpenSSH's sftp and lftp, against one sshd, in one run.
+"""ftpcli beside OpenSSH's sftp, lftp and rclone, against one sshd, in one run.
 
     python -m tests.benchmarks.compare_sftp [--runs 3] [--megabytes 1024] [--only big-get,small-get] ...
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -33,6 +34,13 @@ class Bench:
         self._ours = ["--known-hosts", known_hosts, "--identity", identity, "--no-agent", "--ssh-config", "none"]
         self._options = ["-F", "none", "-o", f"UserKnownHostsFile={known_hosts}", "-o", "IdentitiesOnly=yes"]
         self._options += ["-i", identity]
+        # Digests would be asked for by running programs on the server, which none of the others do.
+        self._remote = (
+            f":sftp,host={server.host},port={server.port},user={server.user},key_file={identity},"
+            f"known_hosts_file={known_hosts},shell_type=none,disable_hashcheck=true:{server.root}/"
+        )
+        # As after an installation: Python's byte code is kept.
+        self._env = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder / "byte-code")}
 
     def ftpcli(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "ftpcli", words[0], "-q", *self._ours, *words[1:]]
@@ -47,6 +55,14 @@ class Bench:
         program = f"ssh -a -x {' '.join(self._options)}"
         place = f"open -u {self.server.user},none -p {self.server.port} sftp://{self.server.host}"
         return ["lftp", "-c", f"set sftp:connect-program '{program}'; {place}; cd {self.server.root}; {script}"]
+
+    def rclone(self, *words: str) -> list[str]:
+        return ["rclone", words[0], "--config=", f"--transfers={WORKERS}", *words[1:]]
+
+    def warm_up(self) -> None:
+        """Have the byte code written."""
+        command = self.ftpcli("mirror", f"{self.server.url}tree/d0", str(self.folder / "warm"))
+        subprocess.run(command, env=os.environ | self._env, check=True)
 
     def fill(self) -> None:
         block = os.urandom(1 << 20)
@@ -71,6 +87,7 @@ class Bench:
                 "ftpcli": self.ftpcli("get", f"{url}big.bin", "-o", str(self.got)),
                 "sftp": self.sftp(f"get big.bin {self.got}"),
                 "lftp": self.lftp(f"get big.bin -o {self.got}"),
+                "rclone": self.rclone("copyto", f"{self._remote}big.bin", str(self.got)),
             },
         )
         yield self._big(
@@ -80,6 +97,7 @@ class Bench:
                 "ftpcli": self.ftpcli("put", str(source), f"{url}up"),
                 "sftp": self.sftp(f"put {source} up"),
                 "lftp": self.lftp(f"put {source} -o up"),
+                "rclone": self.rclone("copyto", str(source), f"{self._remote}up"),
             },
         )
         yield self._small(
@@ -87,7 +105,9 @@ class Bench:
             self.got,
             {
                 "ftpcli": self.ftpcli("mirror", *workers, f"{url}tree", str(self.got)),
+                "sftp": self.sftp(f"get -r tree {self.got}"),
                 "lftp": self.lftp(f"mirror --parallel={WORKERS} tree {self.got}"),
+                "rclone": self.rclone("copy", f"{self._remote}tree", str(self.got)),
             },
         )
         yield self._small(
@@ -95,7 +115,9 @@ class Bench:
             self.up,
             {
                 "ftpcli": self.ftpcli("mirror", *workers, str(tree), f"{url}up"),
+                "sftp": self.sftp(f"put -r {tree} up"),
                 "lftp": self.lftp(f"mirror -R --parallel={WORKERS} {tree} up"),
+                "rclone": self.rclone("copy", str(tree), f"{self._remote}up"),
             },
         )
 
@@ -103,13 +125,15 @@ class Bench:
         def whole() -> bool:
             return target.stat().st_size == self.megabytes << 20
 
-        return Work(name, self.megabytes, "MiB", commands, lambda: _clear(target), whole)
+        return Work(name, self.megabytes, "MiB", commands, lambda: _clear(target), whole, self._env)
 
     def _small(self, name: str, target: Path, commands: dict[str, list[str]]) -> Work:
         def whole() -> bool:
             return sum(len(files) for _, _, files in os.walk(target)) == self.files
 
-        return Work(f"{name}, {WORKERS} workers", self.files, "files", commands, lambda: _clear(target), whole)
+        return Work(
+            f"{name}, {WORKERS} workers", self.files, "files", commands, lambda: _clear(target), whole, self._env
+        )
 
 
 def _clear(target: Path) -> None:
@@ -133,6 +157,7 @@ def main() -> None:
     ):
         bench = Bench(server, Path(folder), options.megabytes, options.files)
         bench.fill()
+        bench.warm_up()
         print(f"sshd, {options.runs} runs each, loopback")
         for work in bench.works():
             if any(work.name.startswith(start) for start in options.only.split(",")):

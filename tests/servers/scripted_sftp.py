@@ -79,6 +79,7 @@ class ScriptedSftp:
         self._batches: dict[bytes, deque[list[tuple[bytes, Attributes]]]] = {}
         self._given = 0
         self.most_in_flight = 0
+        self.writes = 0  # how often the client wrote to the channel
 
     # The client's side
 
@@ -86,6 +87,7 @@ class ScriptedSftp:
         check(stop)
         if self.closed or self.was_cut:
             raise ConnectionLost("the connection is gone")
+        self.writes += 1
         self._incoming += data
         while len(self._incoming) >= 4:
             length = int.from_bytes(self._incoming[:4], "big")

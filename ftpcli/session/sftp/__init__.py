@@ -5,5 +5,8 @@ and sorts the answers by their ids. ``download`` and ``upload`` carry one file, 
 on their way; ``listing`` reads directories. ``session`` puts it together into what the engine wants, ``opening`` makes
 one.
 
-The worker's thread does all of this. paramiko's own thread decrypts, and leaves what came in the channel's inbox.
+The worker's thread does all of this, and mostly reads and decrypts what comes, too; else paramiko's own thread leaves
+it in the channel's inbox.
 """
+
+import ftpcli.session.ssh  # noqa: F401 - which imports paramiko, as lean as it can be

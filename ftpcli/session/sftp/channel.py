@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -13,8 +12,9 @@ import paramiko
 from ftpcli.errors import FtpcliError, Retry, TimedOut, Unsupported
 from ftpcli.net.dial import Deadline
 from ftpcli.net.wait import StopSignal, check, ready
-from ftpcli.session.sftp.inbox import Batch, Bell, Inbox
+from ftpcli.session.sftp.inbox import Batch, Bell, Block, Inbox
 from ftpcli.session.ssh.packets import LeanPackets
+from ftpcli.session.ssh.turns import TurnPackets
 
 # What the server may send ahead of our reading. Above the largest window of requests, so that it never holds one up.
 _AHEAD = 40 * 1024 * 1024
@@ -51,13 +51,13 @@ class SftpChannel:
         self._inbox = inbox
         self._place = place
         self._idle = idle
-        sock = connection.transport.sock
-        self._socket = sock.fileno() if isinstance(sock, socket.socket) else None
+        # A descriptor of our own: paramiko's thread may close its while we wait.
+        self._socket = _own(connection.transport.sock)
         packets = connection.transport.packetizer
         self._lean = packets if isinstance(packets, LeanPackets) else None
-        self._poll = select.poll()
-        if self._socket is not None:
-            self._poll.register(self._socket, select.POLLOUT)
+        if isinstance(packets, TurnPackets) and self._socket is not None:
+            adjust = channel._window_adjust
+            inbox.source = packets.share(self._socket, channel.chanid, inbox.put, adjust, inbox.wake)
 
     def send(self, data: bytes | memoryview, stop: StopSignal | None = None) -> None:
         """All of it. Raises ConnectionLost, TimedOut, Stopped."""
@@ -65,7 +65,9 @@ class SftpChannel:
         left = memoryview(data)
         while left:
             check(stop)
-            sent = self._send_many(left, deadline, stop) or self._send_one(left, deadline, stop)
+            sent = self._send_many(left, deadline, stop)
+            if not sent and not self._window_opens(stop):
+                sent = self._send_one(left, deadline, stop)
             if sent:
                 left = left[sent:]
                 deadline.renew()
@@ -76,7 +78,8 @@ class SftpChannel:
         """As many packets as the server's window takes, in one go. 0 where it takes none, where new keys are being
         agreed on, or where the transport cannot do it: then one packet goes paramiko's way, which waits."""
         channel, transport = self._channel, self._connection.transport
-        if self._lean is None or not transport.clear_to_send.is_set():
+        sock = self._socket
+        if self._lean is None or sock is None or not transport.clear_to_send.is_set():
             return 0
         with transport.clear_to_send_lock:
             if not transport.clear_to_send.is_set():
@@ -87,7 +90,7 @@ class SftpChannel:
                     return 0
                 channel.out_window_size -= count
 
-            def write(sock: socket.socket, packets: memoryview) -> None:
+            def write(packets: memoryview) -> None:
                 self._write(sock, packets, deadline, stop)
 
             with self._translated():
@@ -97,13 +100,22 @@ class SftpChannel:
                 channel.out_window_size += count
             return 0
 
+    def _window_opens(self, stop: StopSignal | None) -> bool:
+        """Where the server's window is shut, read what may open it; False where that takes more than a moment, or
+        cannot be done here."""
+        channel = self._channel
+        if self._inbox.source is None or channel.out_window_size or channel.closed or channel.eof_sent:
+            return False
+        return self._inbox.look(_SLICE, stop) and channel.out_window_size > 0
+
     def _write(self, sock: socket.socket, packets: memoryview, deadline: Deadline, stop: StopSignal | None) -> None:
         try:
             while packets:
-                self._await_room(deadline, stop)
-                with contextlib.suppress(TimeoutError, BlockingIOError, InterruptedError):
+                try:
                     packets = packets[sock.send(packets) :]
                     deadline.renew()
+                except (BlockingIOError, InterruptedError):
+                    self._await_room(deadline, stop)
         except BaseException:
             self._connection.cut()  # half a packet went out: nothing can follow it
             raise
@@ -122,15 +134,13 @@ class SftpChannel:
 
     def _await_room(self, deadline: Deadline, stop: StopSignal | None) -> None:
         """paramiko would wait for ever in a write to a peer that takes nothing, and could not be stopped."""
-        if self._socket is None or self._poll.poll(0):
-            return
-        if not ready((), (self._socket,), deadline.left, stop):
+        if self._socket is not None and not ready((), (self._socket.fileno(),), deadline.left, stop):
             raise self._too_slow()
 
     def _too_slow(self) -> TimedOut:
         return TimedOut(f"{self._place} took nothing for {self._idle:g} seconds")
 
-    def receive(self, patience: float, stop: StopSignal | None = None) -> list[bytes]:
+    def receive(self, patience: float, stop: StopSignal | None = None) -> list[Block]:
         """What has come, in order; nothing within ``patience`` seconds: an empty list.
 
         Raises ConnectionLost at the end of the stream, and Stopped.
@@ -160,6 +170,16 @@ class SftpChannel:
     def close(self) -> None:
         self._connection.close()
         self._inbox.bell.close()
+        if self._socket is not None:
+            self._socket.close()
+
+
+def _own(sock: Any) -> socket.socket | None:
+    if not isinstance(sock, socket.socket):
+        return None
+    own = sock.dup()
+    own.setblocking(False)  # as it is for paramiko's, too, which waits by itself
+    return own
 
 
 def open_channel(connection: SshConnection, place: str, idle: float, stop: StopSignal | None) -> SftpChannel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from ftpcli.errors import FtpcliError, PeerProtocolError, TimedOut, Unsupported
@@ -30,7 +30,7 @@ class Pipe(Protocol):
     """The bytes below: see ``session.sftp.channel.SftpChannel``."""
 
     def send(self, data: bytes | memoryview, stop: StopSignal | None = None) -> None: ...
-    def receive(self, patience: float, stop: StopSignal | None = None) -> list[bytes]: ...
+    def receive(self, patience: float, stop: StopSignal | None = None) -> Sequence[bytes | memoryview]: ...
     def pending(self) -> bool: ...
     def cut(self) -> None: ...
     def close(self) -> None: ...
@@ -46,11 +46,14 @@ class Conversation:
         self._place = place
         self._idle = idle
         self._parser = ReplyParser()
-        self._blocks: deque[bytes] = deque()
+        self._blocks: deque[bytes | memoryview] = deque()
         self._next_id = 0
         self._outstanding: set[int] = set()
         self._forgotten: set[int] = set()
         self._early: dict[int, Reply] = {}
+        # Requests that go with the next ones: for each packet more the server's process is woken once more.
+        self._held = bytearray()
+        self._held_ids: list[int] = []
 
     def greet(self, stop: StopSignal | None) -> Version:
         """INIT and VERSION. Raises Unsupported for a server that only has other versions."""
@@ -82,9 +85,17 @@ class Conversation:
         self._outstanding.add(number)
         return number
 
-    def forget(self, *several: Request) -> None:
-        """Send requests whose answers are of no interest; they are read and dropped when they come."""
-        self._forgotten.update(self.post(*several))
+    def hold_packet(self, write: Callable[[int], memoryview]) -> int:
+        """As ``post_packet``, but it goes together with what is sent next, or when an answer is waited for."""
+        number = self._new_id()
+        self._held += write(number)
+        self._held_ids.append(number)
+        return number
+
+    def forget(self, request: Request) -> None:
+        """A request whose answer is of no interest, to go with the next one; the answer is dropped when it comes."""
+        log.debug("> %s", request)
+        self._forgotten.add(self.hold_packet(lambda number: memoryview(request.encode(number))))
 
     def ask(self, request: Request, stop: StopSignal | None = None) -> Reply:
         return self.answer(self.post(request, stop=stop)[0], stop)
@@ -176,6 +187,8 @@ class Conversation:
         return item
 
     def _receive(self, stop: StopSignal | None, patience: float) -> bool:
+        if self._held and patience > 0:
+            self._sending(b"", stop)
         try:
             blocks = self._pipe.receive(patience, stop)
         except FtpcliError:
@@ -185,6 +198,11 @@ class Conversation:
         return bool(blocks)
 
     def _sending(self, data: bytes | memoryview, stop: StopSignal | None) -> None:
+        if self._held:
+            data = bytes(self._held + data)
+            self._held.clear()
+            self._outstanding.update(self._held_ids)
+            self._held_ids.clear()
         try:
             self._pipe.send(data, stop)
         except FtpcliError:
@@ -196,6 +214,10 @@ class Conversation:
         number = self._next_id
         self._next_id = (number + 1) % _IDS
         return number
+
+    def asked(self) -> int:
+        """Grows with every request, until the ids begin anew."""
+        return self._next_id
 
     # The end
 

@@ -2,7 +2,8 @@
 
 paramiko's channel keeps what came in an array, and copies it four times until it is read; at hundreds of megabytes a
 second that is half of the work. So the channel gets another inbox, which holds the very bytes that were decrypted. It
-also turns a descriptor readable, so that waiting for the server and for the stop signal is one wait.
+also turns a descriptor readable, so that waiting for the server and for the stop signal is one wait. Where the
+transport lets the worker read, the worker waits for the socket itself, and paramiko's thread is not woken at all.
 """
 
 from __future__ import annotations
@@ -10,10 +11,22 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections import deque
+from typing import Protocol
 
 from ftpcli.errors import TimedOut
 from ftpcli.net.dial import Deadline
 from ftpcli.net.wait import StopSignal, ready
+
+Block = bytes | memoryview
+
+
+class Source(Protocol):
+    """Where the worker reads itself: see ``session.ssh.turns.Reading``."""
+
+    def fileno(self) -> int: ...
+    def begin(self) -> bool: ...
+    def pull(self) -> bool: ...
+    def end(self) -> None: ...
 
 
 class Batch:
@@ -21,7 +34,7 @@ class Batch:
 
     __slots__ = ("_length", "blocks")
 
-    def __init__(self, blocks: list[bytes]) -> None:
+    def __init__(self, blocks: list[Block]) -> None:
         self.blocks = blocks
         self._length = sum(map(len, blocks))
 
@@ -70,23 +83,30 @@ class Bell:
 
 
 class Inbox:
-    """Takes the place of the channel's ``in_buffer``: paramiko's thread feeds it, the worker's empties it."""
+    """Takes the place of the channel's ``in_buffer``: paramiko's thread feeds it, or the worker from its ``source``,
+    and the worker's empties it."""
 
     def __init__(self) -> None:
         self.bell = Bell()
         self.ended = False
-        self._blocks: deque[bytes] = deque()
+        self.source: Source | None = None
+        self._blocks: deque[Block] = deque()
         self._awaited = False
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: Block) -> None:
+        self.put(data)
+        self.wake()
+
+    def put(self, data: Block) -> None:
+        """As ``feed``, for the worker, who need not be woken."""
         self._blocks.append(data)
-        self._wake()
 
     def close(self) -> None:
         self.ended = True
-        self._wake()
+        self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Have the worker look again, if it waits."""
         if self._awaited:
             self._awaited = False
             self.bell.set()
@@ -102,19 +122,35 @@ class Inbox:
     def wait(self, patience: float, stop: StopSignal | None) -> bool:
         """Until there is something to read; False after ``patience`` seconds without. Raises Stopped."""
         deadline = Deadline(patience)
-        while not (self._blocks or self.ended):
-            if patience <= 0:
-                return False
-            if self.bell.is_set():
-                self.bell.clear()
-            self._awaited = True
-            # What came between the two looks has not rung the bell.
-            if self._blocks or self.ended:
-                break
-            if not ready((self.bell.fileno(),), (), deadline.left, stop) and deadline.passed:
-                return False
-        self._awaited = False
+        while not self._there:
+            if not self.look(deadline.left, stop) and deadline.passed:
+                return self._there
         return True
+
+    @property
+    def _there(self) -> bool:
+        return bool(self._blocks) or self.ended
+
+    def look(self, patience: float, stop: StopSignal | None) -> bool:
+        """Until something happened; False after ``patience`` seconds without. Raises Stopped."""
+        if self.bell.is_set():
+            self.bell.clear()
+        source = self.source
+        # Before the turn is asked for: whoever has it wakes us when it is free.
+        self._awaited = True
+        try:
+            if source is None or not source.begin():
+                return self._there or bool(ready((self.bell.fileno(),), (), patience, stop))
+            try:
+                # What came between the two looks has not rung the bell.
+                if self._there:
+                    return True
+                found = ready((self.bell.fileno(), source.fileno()), (), patience, stop)
+                return source.pull() if source.fileno() in found else bool(found)
+            finally:
+                source.end()
+        finally:
+            self._awaited = False
 
     def __len__(self) -> int:
         return sum(map(len, tuple(self._blocks)))

@@ -16,7 +16,7 @@ from ftpcli.session.sftp.download import Download
 from ftpcli.session.sftp.listing import entry_of, read_directory
 from ftpcli.session.sftp.refusals import refusal
 from ftpcli.session.sftp.room import Room
-from ftpcli.session.sftp.upload import Upload
+from ftpcli.session.sftp.upload import Upload, buffer_for
 from ftpcli.session.sftp.window import Window
 from ftpcli.wire.sftp import requests
 from ftpcli.wire.sftp.attributes import Attributes
@@ -26,6 +26,8 @@ from ftpcli.wire.sftp.replies import Attrs, ExtendedReply, Handle, Names, Reply,
 from ftpcli.wire.sftp.requests import Request
 
 _LATEST = 2**32 - 1  # version 3 has 32 bits for a time
+# Seconds for which the size that the server told at the end of an upload counts as told now.
+_FRESH = 1.0
 _POSIX_RENAME = "posix-rename@openssh.com"
 _STATVFS = "statvfs@openssh.com"
 
@@ -52,6 +54,9 @@ class SftpSession:
         self._stop = stop
         self._reading, self._writing = Window(), Window()
         self._room = Room(self._ask_free_bytes)
+        self._buffer = bytearray()
+        # What the server said at the end of the last upload: path, size, and how much was asked until then.
+        self._stored: tuple[bytes, int, int] | None = None
         self.capabilities = Capabilities(
             features=self._extensions,
             size=True,
@@ -103,7 +108,12 @@ class SftpSession:
 
     def size(self, path: str) -> int | None:
         """A file's size in bytes, links followed; None where the server does not tell. Raises NotFound, Refused."""
-        attributes = self._look(requests.stat(self._path(path)), path)
+        where = self._path(path)
+        stored, self._stored = self._stored, None
+        age = time.monotonic() - self._conversation.last_used
+        if stored is not None and (stored[0], stored[2]) == (where, self._conversation.asked()) and age < _FRESH:
+            return stored[1]
+        attributes = self._look(requests.stat(where), path)
         if attributes.kind is Kind.DIR:
             raise Refused(f"{path or '.'} is a directory")
         return attributes.size
@@ -118,6 +128,8 @@ class SftpSession:
         return Download(self._conversation, self._reading, block, where, offset, f"download {path}", self._stop)
 
     def open_write(self, path: str, offset: int) -> Upload:
+        if not self._buffer:
+            self._buffer = buffer_for(self._limits.write)
         return Upload(
             self._conversation,
             self._writing,
@@ -128,6 +140,8 @@ class SftpSession:
             f"upload {path}",
             self._stop,
             self._timing.final_reply,
+            self._buffer,
+            self._remember,
         )
 
     def free_bytes(self, directory: str, wanted: int) -> int | None:
@@ -137,6 +151,9 @@ class SftpSession:
         """None also where the server refuses: a drop box may not be looked at."""
         reply = self._conversation.ask(requests.statvfs(self._path(directory)))
         return parse_free_bytes(reply) if isinstance(reply, ExtendedReply) else None
+
+    def _remember(self, path: bytes, size: int) -> None:
+        self._stored = path, size, self._conversation.asked()
 
     # Small verbs
 

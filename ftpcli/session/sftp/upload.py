@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 from ftpcli.errors import FtpcliError, LocalFileError, NoSpace
@@ -16,15 +17,21 @@ from ftpcli.session.sftp.window import Window
 from ftpcli.wire.sftp import requests
 from ftpcli.wire.sftp.codes import Code, OpenFlag
 from ftpcli.wire.sftp.extensions import parse_free_bytes
-from ftpcli.wire.sftp.replies import ExtendedReply, Handle, Status
+from ftpcli.wire.sftp.replies import Attrs, ExtendedReply, Handle, Status
 
 # How a server says that this kind of file cannot be synced: for want of the call, or with EINVAL.
 _NOT_SYNCED = (Code.OP_UNSUPPORTED, Code.BAD_MESSAGE)
 
+_LONGEST_HANDLE = 256
+# A WRITE that waits for the next request is copied once more.
+_HELD = 32 * 1024
+
 
 class Upload:
     """Sink of ``session.protocol`` for SFTP. ``block``: the longest WRITE that the server takes, in bytes;
-    ``extensions``: what it offers; ``final_reply``: seconds that it may take to store what it has got."""
+    ``extensions``: what it offers; ``final_reply``: seconds that it may take to store what it has got;
+    ``buffer``: for one WRITE, as ``buffer_for`` makes it. ``on_stored`` is called where the server has told that the
+    file, now closed, is as long as what was sent."""
 
     def __init__(
         self,
@@ -37,6 +44,8 @@ class Upload:
         doing: str,
         stop: StopSignal | None,
         final_reply: float,
+        buffer: bytearray,
+        on_stored: Callable[[bytes, int], None],
     ) -> None:
         self._conversation = conversation
         self._window = window
@@ -46,6 +55,8 @@ class Upload:
         self._doing = doing
         self._stop = stop
         self._final_reply = final_reply
+        self._buffer = memoryview(buffer)
+        self._on_stored = on_stored
         flags = OpenFlag.WRITE | OpenFlag.CREATE | (OpenFlag(0) if offset else OpenFlag.TRUNCATE)
         opened = conversation.expect(requests.open_file(path, flags), Handle, doing)
         self._handle: bytes | None = opened.handle
@@ -62,7 +73,7 @@ class Upload:
         assert self._handle is not None
         self._window.begin()
         head = len(requests.write(self._handle, 0, 0).encode(0))
-        packet = memoryview(bytearray(head + self._block))
+        packet = self._buffer[: head + self._block]
         while self._has_room():
             count = _read(file, packet[head:])
             if not count:
@@ -88,7 +99,11 @@ class Upload:
             packet[:head] = request.encode(number)
             return packet[: head + count]
 
-        number = self._conversation.post_packet(filled, self._stop)
+        if count <= _HELD and not self._writes:
+            # A short one is most likely all: then it goes with the CLOSE.
+            number = self._conversation.hold_packet(filled)
+        else:
+            number = self._conversation.post_packet(filled, self._stop)
         self._by_id[number] = (count, time.monotonic())
         self._next += count
         self._in_flight += count
@@ -129,15 +144,19 @@ class Upload:
         assert self._handle is not None
         handle, self._handle = self._handle, None
         syncs = [requests.fsync(handle)] if "fsync@openssh.com" in self._extensions else []
-        # Requests for one file are carried out in order (§3 of the draft), so one round trip does for a small file.
-        *synced, closed = self._conversation.post(*syncs, requests.close(handle))
+        # Requests for one file are carried out in order (§3 of the draft), so one round trip does for a small file, and
+        # for the question that whoever wants to be sure asks next.
+        *synced, closed, looked = self._conversation.post(*syncs, requests.close(handle), requests.stat(self._path))
         for number in tuple(self._by_id):
             self._answered(self._conversation.answer(number))
         answers = [self._conversation.answer(number, patience=self._final_reply) for number in (*synced, closed)]
+        found = self._conversation.answer(looked)
         if self._refused is not None:
             raise self._refusal(*self._refused)
         for number, answer in zip((*synced, closed), answers, strict=True):
             self._check(answer, () if number == closed else _NOT_SYNCED)
+        if isinstance(found, Attrs) and found.attributes.size == self._next:
+            self._on_stored(self._path, self._next)
         return Moved(self._next - self._start, confirmed=True)
 
     def _check(self, answer: Item, harmless: tuple[Code, ...]) -> None:
@@ -162,6 +181,11 @@ class Upload:
         if self._conversation.healthy:
             with contextlib.suppress(FtpcliError):
                 self._close()
+
+
+def buffer_for(block: int) -> bytearray:
+    """For one WRITE of up to ``block`` bytes. Handles have 256 bytes at most (§6.2 of the draft)."""
+    return bytearray(len(requests.write(bytes(_LONGEST_HANDLE), 0, 0).encode(0)) + block)
 
 
 def _read(file: Reader, buffer: memoryview) -> int:

@@ -8,3 +8,5 @@ signal and the sign of life that it lacks. ``trust`` judges the host key, with `
 paramiko does the transport layer: key exchange, ciphers, channels. Logging in is done here, because paramiko neither
 asks whether a key would do before it signs with it, nor tells which methods a server takes.
 """
+
+import ftpcli.session.ssh.loading  # noqa: F401 - before anything else imports paramiko

@@ -25,6 +25,7 @@ _CHANNEL_DATA = 94  # RFC 4254 §9
 _HEAD = struct.Struct(">BBII")  # padding's length, then the message: its type, the channel, the data's length
 _BLOCK = 16
 _TAG = 16
+_RANDOM = 4096  # bytes that are asked of the system at once, for the padding of many packets
 _INSIDE = (
     "block_engine_out",
     "aead_out",
@@ -52,6 +53,7 @@ class LeanPackets(Packetizer):  # type: ignore[misc]
         self._start = self._end = 0
         self._plain = memoryview(bytearray())
         self._sealed = memoryview(bytearray())
+        self._random = memoryview(b"")
         self._known = all(hasattr(self, f"_Packetizer__{name}") for name in _INSIDE)
 
     # Receiving
@@ -104,9 +106,7 @@ class LeanPackets(Packetizer):  # type: ignore[misc]
 
     # Sending
 
-    def send_data(
-        self, channel: int, data: memoryview, longest: int, write: Callable[[socket.socket, memoryview], None]
-    ) -> bool:
+    def send_data(self, channel: int, data: memoryview, longest: int, write: Callable[[memoryview], None]) -> bool:
         """Send channel data in packets of up to ``longest`` bytes; ``write`` puts them on the socket. False, and
         nothing is sent, where the cipher is another than AES-GCM. The caller sees to it that no keys are being
         exchanged."""
@@ -116,7 +116,7 @@ class LeanPackets(Packetizer):  # type: ignore[misc]
             return False
         with self._Packetizer__write_lock:
             packets = self._seal(channel, data, longest)
-            write(self._source, packets)
+            write(packets)
             self._Packetizer__sent_bytes += len(packets)
             if not self.need_rekey() and (
                 self._Packetizer__sent_bytes >= self.REKEY_BYTES or self._Packetizer__sent_packets >= self.REKEY_PACKETS
@@ -151,7 +151,10 @@ class LeanPackets(Packetizer):  # type: ignore[misc]
         padding = 4 + (-(end + 4)) % _BLOCK
         _HEAD.pack_into(self._plain, 0, padding, _CHANNEL_DATA, channel, len(piece))
         self._plain[_HEAD.size : end] = piece
-        self._plain[end : end + padding] = os.urandom(padding)
+        if len(self._random) < padding:
+            self._random = memoryview(os.urandom(_RANDOM))
+        self._plain[end : end + padding] = self._random[:padding]
+        self._random = self._random[padding:]
         return end + padding
 
     def _encrypt(self, plain: memoryview, head: memoryview, body: memoryview) -> None:

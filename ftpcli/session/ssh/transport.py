@@ -20,7 +20,8 @@ from paramiko.common import cMSG_GLOBAL_REQUEST
 from ftpcli.errors import Busy, ConnectionLost, FtpcliError, NotSsh, PeerProtocolError, Retry, TimedOut, Unsupported
 from ftpcli.net.dial import Deadline
 from ftpcli.net.wait import StopSignal, ready
-from ftpcli.session.ssh.packets import LeanPackets
+from ftpcli.session.ssh.bell import Bell
+from ftpcli.session.ssh.turns import TurnPackets
 from ftpcli.wire.ssh_types import Reader
 
 log = logging.getLogger("ftpcli.ssh")
@@ -54,38 +55,13 @@ _FULL = re.compile(r"exceeded maxstartups|not allowed at this time", re.IGNORECA
 Socket = Any  # a socket, or a channel of another transport
 
 
-class Bell:
-    """Wakes the one thread that waits on ``fileno()``. paramiko takes it for the events that it sets."""
-
-    def __init__(self) -> None:
-        self._read, self._write = socket.socketpair()
-        self._read.setblocking(False)
-        self._write.setblocking(False)
-
-    def fileno(self) -> int:
-        return self._read.fileno()
-
-    def set(self) -> None:
-        with suppress(OSError):  # it rings already, or nobody listens any more
-            self._write.send(b"x")
-
-    def quiet(self) -> None:
-        with suppress(OSError):
-            self._read.recv(4096)
-
-    def close(self) -> None:
-        self._read.close()
-        self._write.close()
-
-
-class Packets(LeanPackets):
-    """paramiko's packets. ``heard`` is how the peer began; ``last_received`` when a packet came, by the monotonic
-    clock; ``on_quiet`` is called some ten times a second while none comes."""
+class Packets(TurnPackets):
+    """paramiko's packets. ``heard`` is how the peer began; ``on_quiet`` is called some ten times a second while none
+    comes."""
 
     def __init__(self, sock: Socket) -> None:
         super().__init__(sock)
         self.heard = b""
-        self.last_received = time.monotonic()
         self.on_quiet: Callable[[], None] = lambda: None
         self._preface = 0
         self._identified = False
@@ -117,11 +93,6 @@ class Packets(LeanPackets):
             self.heard += data
         return data
 
-    def read_message(self) -> tuple[int, Any]:
-        message: tuple[int, Any] = super().read_message()
-        self.last_received = time.monotonic()
-        return message
-
     def _check_keepalive(self) -> None:
         self.on_quiet()
 
@@ -138,6 +109,7 @@ class SshTransport(paramiko.Transport):  # type: ignore[misc]
 
     def __init__(self, sock: Socket, place: str, host_key_types: Sequence[str]) -> None:
         super().__init__(sock, packetizer_class=Packets)
+        self.packetizer.exchanging = lambda: not self.clear_to_send.is_set()
         self.place = place
         self.bell = Bell()
         self.last_words: tuple[int, str] | None = None
@@ -273,6 +245,7 @@ class SshTransport(paramiko.Transport):  # type: ignore[misc]
         self.close()
         self.sock.close()
         self.bell.close()
+        self.packetizer.close_bell()
 
     def _parse_disconnect(self, m: Any) -> None:
         with suppress(PeerProtocolError):

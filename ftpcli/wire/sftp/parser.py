@@ -30,8 +30,8 @@ class ReplyParser:
         self._data_left = 0
         self._greeted = False
 
-    def feed(self, data: bytes) -> None:
-        self._fed = memoryview(bytes(self._fed) + data) if self._fed else memoryview(data)
+    def feed(self, data: bytes | memoryview) -> None:
+        self._fed = memoryview(bytes(self._fed) + bytes(data)) if self._fed else memoryview(data)
 
     def next(self) -> Item | None:
         if self._data_left:

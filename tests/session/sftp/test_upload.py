@@ -74,11 +74,38 @@ def test_resume_and_overwrite(server: ScriptedSftp, session: SftpSession) -> Non
 
 
 def test_a_small_file_takes_two_round_trips_and_is_synced(server: ScriptedSftp, session: SftpSession) -> None:
-    before = len(server.asked)
+    before, writes = len(server.asked), server.writes
     send(session, b"small")
     asked = server.asked[before:]
-    assert [one.kind for one in asked] == [Packet.OPEN, Packet.WRITE, Packet.EXTENDED, Packet.CLOSE]
+    assert [one.kind for one in asked] == [Packet.OPEN, Packet.WRITE, Packet.EXTENDED, Packet.CLOSE, Packet.STAT]
     assert asked[2].name == "fsync@openssh.com"
+    assert server.writes - writes == 2
+
+
+def test_the_size_that_the_end_told_is_not_asked_for_again(server: ScriptedSftp, session: SftpSession) -> None:
+    send(session, b"small")
+    before = len(server.asked)
+    assert session.size("file") == 5
+    assert len(server.asked) == before
+    # It is told once: who asks again wants to know what is there now.
+    server.files["/home/file"] += b"more"
+    assert session.size("file") == 9
+
+
+def test_a_size_is_asked_for_after_anything_else(server: ScriptedSftp, session: SftpSession) -> None:
+    send(session, b"small")
+    session.ping()
+    server.files["/home/file"] += b"more"
+    assert session.size("file") == 9
+    send(session, b"small")
+    server.files["/home/other"] = bytearray(b"1234567")
+    assert session.size("other") == 7
+
+
+def test_a_size_that_differs_is_asked_for_again(server: ScriptedSftp, session: SftpSession) -> None:
+    server.told_size = 4
+    send(session, b"small")
+    assert session.size("file") == 4
 
 
 def test_a_large_file_is_closed_only_when_every_write_is_answered(server: ScriptedSftp, session: SftpSession) -> None:
