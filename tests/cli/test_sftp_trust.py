@@ -14,9 +14,9 @@ import pytest
 from ftpcli.wire.known_hosts import fingerprint
 from tests.cli.sftp_side import QUICK, base_url
 from tests.cli.talker import talker
+from tests.servers.packages import openssh_tool
 from tests.servers.paramiko_server import paramiko_server
 from tests.servers.real import Running, Setup, started
-from tests.session.ssh.conftest import tool
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program
@@ -100,7 +100,7 @@ def test_wrong_password_and_wrong_key(server: Running, run_ftpcli: Program, tmp_
 
 
 def make_key(path: Path, passphrase: str = "") -> Path:
-    subprocess.run([tool("ssh-keygen"), "-q", "-t", "ed25519", "-N", passphrase, "-f", path], check=True)
+    subprocess.run([openssh_tool("ssh-keygen"), "-q", "-t", "ed25519", "-N", passphrase, "-f", path], check=True)
     return path
 
 
