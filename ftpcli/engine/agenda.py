@@ -21,10 +21,11 @@ from ftpcli.engine.ledger import Ledger
 from ftpcli.engine.names import or_rewritten, pair_folded, rewritten, without_clashes
 from ftpcli.engine.overlap import Overlap, Probe, Probed
 from ftpcli.engine.pairing import Pairing, shown
+from ftpcli.engine.pairs import Listed, ListPair, Pair
 from ftpcli.engine.plan import MISSING, Decision, What, is_empty, other_mode
 from ftpcli.engine.renames import Declined, New, Renamed, Renames
 from ftpcli.engine.roots import Found, Resolve
-from ftpcli.engine.tasks import CopyFile, Listed, ListPair, Pair, Recheck, Rechecked
+from ftpcli.engine.tasks import CopyFile, Recheck, Rechecked
 from ftpcli.errors import FtpcliError, GuardRefused, LocalFileError, Refused, UsageError
 from ftpcli.model import Direction, Entry, Job, Kind, Listing
 from ftpcli.session.protocol import HostMemory

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from ftpcli import local
 from ftpcli.engine import links
 from ftpcli.engine.backup import Backup
+from ftpcli.engine.bench import Bench
 from ftpcli.engine.events import Finished, Planned
 from ftpcli.engine.ledger import Ledger
 from ftpcli.engine.pairing import Pairing, shown
+from ftpcli.engine.pairs import Listed, Pair
 from ftpcli.engine.plan import PERMISSIONS, Decision, other_mode
 from ftpcli.engine.renames import Renamed
 from ftpcli.engine.spool import Spool
-from ftpcli.engine.tasks import Bench, Listed, Pair
 from ftpcli.engine.transfer import mode_problem
 from ftpcli.errors import FtpcliError, LocalFileError, Unsupported
 from ftpcli.model import Direction, Entry, Job

@@ -19,9 +19,12 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from ftpcli import local
+from ftpcli.engine.bench import Bench
+from ftpcli.engine.directories import make_directories
 from ftpcli.engine.journal import Journal
-from ftpcli.engine.tasks import Bench, CopyFile, Removal, Remove, make_directories
-from ftpcli.engine.transfer import Done, Download, FileTransfer, Hands, Replacement, Upload, exists
+from ftpcli.engine.replacement import Replacement, exists
+from ftpcli.engine.tasks import CopyFile, Removal, Remove
+from ftpcli.engine.transfer import Done, Download, FileTransfer, Hands, Upload
 from ftpcli.errors import FtpcliError, NotFound, Refused, Retry, Unsupported
 from ftpcli.local import discard, part_name, translated
 from ftpcli.model import Kind

@@ -14,13 +14,13 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from ftpcli.engine import retry
+from ftpcli.engine.bench import Bench
 from ftpcli.engine.events import Event, Warned
 from ftpcli.engine.journal import Journal
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.slot import NotAdmitted, Slot
 from ftpcli.engine.stop import StopToken
-from ftpcli.engine.tasks import Bench
 from ftpcli.errors import FtpcliError, Retry
 from ftpcli.session.protocol import Session
 

@@ -7,8 +7,9 @@ from ftpcli.engine.events import Deleted, Event, Failed, Finished, OnEvent, Plan
 from ftpcli.engine.journal import Failures
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.pairing import shown
+from ftpcli.engine.pairs import Pair
 from ftpcli.engine.renames import Renamed
-from ftpcli.engine.tasks import Copied, Pair
+from ftpcli.engine.tasks import Copied
 from ftpcli.errors import FtpcliError
 from ftpcli.model import Entry, Job, Report
 

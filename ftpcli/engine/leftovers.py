@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ftpcli import local
+from ftpcli.engine.bench import Bench
 from ftpcli.engine.events import Warned
 from ftpcli.engine.journal import Failures, Journal
+from ftpcli.engine.replacement import exists
 from ftpcli.engine.slot import NotAdmitted
-from ftpcli.engine.tasks import Bench
-from ftpcli.engine.transfer import exists
 from ftpcli.errors import FtpcliError, LocalFileError, NotFound, Refused, Retry
 from ftpcli.model import Direction, Job, Kind
 from ftpcli.session.protocol import Session

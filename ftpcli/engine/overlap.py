@@ -18,7 +18,8 @@ import posixpath
 import time
 from dataclasses import dataclass, replace
 
-from ftpcli.engine.tasks import Bench, Listed, Pair
+from ftpcli.engine.bench import Bench
+from ftpcli.engine.pairs import Listed, Pair
 from ftpcli.errors import FtpcliError, Retry, UsageError
 from ftpcli.local import is_part, part_name
 from ftpcli.model import Direction, Job, Listing

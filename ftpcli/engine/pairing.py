@@ -7,8 +7,9 @@ import posixpath
 from dataclasses import replace
 
 from ftpcli.engine.filters import Filters
+from ftpcli.engine.pairs import Pair
 from ftpcli.engine.plan import CONTENT_UNKNOWN, TIME_DIFFERS, Decision, What, decide, is_vague
-from ftpcli.engine.tasks import Pair, Recheck
+from ftpcli.engine.tasks import Recheck
 from ftpcli.engine.times import ArrivalTimes, TargetTimes
 from ftpcli.model import Direction, Entry, Job, Kind, Scope
 

@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from ftpcli import local
+from ftpcli.engine.bench import Bench
 from ftpcli.engine.candidates import Candidate, Candidates, open_database
 from ftpcli.engine.deletes import Delete, Deletes
 from ftpcli.engine.events import Finished, Planned
 from ftpcli.engine.plan import is_exact
+from ftpcli.engine.replacement import exists
 from ftpcli.engine.stop import StopToken
-from ftpcli.engine.tasks import Bench, CopyFile
-from ftpcli.engine.transfer import exists
+from ftpcli.engine.tasks import CopyFile
 from ftpcli.engine.verify import same_digest
 from ftpcli.errors import LocalFileError, Refused, Unsupported, VerifyMismatch
 from ftpcli.model import Direction, Entry, Job, Kind, TlsFacts

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from ftpcli import local
 from ftpcli.engine import links
-from ftpcli.engine.directories import is_directory
-from ftpcli.engine.tasks import Bench, make_directories
+from ftpcli.engine.bench import Bench
+from ftpcli.engine.directories import is_directory, make_directories
 from ftpcli.errors import LocalFileError, NotFound, Refused
 from ftpcli.model import Direction, Entry, Kind, Root, Rules
 from ftpcli.session.protocol import Session

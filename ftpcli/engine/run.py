@@ -22,11 +22,12 @@ from ftpcli.engine.ledger import Ledger
 from ftpcli.engine.leftovers import Leftovers
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.overlap import Probe, Probed
+from ftpcli.engine.pairs import Listed, ListPair
 from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.renames import Asked, AskTime, Declined, Renamed, RenameFile
 from ftpcli.engine.roots import Resolve, Resolved
 from ftpcli.engine.stop import StopToken
-from ftpcli.engine.tasks import Copied, Listed, ListPair, Rechecked, Remove
+from ftpcli.engine.tasks import Copied, Rechecked, Remove
 from ftpcli.errors import FtpcliError, GuardRefused, Retry
 from ftpcli.model import Direction, Job, Kind, Report
 from ftpcli.session.opening import open_session

@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol
 
+from ftpcli.engine.directories import make_directories
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.rate import RateLimit
+from ftpcli.engine.replacement import Replacement
 from ftpcli.engine.solo import Solo
-from ftpcli.engine.tasks import make_directories
-from ftpcli.engine.transfer import Replacement
 from ftpcli.errors import (
     ConnectFailed,
     FtpcliError,

@@ -16,6 +16,7 @@ from typing import Protocol
 from ftpcli.engine.journal import Journal
 from ftpcli.engine.meter import Lane
 from ftpcli.engine.plan import PERMISSIONS, is_exact, same_time
+from ftpcli.engine.replacement import Replacement
 from ftpcli.engine.room import require_room
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.verify import keeps_time, look_again, same_digest, same_file_still, same_size
@@ -23,7 +24,6 @@ from ftpcli.errors import (
     FtpcliError,
     Incomplete,
     LocalFileError,
-    NotFound,
     Refused,
     SourceChanged,
     TransientRefusal,
@@ -377,86 +377,3 @@ def mode_problem(session: Session, path: str, mode: int) -> str:
     except (Refused, Unsupported) as error:
         return str(error)
     return "this server has no command that sets permissions"
-
-
-class Replacement:
-    """Gives a finished part file its name; may be tried again after the connection was lost at any point.
-
-    Where the server does not rename onto an existing file, that one steps aside first, comes back if the renaming
-    fails again, and goes at the end: at no moment is the old content gone and the new one not there.
-    """
-
-    def __init__(self, part: str, target: str, journal: Journal | None = None) -> None:
-        self._part = part
-        self._target = target
-        self._journal = journal or Journal()
-        folder, name = posixpath.split(target)
-        self._aside = posixpath.join(folder, part_name(name, "aside", part))
-        self._stepped_aside = False
-        self._tries = 0
-
-    def attempt(self, session: Session, size: int) -> None:
-        """Raises Refused, and what a lost connection raises."""
-        self._tries += 1
-        try:
-            self._rename(session)
-        except NotFound:
-            if self._tries == 1 or not self._done(session, size):
-                raise
-        if self._stepped_aside and exists(session, self._aside):
-            session.remove(self._aside)
-        self._journal.gone(self._aside)
-
-    def _done(self, session: Session, size: int) -> bool:
-        """The last try's answer was lost: was it done?"""
-        return not exists(session, self._part) and session.stat(self._target).size == size
-
-    def _rename(self, session: Session) -> None:
-        try:
-            session.rename(self._part, self._target)
-        except Refused:
-            if not exists(session, self._part) or not _is_file(session, self._target):
-                raise
-            self._step_aside(session)
-            try:
-                session.rename(self._part, self._target)
-            except Refused as error:
-                self._come_back(session, error)
-                raise
-
-    def _step_aside(self, session: Session) -> None:
-        self._stepped_aside = True
-        self._journal.aside(self._aside, self._target)
-        try:
-            session.rename(self._target, self._aside)
-        except Refused:
-            # A run that was killed just here left one; the file under its real name is not older than that.
-            if not exists(session, self._aside):
-                raise
-            session.remove(self._aside)
-            session.rename(self._target, self._aside)
-
-    def _come_back(self, session: Session, error: Refused) -> None:
-        try:
-            session.rename(self._aside, self._target)
-        except Refused:
-            error.message += f"; what was there before is now {self._aside}"
-        else:
-            self._journal.gone(self._aside)
-        self._stepped_aside = False
-
-
-def exists(session: Session, path: str) -> bool:
-    """False only where the server says that it is not there."""
-    try:
-        session.stat(path)
-    except NotFound:
-        return False
-    return True
-
-
-def _is_file(session: Session, path: str) -> bool:
-    try:
-        return session.stat(path).kind is Kind.FILE
-    except Refused:
-        return False

@@ -6,10 +6,11 @@ import posixpath
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ftpcli.engine.directories import make_directories
 from ftpcli.engine.events import Deleted
 from ftpcli.engine.roots import expand
 from ftpcli.engine.solo import Solo
-from ftpcli.engine.tasks import Removal, make_directories
+from ftpcli.engine.tasks import Removal
 from ftpcli.errors import NotFound, Refused
 from ftpcli.model import Entry, Kind
 from ftpcli.session.protocol import Session

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from ftpcli.engine.bench import Bench
 from ftpcli.engine.crew import Crew, Failure, Told
 from ftpcli.engine.events import Warned
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.retry import Policy
 from ftpcli.engine.stop import StopToken
-from ftpcli.engine.tasks import Bench
 from ftpcli.errors import Busy, LoginRejected, NotFound, Stopped
 from tests.engine.fake import FakeServer, lost, raising
 

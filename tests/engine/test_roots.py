@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ftpcli.engine.bench import Bench
 from ftpcli.engine.meter import Lane
 from ftpcli.engine.retry import Policy
 from ftpcli.engine.roots import Found, Resolve, expand
 from ftpcli.engine.slot import Slot
 from ftpcli.engine.stop import StopToken
-from ftpcli.engine.tasks import Bench
 from ftpcli.errors import LocalFileError, NotFound
 from ftpcli.local import part_name
 from ftpcli.model import Direction, Kind, Root, Rules

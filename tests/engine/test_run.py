@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ftpcli.engine.directories import make_directories
 from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Retrying, Skipped, Started, Summary, Warned
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.run import run
 from ftpcli.engine.stop import StopToken
-from ftpcli.engine.tasks import make_directories
 from ftpcli.errors import ConnectFailed, Denied, LoginRejected, NotFound, Refused, TransientRefusal
 from ftpcli.local import is_part
 from ftpcli.model import Direction, Job, Report, Root, Rules

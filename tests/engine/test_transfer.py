@@ -11,10 +11,11 @@ import pytest
 
 from ftpcli.engine import retry, verify
 from ftpcli.engine.meter import Lane
+from ftpcli.engine.replacement import Replacement
 from ftpcli.engine.retry import Policy
 from ftpcli.engine.slot import Slot
 from ftpcli.engine.stop import StopToken
-from ftpcli.engine.transfer import Done, Download, FileTransfer, Hands, Replacement, Upload
+from ftpcli.engine.transfer import Done, Download, FileTransfer, Hands, Upload
 from ftpcli.errors import (
     ConnectionLost,
     DataConnectionFailed,
