@@ -106,7 +106,11 @@ class SftpChannel:
         channel = self._channel
         if self._inbox.source is None or channel.out_window_size or channel.closed or channel.eof_sent:
             return False
-        return self._inbox.look(_SLICE, stop) and channel.out_window_size > 0
+
+        def done() -> bool:
+            return bool(channel.out_window_size or channel.closed)
+
+        return self._inbox.look(done, _SLICE, stop)
 
     def _write(self, sock: socket.socket, packets: memoryview, deadline: Deadline, stop: StopSignal | None) -> None:
         try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from ftpcli.errors import TimedOut
@@ -123,7 +124,7 @@ class Inbox:
         """Until there is something to read; False after ``patience`` seconds without. Raises Stopped."""
         deadline = Deadline(patience)
         while not self._there:
-            if not self.look(deadline.left, stop) and deadline.passed:
+            if not self.look(lambda: self._there, deadline.left, stop) and deadline.passed:
                 return self._there
         return True
 
@@ -131,8 +132,9 @@ class Inbox:
     def _there(self) -> bool:
         return bool(self._blocks) or self.ended
 
-    def look(self, patience: float, stop: StopSignal | None) -> bool:
-        """Until something happened; False after ``patience`` seconds without. Raises Stopped."""
+    def look(self, done: Callable[[], bool], patience: float, stop: StopSignal | None) -> bool:
+        """Until something happened, or at once where all is ``done``; False after ``patience`` seconds without.
+        Raises Stopped."""
         if self.bell.is_set():
             self.bell.clear()
         source = self.source
@@ -140,10 +142,10 @@ class Inbox:
         self._awaited = True
         try:
             if source is None or not source.begin():
-                return self._there or bool(ready((self.bell.fileno(),), (), patience, stop))
+                return done() or bool(ready((self.bell.fileno(),), (), patience, stop))
             try:
                 # What came between the two looks has not rung the bell.
-                if self._there:
+                if done():
                     return True
                 found = ready((self.bell.fileno(), source.fileno()), (), patience, stop)
                 return source.pull() if source.fileno() in found else bool(found)
