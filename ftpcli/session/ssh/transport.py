@@ -127,7 +127,7 @@ class SshTransport(paramiko.Transport):  # type: ignore[misc]
 
         Raises NotSsh, Busy, Unsupported, ConnectionLost, TimedOut, PeerProtocolError, Stopped.
         """
-        self.banner_timeout = timeout
+        self.banner_timeout = 2 * timeout  # ours comes first, and says what happened
         self.start_client(event=self.bell)
         doing = f"did not finish the SSH key exchange within {timeout:g} seconds"
         try:
