@@ -6,6 +6,7 @@ whatever the tree's size.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -54,7 +55,7 @@ class Agenda:
         self._backup = backup
         self._overlap = Overlap(job, memory)
         self._renames = Renames(job, deletes) if job.rules.track_renames else None
-        self._pairing = Pairing(job)
+        self._pairing = Pairing(job, time.time())
         self._foldings = None if self._remote_target else Foldings()
         self.attributes = AttributePlan(job, self._pairing, ledger, backup)
         self._targets: dict[str, str] = {}

@@ -8,7 +8,17 @@ from dataclasses import replace
 
 from ftpcli.engine.filters import Filters
 from ftpcli.engine.pairs import Pair
-from ftpcli.engine.plan import CONTENT_UNKNOWN, TIME_DIFFERS, Decision, What, decide, is_vague
+from ftpcli.engine.plan import (
+    CONTENT_UNKNOWN,
+    TIME_DIFFERS,
+    TIME_UNSURE,
+    UP_TO_DATE,
+    Decision,
+    What,
+    decide,
+    is_vague,
+    is_young,
+)
 from ftpcli.engine.tasks import Recheck
 from ftpcli.engine.times import ArrivalTimes, TargetTimes
 from ftpcli.model import Direction, Entry, Job, Kind, Scope
@@ -17,7 +27,8 @@ from ftpcli.model import Direction, Entry, Job, Kind, Scope
 class Pairing:
     """See the module."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, now: float) -> None:
+        """``now``: seconds since 1970 UTC."""
         self._direction = job.direction
         self._rules = job.rules
         self._filters = Filters(job.rules.filters)
@@ -28,9 +39,19 @@ class Pairing:
         elif job.rules.compare == "auto" and self._remote_target:
             self._times = TargetTimes()
         self._on_the_way = _with_all_above(job.rules.only)
+        self._now = now
 
     def decide(self, where: Pair, source: Entry | None, target: Entry | None) -> Decision:
         """The plan's decision, unless a filter keeps the entry out of everything."""
+        decision = self._decide(where, source, target)
+        if decision.why != UP_TO_DATE or source is None or self._rules.compare not in ("auto", "time"):
+            return decision
+        # It may have changed twice in one minute, and nothing but that minute is listed (vsftpd).
+        vague = source.kind is Kind.FILE and is_vague(target if self._remote_target else source)
+        unsure = vague and is_young(source, self._now)
+        return decision._replace(what=What.COPY, why=TIME_UNSURE) if unsure else decision
+
+    def _decide(self, where: Pair, source: Entry | None, target: Entry | None) -> Decision:
         if not self._filters.limits:
             return decide(source, target, self._rules)
         entry = source or target
@@ -73,11 +94,12 @@ class Pairing:
             self._direction,
             self._rules.compare,
             self._times,
+            exactly=is_young(source, self._now),
         )
 
     def _is_doubtful(self, why: str, source: Entry, target: Entry) -> bool:
         if why != TIME_DIFFERS:
-            return why == CONTENT_UNKNOWN
+            return why in (CONTENT_UNKNOWN, TIME_UNSURE)
         if is_vague(target if self._remote_target else source):
             return True
         return self._remote_target and self._times is not None and self._times.stays_newer(source, target)

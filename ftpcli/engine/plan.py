@@ -14,14 +14,17 @@ _QUARTER = 900.0
 _WIDEST_ZONE = 14 * 3600.0
 _VAGUE = 60.0
 _EXACT = 2.0
+_YOUTH = 31 * 86_400.0
 
 
 # Permission bits of owner, group and others; setuid, setgid and sticky bits are never copied.
 PERMISSIONS = 0o777
 
 MISSING = "missing"
+UP_TO_DATE = "up to date"
 TIME_DIFFERS = "time differs"
 CONTENT_UNKNOWN = "same size; its digest will tell"
+TIME_UNSURE = "same size, and its time is listed to the minute only"
 
 
 class What(Enum):
@@ -91,7 +94,7 @@ def decide(source: Entry | None, target: Entry | None, rules: Rules) -> Decision
         return Decision(What.DESCEND, source.name, source, target)
     if source.kind is Kind.LINK:
         what = What.SKIP if target is not None and source.target == target.target is not None else What.LINK
-        why = "missing" if target is None else "up to date" if what is What.SKIP else "it leads elsewhere"
+        why = "missing" if target is None else UP_TO_DATE if what is What.SKIP else "it leads elsewhere"
         return Decision(what, source.name, source, target, why)
     if rules.newer_only and target is not None and not _is_newer(source, target):
         return Decision(What.SKIP, source.name, source, target, "not newer than what is there")
@@ -100,7 +103,7 @@ def decide(source: Entry | None, target: Entry | None, rules: Rules) -> Decision
         return Decision(What.COPY, source.name, source, target, why)
     if rules.perms and (other := other_mode(source, target)):
         return Decision(What.CHMOD, source.name, source, target, other)
-    return Decision(What.SKIP, source.name, source, target, "up to date")
+    return Decision(What.SKIP, source.name, source, target, UP_TO_DATE)
 
 
 def arrived_later(source: Entry, target: Entry | None, rules: Rules) -> bool:
@@ -168,6 +171,14 @@ def same_time(one: Entry, other: Entry) -> bool:
 def is_exact(entry: Entry) -> bool:
     """True where size and time are told so finely that another content would show."""
     return entry.size is not None and entry.mtime is not None and entry.mtime_is_utc and entry.precision <= _EXACT
+
+
+def is_young(entry: Entry, now: float) -> bool:
+    """True where a listing's minute is not enough to go by: what changes now may change again in the same minute.
+
+    ``now``: seconds since 1970 UTC. Where nobody looks for longer than this, the minute has to do.
+    """
+    return (entry.mtime or 0.0) >= now - _YOUTH
 
 
 def is_vague(entry: Entry | None) -> bool:

@@ -79,7 +79,8 @@ class CopyFile:
 class Recheck:
     """A file that two listings cannot tell from its counterpart: the server is asked for the time, or a digest.
 
-    With ``times`` a newer target is up to date where the server cannot set times.
+    With ``times`` a newer target is up to date where the server cannot set times. ``exactly``: a time that agrees with
+    what was listed is not enough.
     """
 
     source: str
@@ -90,6 +91,7 @@ class Recheck:
     direction: Direction
     compare: str
     times: TargetTimes | None = None
+    exactly: bool = False
 
     def run(self, bench: Bench) -> Rechecked:
         if self.compare == "checksum":
@@ -110,8 +112,8 @@ class Recheck:
     def _by_time(self, bench: Bench) -> Rechecked:
         source, target = self.source_entry, self.target_entry
         if self.direction is Direction.DOWNLOAD:
-            # A copy has the time that was listed, though the server may know a more exact one.
-            if same_time(source, target):
+            # An old copy has the time that was listed, though the server may know a more exact one.
+            if not self.exactly and same_time(source, target):
                 return Rechecked(self, source, "")
             source = bench.insist(self.shown, lambda session: look_again(session, self.source, source))
         elif self.times is None or is_vague(target):

@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 import os
 import posixpath
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from ftpcli.engine.journal import Journal
 from ftpcli.engine.meter import Lane
-from ftpcli.engine.plan import PERMISSIONS, is_exact, same_time
+from ftpcli.engine.plan import PERMISSIONS, is_exact, is_young, same_time
 from ftpcli.engine.replacement import Replacement
 from ftpcli.engine.room import require_room
 from ftpcli.engine.stop import StopToken
@@ -145,9 +146,11 @@ class Download:
             part.step_back(_OVERLAP)
 
     def _is_worth_a_look(self) -> bool:
-        """A large file may be resumed, if only its time is known exactly."""
+        """A large file may be resumed, if only its time is known exactly; a young one may change again in the same
+        minute, which only the exact time of its copy will tell."""
         entry = self._entry
-        return self._rules.resume and not is_exact(entry) and (entry.size or _WORTH_RESUMING) >= _WORTH_RESUMING
+        large = self._rules.resume and (entry.size or _WORTH_RESUMING) >= _WORTH_RESUMING
+        return not is_exact(entry) and (large or (self._rules.times and is_young(entry, time.time())))
 
     def _look_again(self, session: Session) -> None:
         """Is it still the same file, and what is its exact time? Another size or time gives it another part file."""
