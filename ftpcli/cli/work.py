@@ -147,6 +147,8 @@ def one_run(around: Surroundings, job: Job, on_event: OnEvent, journal: Journal 
     """Run a job with progress and with an ear for signals."""
     from ftpcli.engine.run import run
 
+    for root in job.roots:
+        _log.info("%s: %s to %s on %s", job.direction.value, root.source or ".", root.target or ".", job.endpoint.place)
     meter = Meter(min(job.parallel, job.max_connections or job.parallel))
     progress = "none" if job.rules.dry_run else around.progress
     with showing(progress, around.screen, meter) as say, watching(around.stop, say=say):

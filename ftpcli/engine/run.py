@@ -227,9 +227,10 @@ class _Coordinator:
     def _conclude(self, seconds: float) -> None:
         report = self._ledger.report
         if self._agenda.left_out and self._rules.only is None:
-            links_too = " (links are not copied)" if self._rules.symlinks == links.SKIP else ""
             count = self._agenda.left_out
-            self._ledger.tell(Warned(f"left out: {count} that are no file or directory{links_too}"))
+            entries = "1 entry is left out that is" if count == 1 else f"{count} entries are left out that are"
+            hint = "; --symlinks follow or copy takes links" if self._rules.symlinks == links.SKIP else ""
+            self._ledger.tell(Warned(f"{entries} neither file nor directory{hint}, --exclude keeps this quiet"))
         if warning := self._agenda.attributes.warning():
             self._ledger.tell(Warned(warning))
         report.seconds = seconds

@@ -25,6 +25,7 @@ from ftpcli.errors import (
     FtpcliError,
     Incomplete,
     LocalFileError,
+    NotFound,
     Refused,
     SourceChanged,
     TransientRefusal,
@@ -305,6 +306,8 @@ class Upload:
         except FtpcliError as error:
             # FileZilla Server answers 425 to an upload that broke, and its SIZE may be the whole file's all the same.
             self._doubted = error.reply is not None
+            if isinstance(error, NotFound) and not self._rules.make_parents:
+                error.message += f" (is there a directory {posixpath.dirname(self._target) or '.'}? --mkdir makes it)"
             raise
 
     def _offset(self, session: Session, part: str, size: int) -> int:
