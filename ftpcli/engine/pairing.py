@@ -48,7 +48,9 @@ class Pairing:
             return decision
         # It may have changed twice in one minute, and nothing but that minute is listed (vsftpd).
         vague = source.kind is Kind.FILE and is_vague(target if self._remote_target else source)
-        unsure = vague and is_young(source, self._now)
+        # A local copy has the minute for its time only where that was over by then.
+        told = not self._remote_target and target is not None and target.mtime == source.mtime
+        unsure = vague and not told and is_young(source, self._now)
         return decision._replace(what=What.COPY, why=TIME_UNSURE) if unsure else decision
 
     def _decide(self, where: Pair, source: Entry | None, target: Entry | None) -> Decision:

@@ -15,6 +15,7 @@ _WIDEST_ZONE = 14 * 3600.0
 _VAGUE = 60.0
 _EXACT = 2.0
 _YOUTH = 31 * 86_400.0
+_CLOCKS = 3600.0
 
 
 # Permission bits of owner, group and others; setuid, setgid and sticky bits are never copied.
@@ -179,6 +180,12 @@ def is_young(entry: Entry, now: float) -> bool:
     ``now``: seconds since 1970 UTC. Where nobody looks for longer than this, the minute has to do.
     """
     return (entry.mtime or 0.0) >= now - _YOUTH
+
+
+def may_change_unseen(entry: Entry, now: float) -> bool:
+    """True where the minute that a listing shows may not be over yet on the server, whatever its clock and zone."""
+    margin = _CLOCKS if entry.mtime_is_utc else _CLOCKS + _WIDEST_ZONE
+    return is_vague(entry) and (entry.mtime or 0.0) >= now - margin
 
 
 def is_vague(entry: Entry | None) -> bool:

@@ -6,17 +6,18 @@ reply agree. The object outlives a try, so that what was reached is not done aga
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import posixpath
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ftpcli.engine.journal import Journal
 from ftpcli.engine.meter import Lane
-from ftpcli.engine.plan import PERMISSIONS, is_exact, is_young, same_time
+from ftpcli.engine.plan import PERMISSIONS, is_exact, may_change_unseen, same_time
 from ftpcli.engine.replacement import Replacement
 from ftpcli.engine.room import require_room
 from ftpcli.engine.stop import StopToken
@@ -109,6 +110,8 @@ class Download:
         self._tries += 1
         if self._tries > 1 or self._is_worth_a_look():
             self._look_again(session)
+        elif self._rules.times and may_change_unseen(self._entry, time.time()):
+            self._ask_time(session)
         entry = self._entry
         # To the minute or the day is not enough: another version of the file may have been there in it.
         resume = is_exact(entry) and (self._rules.resume or self._tries > 1)
@@ -147,11 +150,16 @@ class Download:
             part.step_back(_OVERLAP)
 
     def _is_worth_a_look(self) -> bool:
-        """A large file may be resumed, if only its time is known exactly; a young one may change again in the same
-        minute, which only the exact time of its copy will tell."""
+        """A large file may be resumed, if only its time is known exactly."""
         entry = self._entry
-        large = self._rules.resume and (entry.size or _WORTH_RESUMING) >= _WORTH_RESUMING
-        return not is_exact(entry) and (large or (self._rules.times and is_young(entry, time.time())))
+        return self._rules.resume and not is_exact(entry) and (entry.size or _WORTH_RESUMING) >= _WORTH_RESUMING
+
+    def _ask_time(self, session: Session) -> None:
+        """What was changed just now may change again in the same minute: only the exact time of its copy will tell."""
+        with contextlib.suppress(Unsupported, TransientRefusal):
+            exact = session.mtime(self._source)
+            if exact is not None:
+                self._entry = replace(self._entry, mtime=exact, precision=1.0, mtime_is_utc=True)
 
     def _look_again(self, session: Session) -> None:
         """Is it still the same file, and what is its exact time? Another size or time gives it another part file."""

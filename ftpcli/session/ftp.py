@@ -156,6 +156,9 @@ class FtpSession:
             return None
         raise error
 
+    def mtime(self, path: str) -> float | None:
+        return self._mdtm(self._path(path))
+
     def _facts_of(self, lines: tuple[str, ...], name: str) -> Entry:
         for line in lines[1:-1]:
             entry, _ = parse_facts_line(line.encode(self._encoding, "surrogateescape"), self._encoding, keep_path=True)

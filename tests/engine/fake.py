@@ -283,6 +283,10 @@ class FakeSession:
                 node.mode = mode
             return self.server.sets_modes
 
+    def mtime(self, path: str) -> float | None:
+        with self.call("mtime", path):
+            return self.server.file(path).mtime
+
     def size(self, path: str) -> int | None:
         with self.call("size", path):
             node = self.server.find(path)

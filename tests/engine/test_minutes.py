@@ -35,8 +35,9 @@ def mirror(
 
 
 # Was: "up to date", for ever.
-@pytest.mark.parametrize("direction", list(Direction))
-@pytest.mark.parametrize("age", [0, 20 * 86_400], ids=["now", "weeks ago"])
+@pytest.mark.parametrize(
+    ("direction", "age"), [(Direction.DOWNLOAD, 0), (Direction.UPLOAD, 0), (Direction.UPLOAD, 20 * 86_400)]
+)
 def test_two_contents_in_one_minute(
     server: Running, direction: Direction, age: int, tmp_path: Path, stop: StopToken
 ) -> None:
@@ -56,3 +57,21 @@ def test_two_contents_in_one_minute(
         assert (copy / "file").read_bytes() == content
         again = mirror(server, direction, tree, folder, stop)
         assert (again.transferred, again.skipped, again.exit_code) == (0, 1, 0)
+
+
+def test_what_was_over_when_it_was_copied_is_not_asked_for_again(
+    server: Running, tmp_path: Path, stop: StopToken
+) -> None:
+    tree = server.root / "old"
+    tree.mkdir()
+    (tree / "file").write_bytes(b"1")
+    minute = int(time.time()) // 60 * 60 - 7200
+    os.utime(tree / "file", (minute + 25,) * 2)
+    server.own()
+    folder = tmp_path / "local"
+    assert mirror(server, Direction.DOWNLOAD, tree, folder, stop).transferred == 1
+    assert (folder / "file").stat().st_mtime == minute
+    assert mirror(server, Direction.DOWNLOAD, tree, folder, stop).transferred == 0
+    (tree / "file").write_bytes(b"2")
+    os.utime(tree / "file", (minute + 60,) * 2)
+    assert mirror(server, Direction.DOWNLOAD, tree, folder, stop).transferred == 1

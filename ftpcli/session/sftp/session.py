@@ -118,6 +118,9 @@ class SftpSession:
             raise Refused(f"{path or '.'} is a directory")
         return attributes.size
 
+    def mtime(self, path: str) -> float | None:
+        return self.follow(path).mtime
+
     def _look(self, request: Request, path: str) -> Attributes:
         return self._conversation.expect(request, Attrs, f"look at {path or '.'}").attributes
 
