@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import paramiko
 
-from ftpcli.errors import FtpcliError, Retry, TimedOut, Unsupported
+from ftpcli.errors import ConnectionLost, FtpcliError, Retry, TimedOut, Unsupported
 from ftpcli.net.dial import Deadline
 from ftpcli.net.wait import StopSignal, check, ready
 from ftpcli.session.sftp.inbox import Batch, Bell, Block, Inbox
@@ -133,7 +133,7 @@ class SftpChannel:
             except TimeoutError:
                 return 0
         if not sent:
-            raise self._connection.failure()
+            raise self._failure()
         return sent
 
     def _await_room(self, deadline: Deadline, stop: StopSignal | None) -> None:
@@ -154,7 +154,7 @@ class SftpChannel:
         with self._translated():
             batch: Batch = self._channel.recv(_AHEAD)
         if not batch.blocks:
-            raise self._connection.failure()
+            raise self._failure()
         return batch.blocks
 
     def pending(self) -> bool:
@@ -166,7 +166,14 @@ class SftpChannel:
         try:
             yield
         except (OSError, EOFError, paramiko.SSHException) as error:
-            raise self._connection.failure() from error
+            raise self._failure() from error
+
+    def _failure(self) -> FtpcliError:
+        channel = self._channel
+        if not channel.closed or not self._connection.transport.is_active():
+            return self._connection.failure()
+        status = f" (exit status {channel.exit_status})" if channel.exit_status > 0 else ""
+        return ConnectionLost(f"the SFTP program at {self._place} ended{status}")
 
     def cut(self) -> None:
         self._connection.cut()

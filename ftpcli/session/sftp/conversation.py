@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from ftpcli.errors import FtpcliError, PeerProtocolError, TimedOut, Unsupported
+from ftpcli.errors import ConnectionLost, FtpcliError, PeerProtocolError, TimedOut, Unsupported
 from ftpcli.net.wait import StopSignal
 from ftpcli.session.sftp.refusals import refusal
 from ftpcli.wire.sftp import requests
@@ -57,7 +57,13 @@ class Conversation:
 
     def greet(self, stop: StopSignal | None) -> Version:
         """INIT and VERSION. Raises Unsupported for a server that only has other versions."""
-        self._sending(requests.INIT, stop)
+        try:
+            self._sending(requests.INIT, stop)
+        except ConnectionLost:
+            # A login shell that says why it lets nobody in, and ends at once: its words tell more.
+            if self._receive(None, 0):
+                self._parsed()
+            raise
         version = self._read(stop, self._idle)
         assert isinstance(version, Version)  # the parser lets nothing else through
         log.debug("< VERSION %d %s", version.number, " ".join(version.extensions))

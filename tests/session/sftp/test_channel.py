@@ -17,10 +17,12 @@ from ftpcli.engine.stop import StopToken
 from ftpcli.errors import ConnectionLost, FtpcliError, PeerProtocolError, Retry, Stopped, TimedOut, Unsupported
 from ftpcli.model import Digest, Endpoint
 from ftpcli.session.protocol import OnMoved
+from ftpcli.session.sftp.channel import open_channel
+from ftpcli.session.sftp.conversation import Conversation
 from ftpcli.session.sftp.inbox import Inbox
 from ftpcli.session.sftp.opening import open_sftp_over
 from ftpcli.session.sftp.session import SftpSession
-from tests.servers.paramiko_server import paramiko_server
+from tests.servers.paramiko_server import ParamikoServer, paramiko_server
 from tests.servers.real import Running, Setup, started
 from tests.servers.ssh_login import log_in, sftp_session
 
@@ -133,6 +135,45 @@ def test_a_shell_that_talks() -> None:
         pytest.raises(PeerProtocolError, match="start-up file"),
     ):
         sftp_session(server)
+
+
+def greeting_once_ended(server: Running | ParamikoServer) -> None:
+    """Say hello to a program that has ended by then."""
+    connection = log_in(server.host, server.port, server.user, identity=server.identity, password=server.password)
+    channel = open_channel(connection, "there", 5, None)
+    ended = time.monotonic() + 20
+    while not channel._channel.closed and time.monotonic() < ended:
+        time.sleep(0.01)
+    conversation = Conversation(channel, "there", 5)
+    try:
+        conversation.greet(None)
+    finally:
+        conversation.close()
+
+
+def test_a_shell_that_talks_and_ends() -> None:
+    with (
+        started(Setup("sshd", extra=("ForceCommand echo Not today",))) as server,
+        pytest.raises(PeerProtocolError, match="start-up file"),
+    ):
+        greeting_once_ended(server)
+
+
+class Missing(paramiko.SubsystemHandler):
+    """What a shell says of a program that is not there."""
+
+    def start_subsystem(self, _name: str, _transport: paramiko.Transport, channel: paramiko.Channel) -> None:
+        time.sleep(0.2)  # paramiko answers the request for the subsystem once this has begun
+        channel.send_exit_status(127)
+        channel.close()
+
+
+def test_a_program_that_is_not_there() -> None:
+    with (
+        paramiko_server(Missing) as server,
+        pytest.raises(ConnectionLost, match=r"the SFTP program at there ended \(exit status 127\)"),
+    ):
+        greeting_once_ended(server)
 
 
 class Silent(paramiko.SubsystemHandler):
