@@ -61,6 +61,10 @@ class FtpSession:
     def healthy(self) -> bool:
         return self._control.healthy
 
+    @property
+    def pipelined(self) -> None:
+        """A file needs a data connection of its own."""
+
     def tls_facts(self) -> TlsFacts | None:
         return self._identity.facts() if self._identity is not None else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol
@@ -60,6 +60,55 @@ class Sink(Protocol):
     ) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A whole file as it was read. ``mtime``: its time right after, in seconds since 1970, where the server tells."""
+
+    content: bytes | bytearray
+    mtime: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToStore:
+    """``mtime``: the time that the file shall have, in seconds since 1970; None leaves it to the server."""
+
+    path: str
+    content: bytes
+    mtime: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file that the server has whole. ``mtime``: the time that it has there, in seconds since 1970."""
+
+    mtime: float | None
+
+
+class Pipelined(Protocol):
+    """Several small files at once: their requests go out together, and share packets and round trips.
+
+    None stands for whatever did not go as it should: the file is then asked for by itself, which tells why. Methods
+    raise what ends the connection, and Stopped; what was done until then nobody knows.
+    """
+
+    @property
+    def largest(self) -> int:
+        """The size of the longest file that is small, in bytes."""
+        ...
+
+    def fetch(self, files: Sequence[tuple[str, int]]) -> Sequence[Fetched | None]:
+        """Files by path and size."""
+        ...
+
+    def store(self, files: Sequence[ToStore]) -> Sequence[Stored | None]:
+        """What is there under these names is replaced."""
+        ...
+
+    def rename(self, pairs: Sequence[tuple[str, str]]) -> Sequence[bool]:
+        """As ``Session.rename``; whether it was done."""
+        ...
+
+
 class Session(Protocol):
     """A login. Paths are relative to the login directory, or absolute with a leading slash.
 
@@ -71,6 +120,11 @@ class Session(Protocol):
 
     @property
     def healthy(self) -> bool: ...
+    @property
+    def pipelined(self) -> Pipelined | None:
+        """None where the protocol, or this server, takes one file after the other."""
+        ...
+
     def tls_facts(self) -> TlsFacts | None: ...
     def list(self, path: str) -> Listing: ...
     def stat(self, path: str) -> Entry:

@@ -77,7 +77,7 @@ class Conversation:
     def post(self, *several: Request, stop: StopSignal | None = None) -> list[int]:
         """Send requests, in one go, without waiting for their answers; gives their ids."""
         ids = [self._new_id() for _ in several]
-        if several[0].kind not in _UNTRACED:
+        if several[0].kind not in _UNTRACED and log.isEnabledFor(logging.DEBUG):
             for request in several:
                 log.debug("> %s", request)
         self._sending(b"".join(request.encode(number) for number, request in zip(ids, several, strict=True)), stop)

@@ -14,6 +14,7 @@ from ftpcli.session.protocol import TimeSet
 from ftpcli.session.sftp.conversation import Conversation
 from ftpcli.session.sftp.download import Download
 from ftpcli.session.sftp.listing import entry_of, read_directory
+from ftpcli.session.sftp.pipelined import PipelinedFiles
 from ftpcli.session.sftp.refusals import refusal
 from ftpcli.session.sftp.room import Room
 from ftpcli.session.sftp.upload import Upload, buffer_for
@@ -54,6 +55,9 @@ class SftpSession:
         self._stop = stop
         self._reading, self._writing = Window(), Window()
         self._room = Room(self._ask_free_bytes)
+        self.pipelined = PipelinedFiles(
+            conversation, limits, self._path, lambda name: name in self._extensions, stop, timing.final_reply
+        )
         self._buffer = bytearray()
         # What the server said at the end of the last upload: path, size, and how much was asked until then.
         self._stored: tuple[bytes, int, int] | None = None

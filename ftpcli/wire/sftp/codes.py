@@ -19,6 +19,7 @@ class Packet(IntEnum):
     LSTAT = 7
     FSTAT = 8
     SETSTAT = 9
+    FSETSTAT = 10
     OPENDIR = 11
     READDIR = 12
     REMOVE = 13

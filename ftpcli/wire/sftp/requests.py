@@ -55,6 +55,11 @@ def write(handle: bytes, offset: int, length: int) -> Request:
     return Request(Packet.WRITE, string(handle) + struct.pack(">QI", offset, length), trailing=length)
 
 
+def write_all(handle: bytes, data: bytes) -> Request:
+    """A WRITE of a whole file."""
+    return Request(Packet.WRITE, string(handle) + struct.pack(">QI", 0, len(data)) + data)
+
+
 def stat(path: bytes) -> Request:
     """Follows links."""
     return _about(Packet.STAT, path)
@@ -70,6 +75,10 @@ def fstat(handle: bytes) -> Request:
 
 def set_stat(path: bytes, attributes: Attributes) -> Request:
     return _about(Packet.SETSTAT, path, write_attributes(attributes))
+
+
+def set_fstat(handle: bytes, attributes: Attributes) -> Request:
+    return Request(Packet.FSETSTAT, string(handle) + write_attributes(attributes))
 
 
 def open_directory(path: bytes) -> Request:
