@@ -75,7 +75,7 @@ class Crew:
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._slots: list[Slot] = []
-        self._idle = 0
+        self._unfinished = 0  # tasks in the queue and in the hands of workers
         self._working = 0
         self._opening = 0
         self._refusal: NotAdmitted | None = None
@@ -90,6 +90,8 @@ class Crew:
 
     def submit(self, task: Task) -> None:
         self.in_flight += 1
+        with self._lock:
+            self._unfinished += 1
         self._tasks.put(task)
         self._grow()
 
@@ -104,7 +106,8 @@ class Crew:
     def _grow(self) -> None:
         with self._lock:
             proven = any(slot.opened for slot in self._slots)
-            wanted = self._tasks.qsize() - self._idle
+            # The queue's length would not do: of a task that was just taken nobody knows yet who has it.
+            wanted = self._unfinished - self._working
             room = self._limit - self._working
             if wanted <= 0 or room <= 0 or (self._working and not proven):
                 return
@@ -156,6 +159,8 @@ class Crew:
                     result = Failure(task, error)
                 except BaseException as error:
                     result = Failure(task, error)
+                with self._lock:
+                    self._unfinished -= 1
                 self._settle()
                 self._results.put(result)
         finally:
@@ -163,17 +168,11 @@ class Crew:
 
     def _take(self, slot: Slot) -> Task | None:
         """The next task; None to go home. An idle session is kept alive meanwhile."""
-        with self._lock:
-            self._idle += 1
-        try:
-            while True:
-                try:
-                    return self._tasks.get(timeout=self._keepalive)
-                except Empty:
-                    slot.keep_alive()
-        finally:
-            with self._lock:
-                self._idle -= 1
+        while True:
+            try:
+                return self._tasks.get(timeout=self._keepalive)
+            except Empty:
+                slot.keep_alive()
 
     def _leave(self, task: Task, error: NotAdmitted) -> None:
         with self._lock:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -92,6 +93,32 @@ def test_work_is_done_at_the_same_time(busy_server: FakeServer, hire: Hire) -> N
         crew.submit(Ask(number, together))
     assert {worker for _, worker in results(crew)} == {0, 1, 2, 3}
     assert len(workers()) == 4
+
+
+# Was: such a task was no longer in the queue, and its worker still counted as idle, so the next one waited for it.
+def test_a_task_that_was_just_taken_has_its_worker(busy_server: FakeServer, hire: Hire) -> None:
+    class Queue(SimpleQueue[Any]):
+        def get(self, *arguments: Any, **options: Any) -> Any:
+            task = super().get(*arguments, **options)
+            if isinstance(task, Ask):
+                taken.set()
+                assert go_on.wait(PATIENCE)
+            return task
+
+    taken, go_on = threading.Event(), threading.Event()
+    crew = hire(busy_server, 2)
+    crew._tasks = Queue()
+    go_on.set()
+    crew.submit(Ask(0))
+    results(crew)
+    taken.clear()
+    go_on.clear()
+    crew.submit(Ask(1))
+    assert taken.wait(PATIENCE)
+    crew.submit(Ask(2))
+    assert len(workers()) == 2
+    go_on.set()
+    assert sorted(number for number, _ in results(crew)) == [1, 2]
 
 
 def test_nobody_is_hired_without_need(busy_server: FakeServer, hire: Hire) -> None:
