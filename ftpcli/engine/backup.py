@@ -21,10 +21,12 @@ from typing import Protocol
 from ftpcli import local
 from ftpcli.engine.bench import Bench
 from ftpcli.engine.directories import make_directories
+from ftpcli.engine.download import Download
 from ftpcli.engine.journal import Journal
 from ftpcli.engine.replacement import Replacement, exists
 from ftpcli.engine.tasks import CopyFile, Removal, Remove
-from ftpcli.engine.transfer import Done, Download, FileTransfer, Hands, Upload
+from ftpcli.engine.transfer import Done, FileTransfer, Hands
+from ftpcli.engine.upload import Upload
 from ftpcli.errors import FtpcliError, NotFound, Refused, Retry, Unsupported
 from ftpcli.local import discard, part_name, translated
 from ftpcli.model import Kind
