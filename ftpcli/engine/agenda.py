@@ -61,6 +61,7 @@ class Agenda:
         self._targets: dict[str, str] = {}
         self._pairs: list[Pair] = []
         self._listings = 0
+        self._most_listings = 2 * job.parallel
         self._ready: deque[Iterator[Task]] = deque()
         self.left_out = 0
 
@@ -81,7 +82,7 @@ class Agenda:
             if task is not None:
                 return task
             self._ready.popleft()
-        if self._pairs:
+        if self._pairs and self._listings < self._most_listings:
             self._listings += 1
             return self._list(self._pairs.pop())
         return None

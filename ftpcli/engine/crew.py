@@ -7,13 +7,15 @@ the work.
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
-from ftpcli.engine import retry
+from ftpcli.engine import retry, small_files
 from ftpcli.engine.bench import Bench
 from ftpcli.engine.events import Event, Warned
 from ftpcli.engine.journal import Journal
@@ -21,10 +23,16 @@ from ftpcli.engine.meter import Meter
 from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.slot import NotAdmitted, Slot
 from ftpcli.engine.stop import StopToken
-from ftpcli.errors import FtpcliError, Retry
+from ftpcli.errors import FtpcliError, Retry, Stopped
 from ftpcli.session.protocol import Session
 
+log = logging.getLogger("ftpcli.transfer")
+
 _LONGEST_PAUSE = 86_400.0
+# How many tasks a worker may have waiting, so that it never idles while the coordinator is busy.
+_AHEAD = 2
+# A server that so often did not stand several files at once gets one after the other.
+_MISHAPS = 3
 
 
 class Task(Protocol):
@@ -77,6 +85,8 @@ class Crew:
         self._slots: list[Slot] = []
         self._unfinished = 0  # tasks in the queue and in the hands of workers
         self._working = 0
+        self._pipelines = False
+        self._mishaps = 0
         self._opening = 0
         self._refusal: NotAdmitted | None = None
         self._fatal: FtpcliError | None = None
@@ -87,6 +97,11 @@ class Crew:
     def size(self) -> int:
         """Workers that may hold a session now."""
         return max(1, self._limit)
+
+    @property
+    def room(self) -> int:
+        """How many tasks may be in flight. Small files that go together need company."""
+        return self.size * _AHEAD * (small_files.MOST if self._pipelines else 1)
 
     def submit(self, task: Task) -> None:
         self.in_flight += 1
@@ -134,7 +149,9 @@ class Crew:
         with self._lock:
             self._opening += 1
         try:
-            return self._opener()
+            session = self._opener()
+            self._pipelines = session.pipelined is not None
+            return session
         finally:
             with self._lock:
                 self._opening -= 1
@@ -145,13 +162,14 @@ class Crew:
     def _work(self, number: int, slot: Slot) -> None:
         lane = self._meter.lanes[number]
         bench = Bench(number, slot, lane, self._policy, self._stop, self._tell, self._rate, self._journal)
+        hand: deque[Task | None] = deque()
         try:
-            while (task := self._take(slot)) is not None:
+            while (task := self._take(hand, bench)) is not None:
                 try:
                     # What stops the run for one stops it for all: a wrong password is not tried for every task.
                     result = task.run(bench) if self._fatal is None else Failure(task, self._fatal)
                 except NotAdmitted as error:
-                    self._leave(task, error)
+                    self._leave((task, *hand), error)
                     break
                 except FtpcliError as error:
                     if error.retry is Retry.STOP_RUN:
@@ -159,28 +177,63 @@ class Crew:
                     result = Failure(task, error)
                 except BaseException as error:
                     result = Failure(task, error)
-                with self._lock:
-                    self._unfinished -= 1
+                if not hand:
+                    with self._lock:
+                        self._unfinished -= 1
                 self._settle()
                 self._results.put(result)
         finally:
             slot.retire()
 
-    def _take(self, slot: Slot) -> Task | None:
+    def _take(self, hand: deque[Task | None], bench: Bench) -> Task | None:
         """The next task; None to go home. An idle session is kept alive meanwhile."""
-        while True:
+        while not hand:
             try:
-                return self._tasks.get(timeout=self._keepalive)
+                hand.append(self._tasks.get(timeout=self._keepalive))
             except Empty:
-                slot.keep_alive()
+                bench.slot.keep_alive()
+            else:
+                self._gather(hand, bench)
+        return hand.popleft()
 
-    def _leave(self, task: Task, error: NotAdmitted) -> None:
+    def _gather(self, hand: deque[Task | None], bench: Bench) -> None:
+        """More tasks, where small files can go together, and what that comes to."""
+        if self._mishaps >= _MISHAPS or self._fatal is not None or bench.slot.at_hand() is None:
+            return
+        total = small_files.size(hand[0])
+        while small_files.may_go_together(hand[-1]) and len(hand) < small_files.MOST and total < small_files.MOST_BYTES:
+            try:
+                hand.append(self._tasks.get_nowait())
+            except Empty:
+                break
+            total += small_files.size(hand[-1])
+        if len(hand) < 2:
+            return
+        with self._lock:
+            self._unfinished -= sum(task is not None for task in hand) - 1  # one is in a worker's hands
+        try:
+            begun = small_files.begin(hand, bench)
+        except Stopped:
+            return
+        except FtpcliError as error:
+            # Each is tried by itself now, which tells what is the matter.
+            self._mishaps += bench.slot.at_hand() is None
+            log.info("several files at once: %s", error)
+        except BaseException as error:
+            self._results.put(Failure(hand[0], error))
+        else:
+            hand.clear()
+            hand.extend(begun)
+
+    def _leave(self, tasks: Sequence[Task | None], error: NotAdmitted) -> None:
         with self._lock:
             # Both at once, or a place that just became free would be filled again, at a door that is shut.
             self._working -= 1
             self._limit = max(1, min(self._limit, self._working))
             self._refusal = self._refusal or error
-        self._tasks.put(task)
+            self._unfinished += len(tasks) - 1
+        for task in tasks:
+            self._tasks.put(task)
         self._settle()
 
     def _settle(self) -> None:

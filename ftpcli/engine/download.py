@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 from ftpcli.engine.plan import PERMISSIONS, is_exact, may_change_unseen, same_time
 from ftpcli.engine.transfer import OVERLAP, WORTH_RESUMING, Done, Hands
@@ -20,7 +21,8 @@ from ftpcli.errors import (
 )
 from ftpcli.local import PartFile, discard
 from ftpcli.model import Entry, Kind, Rules
-from ftpcli.session.protocol import Session
+from ftpcli.net.pump import Writer, write_all
+from ftpcli.session.protocol import OnMoved, Session
 
 
 class Download:
@@ -51,6 +53,11 @@ class Download:
         self._part_path: str | None = None
         self._reached = 0
         self._started_at: int | None = None
+        self._content: bytes | bytearray | None = None
+
+    def fetched(self, content: bytes | bytearray) -> None:
+        """The whole file, as it was read together with others just now; the first try takes it from here."""
+        self._content = content
 
     def progress(self) -> int:
         return self._reached
@@ -123,6 +130,11 @@ class Download:
             self._entry = entry
 
     def _receive(self, session: Session, part: PartFile) -> None:
+        content, self._content = self._content, None
+        if content is not None:
+            part.restart()
+            self._take(_InMemory(content), part, 0)
+            return
         try:
             self._receive_from(session, part, part.size)
         except Unsupported:
@@ -133,19 +145,22 @@ class Download:
 
     def _receive_from(self, session: Session, part: PartFile, offset: int) -> None:
         with session.open_read(self._source, offset) as source:
-            if self._started_at is None:
-                self._started_at = offset
-            self._hands.lane.start(self._shown, self._entry.size, offset)
-
-            def on_moved(count: int) -> None:
-                part.size += count
-                self._hands.moved(count)
-
-            try:
-                source.pump_to(part.file, on_moved)
-            except LocalFileError as error:
-                raise LocalFileError(f"{self._target}: {error.message}") from error
+            self._take(source, part, offset)
             source.finish()
+
+    def _take(self, source: _Pump, part: PartFile, offset: int) -> None:
+        if self._started_at is None:
+            self._started_at = offset
+        self._hands.lane.start(self._shown, self._entry.size, offset)
+
+        def on_moved(count: int) -> None:
+            part.size += count
+            self._hands.moved(count)
+
+        try:
+            source.pump_to(part.file, on_moved)
+        except LocalFileError as error:
+            raise LocalFileError(f"{self._target}: {error.message}") from error
 
     def _check(self, part: PartFile) -> None:
         size = self._entry.size
@@ -170,3 +185,16 @@ class Download:
         except (VerifyMismatch, SourceChanged):
             part.restart()
             raise
+
+
+class _Pump(Protocol):
+    def pump_to(self, file: Writer, on_moved: OnMoved) -> None: ...
+
+
+class _InMemory:
+    def __init__(self, content: bytes | bytearray) -> None:
+        self._content = content
+
+    def pump_to(self, file: Writer, on_moved: OnMoved) -> None:
+        write_all(file, memoryview(self._content))
+        on_moved(len(self._content))

@@ -33,9 +33,6 @@ from ftpcli.model import Direction, Job, Kind, Report
 from ftpcli.session.opening import open_session
 from ftpcli.session.protocol import HostMemory, Session
 
-# How many tasks a worker may have waiting, so that it never idles while the coordinator is busy.
-_AHEAD = 2
-
 
 def run(
     job: Job,
@@ -128,7 +125,7 @@ class _Coordinator:
             self._meter.listing = self._agenda.growing
 
     def _dispatch(self) -> None:
-        while not self._halted and self._crew.in_flight < self._crew.size * _AHEAD:
+        while not self._halted and self._crew.in_flight < self._crew.room:
             task = self._agenda.next_task()
             if task is None:
                 return
@@ -195,7 +192,7 @@ class _Coordinator:
         self._drain()
 
     def _submit(self, task: Task) -> None:
-        while self._crew.in_flight >= self._crew.size * _AHEAD:
+        while self._crew.in_flight >= self._crew.room:
             self._take(self._crew.next_result())
         if not self._halted:
             self._crew.submit(task)

@@ -42,6 +42,13 @@ class Slot:
             session = None
         return session or self._open()
 
+    def at_hand(self) -> Session | None:
+        """The session, where one is there that needs neither opening nor asking."""
+        session = self._session
+        if session is None or not session.healthy or session.idle_seconds() >= _PROBE_AFTER:
+            return None
+        return session
+
     def _open(self) -> Session:
         try:
             self._session = self._opener()

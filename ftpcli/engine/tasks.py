@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class CopyFile:
     """One file, in the run's direction. ``entry`` is the source's; ``replaces``: the target is there, as listed.
 
-    ``root``: the local tree that it goes to; None where there is none.
+    ``root``: the local tree that it goes to; None where there is none. ``begun``: what has been done of it already.
     """
 
     source: str
@@ -44,18 +44,21 @@ class CopyFile:
     backup: Backup | None = None
     replaces: bool = False
     root: str | None = None
+    begun: FileTransfer | None = None
 
     def run(self, bench: Bench) -> Copied:
         if self.root is not None:
             local.check_straight(self.target, self.root)
         transfer: FileTransfer
         kept: Keeping | None = None
-        if self.backup is not None:
+        if self.begun is not None:
+            transfer = self.begun
+        elif self.backup is not None:
             transfer = kept = self.backup.transfer(self, bench.hands)
         elif self.direction is Direction.DOWNLOAD:
-            transfer = Download(self.source, self.target, self.entry, self.rules, bench.hands, self.place, self.shown)
+            transfer = self.download(bench)
         else:
-            transfer = Upload(self.source, self.target, self.rules, bench.hands, self.shown)
+            transfer = self.upload(bench)
         began = time.monotonic()
         bench.tell(Started(self.shown, self.direction.value, bench.number, self.entry.size))
         tries = 0
@@ -75,6 +78,12 @@ class CopyFile:
             bench.lane.clear()
         backup = kept.place if kept is not None else None
         return Copied(self, done, tries, time.monotonic() - began, bench.number, bench.slot.tls_facts(), backup)
+
+    def download(self, bench: Bench) -> Download:
+        return Download(self.source, self.target, self.entry, self.rules, bench.hands, self.place, self.shown)
+
+    def upload(self, bench: Bench) -> Upload:
+        return Upload(self.source, self.target, self.rules, bench.hands, self.shown)
 
 
 @dataclass(frozen=True)

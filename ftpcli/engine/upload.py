@@ -22,9 +22,9 @@ from ftpcli.errors import (
     Unsupported,
     VerifyMismatch,
 )
-from ftpcli.local import OpenSource, open_source, part_name
+from ftpcli.local import OpenSource, open_source, part_name, translated
 from ftpcli.model import Rules
-from ftpcli.session.protocol import Session
+from ftpcli.session.protocol import Session, Stored, ToStore
 
 log = logging.getLogger("ftpcli.transfer")
 
@@ -58,6 +58,44 @@ class Upload:
         self._doubted = False
         self._moded = False
         self._mode_problem = ""
+        self._named = False
+
+    # Together with others
+
+    def prepare(self, largest: int) -> ToStore | None:
+        """The whole file, for its part file to be stored together with others; None where it has more than ``largest``
+        bytes, or changes while it is read. Raises LocalFileError."""
+        with open_source(self._source) as source, translated("read", self._source):
+            if source.size > largest:
+                return None
+            part = self._begin(source)
+            content = source.file.read(source.size + 1)
+            if len(content) != source.size or not source.unchanged():
+                return None
+            return ToStore(part, content, source.mtime_ns / 1e9 if self._rules.times else None)
+
+    def stored(self, sent: ToStore, there: Stored) -> tuple[str, str] | None:
+        """The part file is at the server now. The names for its renaming, if nothing else comes before that."""
+        size = len(sent.content)
+        self._hands.lane.start(self._shown, size, 0)
+        self._hands.moved(size)
+        self._started_at = 0
+        self._sent = True
+        self._reached = size
+        self._verified = "none" if self._rules.verify == "none" else "size"
+        if sent.mtime is not None and keeps_time(there.mtime, sent.mtime):
+            self._keeps_time()
+        self._steps = 3
+        if self._rules.perms or not (self._timed or sent.mtime is None):
+            return None
+        self._replacement.begin()
+        return sent.path, self._target
+
+    def renamed(self) -> None:
+        """The part file has its name."""
+        self._named = True
+
+    # By itself
 
     def progress(self) -> int:
         return self._reached + self._steps
@@ -65,19 +103,7 @@ class Upload:
     def attempt(self, session: Session) -> Done:
         journal = self._hands.journal
         with open_source(self._source) as source:
-            part = self._part(source)
-            state = (part, source.size, source.mtime_ns)
-            if self._state != state:
-                # The first try, or the source changed: what was sent so far is of another file.
-                if self._state is not None:
-                    journal.useless(self._state[0])
-                if part != self._target:
-                    journal.begin(part)
-                self._state = state
-                self._started_at = None
-                self._sent = self._timed = self._doubted = self._moded = False
-                self._verified = ""
-                self._replacement = self._replacing(part, self._target, journal)
+            part = self._begin(source)
             # A step that was taken counts as progress, once, and is not taken again after the connection was lost.
             if not self._sent:
                 self._send(session, source, part)
@@ -93,12 +119,29 @@ class Upload:
             # A read-only part file would be in the way of the next run, were this one to end just here.
             if self._rules.perms and source.mode & 0o200:
                 self._set_mode(session, part, source)
-            if part != self._target:
+            if part != self._target and not self._named:
                 self._replacement.attempt(session, source.size)
             journal.commit(self._target, part)
             if self._rules.perms and not source.mode & 0o200:
                 self._set_mode(session, self._target, source)
             return Done(source.size, self._started_at or 0, self._verified, self._mode_problem)
+
+    def _begin(self, source: OpenSource) -> str:
+        """The part file's path. At the first try, and where the source changed, what was sent so far is of another
+        file."""
+        part, journal = self._part(source), self._hands.journal
+        state = (part, source.size, source.mtime_ns)
+        if self._state != state:
+            if self._state is not None:
+                journal.useless(self._state[0])
+            if part != self._target:
+                journal.begin(part)
+            self._state = state
+            self._started_at = None
+            self._sent = self._timed = self._doubted = self._moded = self._named = False
+            self._verified = ""
+            self._replacement = self._replacing(part, self._target, journal)
+        return part
 
     def _part(self, source: OpenSource) -> str:
         if self._rules.in_place:
@@ -177,10 +220,14 @@ class Upload:
         if not answer:
             log.info("%s: this server has no command that sets a file's time", self._shown)
         elif keeps_time(answer.told, wanted):
-            if self._verified == "size" and self._rules.verify != "size":
-                self._verified = "time"
+            self._keeps_time()
         elif answer.told is not None:
             log.info("%s: the server did not keep the time it was given", self._shown)
+
+    def _keeps_time(self) -> None:
+        self._timed = True
+        if self._verified == "size" and self._rules.verify != "size":
+            self._verified = "time"
 
     def _set_mode(self, session: Session, path: str, source: OpenSource) -> None:
         if not self._moded:

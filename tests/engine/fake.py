@@ -5,26 +5,29 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from io import BytesIO
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from ftpcli.engine.events import Event
-from ftpcli.errors import Busy, ConnectionLost, LoginRejected, NotFound, Refused, Unsupported
+from ftpcli.errors import Busy, ConnectionLost, FtpcliError, LoginRejected, NotFound, Refused, Stopped, Unsupported
 from ftpcli.model import Capabilities, Digest, Endpoint, Entry, Kind, Listing, TlsFacts
 from ftpcli.net.pump import Reader, Writer
 from ftpcli.net.wait import StopSignal, check
-from ftpcli.session.protocol import HostMemory, Moved, Notify, OnMoved, TimeSet
+from ftpcli.session.protocol import Fetched, HostMemory, Moved, Notify, OnMoved, Stored, TimeSet, ToStore
 
 ENDPOINT = Endpoint("ftp", "fake.test", 21)
 CHUNK = 100
 FATAL = (ConnectionLost,)
 
 Act = Callable[[], object]
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -103,6 +106,7 @@ class FakeServer:
         self.free: int | None = None
         self.knows_sizes = True
         self.confirms = True
+        self.pipelines = False
         self.logins = 0
         self.live = 0
 
@@ -232,6 +236,10 @@ class FakeSession:
         if isinstance(node, Link):
             return Entry(name, Kind.LINK, size=len(node.target))  # as in MLSD: the size of the link itself
         return Entry(name, Kind.DIR, mode=node.mode)
+
+    @property
+    def pipelined(self) -> FakePipelined | None:
+        return FakePipelined(self) if self.server.pipelines else None
 
     def tls_facts(self) -> TlsFacts | None:
         return None
@@ -378,6 +386,53 @@ class FakeSession:
 
     def cut(self) -> None:
         self.was_cut.set()
+
+
+class FakePipelined:
+    """``session.protocol.Pipelined``, by the session's own steps: what goes wrong with those goes wrong here."""
+
+    largest = 10 * CHUNK
+
+    def __init__(self, session: FakeSession) -> None:
+        self.session = session
+
+    def fetch(self, files: Sequence[tuple[str, int]]) -> list[Fetched | None]:
+        return [self.tried(partial(self.fetch_one, path, size)) for path, size in files]
+
+    def fetch_one(self, path: str, size: int) -> Fetched | None:
+        content = BytesIO()
+        with self.session.open_read(path, 0) as source:
+            source.pump_to(content, lambda _: None)
+            source.finish()
+        data = content.getvalue()
+        return Fetched(data, self.session.server.file(path).mtime) if len(data) == size else None
+
+    def store(self, files: Sequence[ToStore]) -> list[Stored | None]:
+        return [self.tried(partial(self.store_one, file)) for file in files]
+
+    def store_one(self, file: ToStore) -> Stored:
+        with self.session.open_write(file.path, 0) as sink:
+            sink.pump_from(BytesIO(file.content), lambda _: None)
+            sink.finish()
+        if file.mtime is not None:
+            self.session.set_mtime(file.path, file.mtime)
+        return Stored(self.session.server.file(file.path).mtime)
+
+    def rename(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:
+        return [self.tried(partial(self.rename_one, path, target)) or False for path, target in pairs]
+
+    def rename_one(self, path: str, target: str) -> bool:
+        self.session.rename(path, target)
+        return True
+
+    def tried(self, step: Callable[[], Result]) -> Result | None:
+        try:
+            return step()
+        except FtpcliError as error:
+            if isinstance(error, (*FATAL, Stopped)):
+                raise
+            self.session.healthy = True
+            return None
 
 
 class Moving:

@@ -1,0 +1,93 @@
+"""Small files go together where the session can pipeline them.
+
+What can be done for all of them at once is done here. Then each is carried on by itself from where it is, by the same
+steps as any other file: what did not work out is tried again there, and tells what is the matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from ftpcli.engine.bench import Bench
+from ftpcli.engine.plan import same_time
+from ftpcli.engine.tasks import CopyFile
+from ftpcli.engine.upload import Upload
+from ftpcli.errors import LocalFileError
+from ftpcli.model import Direction
+from ftpcli.session.protocol import Pipelined, ToStore
+
+# How many files a worker takes at once, and how many bytes they have together at most: what it holds in memory.
+MOST = 32
+MOST_BYTES = 512 * 1024
+
+Item = TypeVar("Item")
+
+
+def may_go_together(task: object) -> bool:
+    """Whether this is a plain copy of what may be a small file."""
+    if not isinstance(task, CopyFile) or task.backup is not None:
+        return False
+    rules, size = task.rules, task.entry.size
+    whole = rules.in_place and task.direction is Direction.UPLOAD
+    return size is not None and size <= MOST_BYTES and not whole and rules.verify != "checksum"
+
+
+def size(task: object) -> int:
+    return task.entry.size or 0 if isinstance(task, CopyFile) else 0
+
+
+def begin(tasks: Sequence[Item], bench: Bench) -> list[Item | CopyFile]:
+    """The tasks, begun as far as they can be together. Raises what ends the connection, and Stopped."""
+    session = bench.slot.at_hand()
+    pipelined = session.pipelined if session is not None else None
+    # A rate would be kept to by bursts only.
+    if pipelined is None or bench.rate is not None:
+        return list(tasks)
+    largest = pipelined.largest
+    small = [task for task in tasks if isinstance(task, CopyFile) and may_go_together(task) and size(task) <= largest]
+    if len(small) < 2:
+        return list(tasks)
+    down = small[0].direction is Direction.DOWNLOAD
+    begun = dict(_fetched(small, pipelined, bench) if down else _stored(small, pipelined, bench))
+    return [begun.get(id(task), task) for task in tasks]
+
+
+def _fetched(small: Sequence[CopyFile], pipelined: Pipelined, bench: Bench) -> Iterator[tuple[int, CopyFile]]:
+    files = pipelined.fetch([(task.source, size(task)) for task in small])
+    for task, file in zip(small, files, strict=True):
+        if file is None or not same_time(replace(task.entry, mtime=file.mtime), task.entry):
+            continue
+        download = task.download(bench)
+        download.fetched(file.content)
+        yield id(task), replace(task, begun=download)
+
+
+def _stored(small: Sequence[CopyFile], pipelined: Pipelined, bench: Bench) -> Iterator[tuple[int, CopyFile]]:
+    uploads = [task.upload(bench) for task in small]
+    _store(list(_prepared(uploads, pipelined.largest)), pipelined)
+    for task, upload in zip(small, uploads, strict=True):
+        yield id(task), replace(task, begun=upload)
+
+
+def _prepared(uploads: Iterable[Upload], largest: int) -> Iterator[tuple[Upload, ToStore]]:
+    for upload in uploads:
+        try:
+            file = upload.prepare(largest)
+        except LocalFileError:
+            continue
+        if file is not None:
+            yield upload, file
+
+
+def _store(files: Sequence[tuple[Upload, ToStore]], pipelined: Pipelined) -> None:
+    unnamed: list[tuple[Upload, tuple[str, str]]] = []
+    for (upload, file), there in zip(files, pipelined.store([file for _, file in files]), strict=True):
+        names = upload.stored(file, there) if there is not None else None
+        if names is not None:
+            unnamed.append((upload, names))
+    done = pipelined.rename([names for _, names in unnamed])
+    for (upload, _), renamed in zip(unnamed, done, strict=True):
+        if renamed:
+            upload.renamed()
