@@ -14,8 +14,9 @@ import stat
 from ftpcli import local
 from ftpcli.engine.backup import Keeping, numbered
 from ftpcli.engine.bench import Bench
+from ftpcli.engine.download import Download
 from ftpcli.engine.tasks import CopyFile, Remove
-from ftpcli.engine.transfer import Done, Download, Hands
+from ftpcli.engine.transfer import Done, Hands
 from ftpcli.local import discard, part_name, translated
 from ftpcli.model import Kind
 from ftpcli.session.protocol import Session

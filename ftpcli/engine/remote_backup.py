@@ -16,7 +16,8 @@ from ftpcli.engine.directories import make_directories
 from ftpcli.engine.journal import Journal
 from ftpcli.engine.replacement import Replacement, exists
 from ftpcli.engine.tasks import CopyFile, Removal, Remove
-from ftpcli.engine.transfer import Done, Hands, Upload
+from ftpcli.engine.transfer import Done, Hands
+from ftpcli.engine.upload import Upload
 from ftpcli.errors import FtpcliError, NotFound, Refused, Retry, Unsupported
 from ftpcli.model import Kind
 from ftpcli.session.protocol import Session

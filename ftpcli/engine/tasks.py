@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from ftpcli import local
 from ftpcli.engine import links
 from ftpcli.engine.bench import Bench
+from ftpcli.engine.download import Download
 from ftpcli.engine.events import Deleted, Started, Warned
 from ftpcli.engine.plan import TIME_DIFFERS, is_vague, same_time
 from ftpcli.engine.replacement import exists
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.times import TargetTimes
-from ftpcli.engine.transfer import Done, Download, FileTransfer, Upload
+from ftpcli.engine.transfer import Done, FileTransfer
+from ftpcli.engine.upload import Upload
 from ftpcli.engine.verify import look_again, same_digest
 from ftpcli.errors import FtpcliError, NotFound, Refused, VerifyMismatch
 from ftpcli.model import Direction, Entry, Kind, Rules, TlsFacts

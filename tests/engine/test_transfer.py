@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from ftpcli.engine import retry, verify
+from ftpcli.engine.download import Download
 from ftpcli.engine.meter import Lane
 from ftpcli.engine.replacement import Replacement
 from ftpcli.engine.retry import Policy
 from ftpcli.engine.slot import Slot
 from ftpcli.engine.stop import StopToken
-from ftpcli.engine.transfer import Done, Download, FileTransfer, Hands, Upload
+from ftpcli.engine.transfer import Done, FileTransfer, Hands
+from ftpcli.engine.upload import Upload
 from ftpcli.errors import (
     ConnectionLost,
     DataConnectionFailed,
@@ -87,7 +89,8 @@ def target(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _setting(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target.parent.mkdir()
-    monkeypatch.setattr("ftpcli.engine.transfer._OVERLAP", OVERLAP)
+    monkeypatch.setattr("ftpcli.engine.download.OVERLAP", OVERLAP)
+    monkeypatch.setattr("ftpcli.engine.upload.OVERLAP", OVERLAP)
 
 
 class TestDownload:

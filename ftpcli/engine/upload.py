@@ -1,0 +1,188 @@
+"""A local file onto the server; see ``transfer``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import posixpath
+from collections.abc import Callable
+
+from ftpcli.engine.journal import Journal
+from ftpcli.engine.replacement import Replacement
+from ftpcli.engine.room import require_room
+from ftpcli.engine.transfer import OVERLAP, WORTH_RESUMING, Done, Hands, mode_problem
+from ftpcli.engine.verify import keeps_time, same_digest, same_size
+from ftpcli.errors import (
+    FtpcliError,
+    Incomplete,
+    NotFound,
+    Refused,
+    SourceChanged,
+    Unsupported,
+    VerifyMismatch,
+)
+from ftpcli.local import OpenSource, open_source, part_name
+from ftpcli.model import Rules
+from ftpcli.session.protocol import Session
+
+log = logging.getLogger("ftpcli.transfer")
+
+
+class Upload:
+    """A local file onto the server."""
+
+    def __init__(
+        self,
+        source: str,
+        target: str,
+        rules: Rules,
+        hands: Hands,
+        shown: str,
+        replacement: Callable[[str, str, Journal], Replacement] | None = None,
+    ) -> None:
+        """``replacement`` makes, of part, target and journal, what gives the part file its name."""
+        self._source = source
+        self._target = target
+        self._rules = rules
+        self._hands = hands
+        self._shown = shown
+        self._replacing = replacement or Replacement
+        self._reached = 0
+        self._started_at: int | None = None
+        self._state: tuple[str, int, int] | None = None
+        self._sent = False
+        self._timed = False
+        self._verified = ""
+        self._steps = 0
+        self._doubted = False
+        self._moded = False
+        self._mode_problem = ""
+
+    def progress(self) -> int:
+        return self._reached + self._steps
+
+    def attempt(self, session: Session) -> Done:
+        journal = self._hands.journal
+        with open_source(self._source) as source:
+            part = self._part(source)
+            state = (part, source.size, source.mtime_ns)
+            if self._state != state:
+                # The first try, or the source changed: what was sent so far is of another file.
+                if self._state is not None:
+                    journal.useless(self._state[0])
+                if part != self._target:
+                    journal.begin(part)
+                self._state = state
+                self._started_at = None
+                self._sent = self._timed = self._doubted = self._moded = False
+                self._verified = ""
+                self._replacement = self._replacing(part, self._target, journal)
+            # A step that was taken counts as progress, once, and is not taken again after the connection was lost.
+            if not self._sent:
+                self._send(session, source, part)
+                self._sent = True
+                self._steps = max(self._steps, 1)
+            if not self._verified:
+                self._verified = self._verify(session, source, part)
+                self._steps = max(self._steps, 2)
+            if self._rules.times and not self._timed:
+                self._set_time(session, part, source)
+                self._timed = True
+                self._steps = 3
+            # A read-only part file would be in the way of the next run, were this one to end just here.
+            if self._rules.perms and source.mode & 0o200:
+                self._set_mode(session, part, source)
+            if part != self._target:
+                self._replacement.attempt(session, source.size)
+            journal.commit(self._target, part)
+            if self._rules.perms and not source.mode & 0o200:
+                self._set_mode(session, self._target, source)
+            return Done(source.size, self._started_at or 0, self._verified, self._mode_problem)
+
+    def _part(self, source: OpenSource) -> str:
+        if self._rules.in_place:
+            return self._target
+        folder, name = posixpath.split(self._target)
+        path = os.path.abspath(self._source)
+        return posixpath.join(folder, part_name(name, path, source.size, source.mtime_ns))
+
+    def _send(self, session: Session, source: OpenSource, part: str) -> None:
+        offset = self._offset(session, part, source.size)
+        self._reached = max(self._reached, offset)
+        require_room(session, part, source.size, offset)
+        try:
+            self._send_from(session, source, part, offset)
+        except Unsupported:
+            if offset == 0:
+                raise
+            self._send_from(session, source, part, 0)  # no REST before STOR on this server
+        except FtpcliError as error:
+            # FileZilla Server answers 425 to an upload that broke, and its SIZE may be the whole file's all the same.
+            self._doubted = error.reply is not None
+            if isinstance(error, NotFound) and not self._rules.make_parents:
+                error.message += f" (is there a directory {posixpath.dirname(self._target) or '.'}? --mkdir makes it)"
+            raise
+
+    def _offset(self, session: Session, part: str, size: int) -> int:
+        """Where to go on: what the part file on the server holds, if it is worth asking."""
+        ours = not self._rules.in_place or self._started_at is not None
+        ask = ours and ((self._rules.resume and size >= WORTH_RESUMING) or self._started_at is not None)
+        if not ask:
+            return 0
+        try:
+            there = session.size(part) or 0
+        except (Refused, Unsupported):
+            return 0
+        if there > size or (there == size and self._doubted):
+            return 0
+        return max(0, there - OVERLAP)
+
+    def _send_from(self, session: Session, source: OpenSource, part: str, offset: int) -> None:
+        source.file.seek(offset)
+        with session.open_write(part, offset) as sink:
+            if self._started_at is None:
+                self._started_at = offset
+            self._hands.lane.start(self._shown, source.size, offset)
+            sink.pump_from(source.file, self._hands.moved)
+            moved = sink.finish()
+        if offset + moved.bytes != source.size or not source.unchanged():
+            if part != self._target:
+                session.remove(part)
+            raise SourceChanged(f"{self._source} changed while it was being sent")
+        if not moved.confirmed and session.size(part) != source.size:
+            raise Incomplete("the server called the upload complete, but its file has another size")
+
+    def _verify(self, session: Session, source: OpenSource, part: str) -> str:
+        """What vouches for the content. Raises VerifyMismatch, and the part file on the server goes."""
+        verify = self._rules.verify
+        if verify == "none":
+            return "none"
+        try:
+            if verify == "checksum":
+                algorithm = same_digest(session, part, self._source, self._hands.stop)
+                if algorithm is not None:
+                    return algorithm
+            return "size" if same_size(session, part, source.size) else "none"
+        except VerifyMismatch:
+            self._doubted = True
+            self._sent = False
+            if part != self._target:
+                session.remove(part)
+            raise
+
+    def _set_time(self, session: Session, part: str, source: OpenSource) -> None:
+        wanted = source.mtime_ns / 1e9
+        answer = session.set_mtime(part, wanted)
+        if not answer:
+            log.info("%s: this server has no command that sets a file's time", self._shown)
+        elif keeps_time(answer.told, wanted):
+            if self._verified == "size" and self._rules.verify != "size":
+                self._verified = "time"
+        elif answer.told is not None:
+            log.info("%s: the server did not keep the time it was given", self._shown)
+
+    def _set_mode(self, session: Session, path: str, source: OpenSource) -> None:
+        if not self._moded:
+            self._mode_problem = mode_problem(session, path, source.mode)
+            self._moded = True
+            self._steps += 1
