@@ -20,7 +20,7 @@ from ftpcli.engine.pairs import Listed, Pair
 from ftpcli.engine.plan import PERMISSIONS, Decision, other_mode
 from ftpcli.engine.renames import Renamed
 from ftpcli.engine.spool import Spool
-from ftpcli.engine.upload import mode_problem
+from ftpcli.engine.transfer import mode_problem
 from ftpcli.errors import FtpcliError, LocalFileError, Unsupported
 from ftpcli.model import Direction, Entry, Job
 

@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Bench:
+class Bench(retry.Retrier):
     """What a worker lends to the task at hand."""
 
     number: int
@@ -42,16 +42,6 @@ class Bench:
         self.lane.add(count)
         if self.rate is not None:
             self.rate.take(count)
-
-    def insist(
-        self,
-        shown: str,
-        attempt: Callable[[Session], Result],
-        progress: Callable[[], int] = retry.no_progress,
-    ) -> Result:
-        """The retry loop, with every further try told."""
-        on_retry = retry.telling(shown, self.tell)
-        return retry.run(self.policy, self.slot, self.stop, attempt, progress=progress, on_retry=on_retry)
 
 
 class Questions:

@@ -19,7 +19,7 @@ def browse(solo: Solo, path: str, *, recursive: bool, glob: bool) -> Iterator[tu
     Raises NotFound, also where a pattern matches nothing, and every other FtpcliError.
     """
     if glob:
-        matches = solo.do(path, lambda session: expand(session, path))
+        matches = solo.insist(path, lambda session: expand(session, path))
         if not matches:
             raise NotFound(f"nothing matches {path}")
         files = [(posixpath.dirname(match), entry) for match, entry in matches if entry.kind is not Kind.DIR]
@@ -27,7 +27,7 @@ def browse(solo: Solo, path: str, *, recursive: bool, glob: bool) -> Iterator[tu
             yield folder, Listing(tuple(entry for _, entry in group))
         folders = [match for match, entry in matches if entry.kind is Kind.DIR]
     else:
-        file = solo.do(path, lambda session: _file(session, path))
+        file = solo.insist(path, lambda session: _file(session, path))
         if file is not None:
             yield posixpath.dirname(path), Listing((file,))
             return
@@ -35,7 +35,7 @@ def browse(solo: Solo, path: str, *, recursive: bool, glob: bool) -> Iterator[tu
     folders.reverse()
     while folders:
         folder = folders.pop()
-        listing = solo.do(folder, lambda session, folder=folder: session.list(folder))  # type: ignore[misc]
+        listing = solo.insist(folder, lambda session, folder=folder: session.list(folder))  # type: ignore[misc]
         yield folder, listing
         if recursive:
             inner = [entry.name for entry in listing.entries if entry.kind is Kind.DIR]

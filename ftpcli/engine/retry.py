@@ -30,15 +30,6 @@ def no_progress() -> int:
     return 0
 
 
-def telling(shown: str, tell: Callable[[Event], None]) -> OnRetry:
-    """Tells of every further try of what is called ``shown``."""
-
-    def on_retry(error: FtpcliError, tries: int, wait: float) -> None:
-        tell(Retrying(shown, type(error).__name__, str(error), tries, wait))
-
-    return on_retry
-
-
 def run(
     policy: Policy,
     slot: Slot,
@@ -83,3 +74,22 @@ def run(
 def _in_vain(error: FtpcliError, slot: Slot) -> bool:
     """A closed port before anything ever worked is a mistake in the address, not a passing fault."""
     return isinstance(error, PortClosed) and not slot.opened
+
+
+class Retrier:
+    """What has a slot and a policy, and tells of every further try."""
+
+    slot: Slot
+    policy: Policy
+    stop: StopToken
+    tell: Callable[[Event], None]
+
+    def insist(
+        self, shown: str, attempt: Callable[[Session], Result], progress: Callable[[], int] = no_progress
+    ) -> Result:
+        """``run``, for what is called ``shown``. Raises the last FtpcliError."""
+
+        def on_retry(error: FtpcliError, tries: int, wait: float) -> None:
+            self.tell(Retrying(shown, type(error).__name__, str(error), tries, wait))
+
+        return run(self.policy, self.slot, self.stop, attempt, progress=progress, on_retry=on_retry)

@@ -13,17 +13,18 @@ from typing import Any
 from ftpcli.engine import links, retry
 from ftpcli.engine.agenda import Agenda
 from ftpcli.engine.attributes import LinkMade, ModeSet, SetMode
-from ftpcli.engine.backup import LocalBackup, RemoteBackup
 from ftpcli.engine.crew import Crew, Failure, Task, Told
 from ftpcli.engine.deletes import Deletes
 from ftpcli.engine.events import Failed, OnEvent, Planned, Summary, Warned
 from ftpcli.engine.journal import Journal
 from ftpcli.engine.ledger import Ledger
 from ftpcli.engine.leftovers import Leftovers
+from ftpcli.engine.local_backup import LocalBackup
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.overlap import Probe, Probed
 from ftpcli.engine.pairs import Listed, ListPair
 from ftpcli.engine.rate import RateLimit
+from ftpcli.engine.remote_backup import RemoteBackup
 from ftpcli.engine.renames import Asked, AskTime, Declined, Renamed, RenameFile
 from ftpcli.engine.roots import Resolve, Resolved
 from ftpcli.engine.stop import StopToken

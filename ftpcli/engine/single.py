@@ -68,7 +68,7 @@ def fetch(solo: Solo, path: str, out: BinaryIO, meter: Meter, *, limit_rate: flo
             raise Incomplete(f"the server called the transfer complete after {written.count} of {size} bytes")
 
     with named(path):
-        solo.do(path, attempt, lambda: written.count)
+        solo.insist(path, attempt, lambda: written.count)
         return _report(solo, written.count, time.monotonic() - began)
 
 
@@ -132,7 +132,7 @@ def send(
                 session.remove(part)
 
     with named(path):
-        solo.do(path, attempt)
+        solo.insist(path, attempt)
         return _report(solo, sent.count, time.monotonic() - began)
 
 

@@ -1,4 +1,4 @@
-"""What transfers of one file have in common, whichever way it goes.
+"""One file, from the first try to the last: resume, copy, count, commit.
 
 Both directions write to a part name and rename only when the byte count, the data connection's verdict and the final
 reply agree. The object outlives a try, so that what was reached is not done again.
@@ -12,7 +12,9 @@ from typing import Protocol
 
 from ftpcli.engine.journal import Journal
 from ftpcli.engine.meter import Lane
+from ftpcli.engine.plan import PERMISSIONS
 from ftpcli.engine.stop import StopToken
+from ftpcli.errors import Refused, Unsupported
 from ftpcli.session.protocol import Session
 
 # What is sent again before the place where an upload was cut, or where a download only lacks its confirmation: the last
@@ -25,7 +27,7 @@ WORTH_RESUMING = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How a file's last try went. ``bytes`` is the whole file, ``moved`` what this run carried of it."""
+    """How a file went. ``bytes`` is the whole file's size, ``resumed_from`` the offset that this run began at."""
 
     bytes: int
     resumed_from: int
@@ -48,3 +50,13 @@ class FileTransfer(Protocol):
     def progress(self) -> int:
         """Grows while the transfer gets anywhere: the offset that a next try would go on from."""
         ...
+
+
+def mode_problem(session: Session, path: str, mode: int) -> str:
+    """Set the permission bits; why that cannot be done, or nothing. The file is whole all the same."""
+    try:
+        if session.set_mode(path, mode & PERMISSIONS):
+            return ""
+    except (Refused, Unsupported) as error:
+        return str(error)
+    return "this server has no command that sets permissions"

@@ -8,10 +8,9 @@ import posixpath
 from collections.abc import Callable
 
 from ftpcli.engine.journal import Journal
-from ftpcli.engine.plan import PERMISSIONS
 from ftpcli.engine.replacement import Replacement
 from ftpcli.engine.room import require_room
-from ftpcli.engine.transfer import OVERLAP, WORTH_RESUMING, Done, Hands
+from ftpcli.engine.transfer import OVERLAP, WORTH_RESUMING, Done, Hands, mode_problem
 from ftpcli.engine.verify import keeps_time, same_digest, same_size
 from ftpcli.errors import (
     FtpcliError,
@@ -234,13 +233,3 @@ class Upload:
             self._mode_problem = mode_problem(session, path, source.mode)
             self._moded = True
             self._steps += 1
-
-
-def mode_problem(session: Session, path: str, mode: int) -> str:
-    """Set the permission bits; why that cannot be done, or nothing. The file is whole all the same."""
-    try:
-        if session.set_mode(path, mode & PERMISSIONS):
-            return ""
-    except (Refused, Unsupported) as error:
-        return str(error)
-    return "this server has no command that sets permissions"

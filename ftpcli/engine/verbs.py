@@ -19,18 +19,18 @@ from ftpcli.session.protocol import Session
 def remove(solo: Solo, path: str, *, recursive: bool, glob: bool) -> None:
     """Delete files, and with ``recursive`` directories. Raises NotFound, Refused and other FtpcliErrors."""
     if glob:
-        targets = solo.do(path, lambda session: expand(session, path))
+        targets = solo.insist(path, lambda session: expand(session, path))
         if not targets:
             raise NotFound(f"nothing matches {path}")
     else:
-        targets = [(path, solo.do(path, lambda session: session.stat(path)))]
-    targets = solo.do(path, lambda session: _unmasked(session, targets))
+        targets = [(path, solo.insist(path, lambda session: session.stat(path)))]
+    targets = solo.insist(path, lambda session: _unmasked(session, targets))
     for target, entry in targets:
         if entry.kind is Kind.DIR and not recursive:
             raise Refused(f"{target} is a directory; -r deletes directories as well")
     for target, entry in targets:
         removal = Removal(target, target, entry.kind, lambda name: solo.tell(Deleted(name)), recursive=True)
-        solo.do(target, removal.attempt)
+        solo.insist(target, removal.attempt)
 
 
 def _unmasked(session: Session, targets: list[tuple[str, Entry]]) -> list[tuple[str, Entry]]:
@@ -52,11 +52,11 @@ def _unmasked(session: Session, targets: list[tuple[str, Entry]]) -> list[tuple[
 def make_directory(solo: Solo, path: str, *, parents: bool) -> None:
     """Make a directory; with ``parents`` the missing ones above it too, and one that is there is fine."""
     if parents:
-        solo.do(path, lambda session: make_directories(session, path))
+        solo.insist(path, lambda session: make_directories(session, path))
     else:
-        solo.do(path, lambda session: session.mkdir(path))
+        solo.insist(path, lambda session: session.mkdir(path))
 
 
 def rename(solo: Solo, source: str, target: str) -> None:
     """Give ``source`` the name ``target``."""
-    solo.do(source, lambda session: session.rename(source, target))
+    solo.insist(source, lambda session: session.rename(source, target))

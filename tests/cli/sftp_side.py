@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 Server = Running | ParamikoServer
 QUICK = ("--ssh-config", "none", "--progress", "none", "--retry-wait", "0.1")
+LARGE = os.urandom(3_000_000)
+PATIENCE = 30.0
 
 
 class Side:
@@ -63,8 +67,20 @@ class Side:
         return result.stdout
 
 
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def base_url(server: Server) -> str:
     return f"sftp://{server.user}@{server.host}:{server.port}"
+
+
+def part_size(folder: Path) -> int:
+    """Bytes in part files."""
+    return sum(path.stat().st_size for path in folder.glob(".*.ftpcli-part"))
 
 
 def tree(root: Path) -> dict[str, bytes | str | None]:

@@ -71,6 +71,8 @@ def without_date(kept: dict[str, bytes]) -> dict[str, bytes]:
         (["local", "{url}/site", "--backup-dir", "{url}/old"], "not a URL"),
         (["{url}/site", "local", "--backup-dir", "{url}/old"], "not a URL"),
         (["local", "{url}/site", "--track-renames"], "needs --delete"),
+        (["local", "{url}/site", "--max-delete", "50%"], "--max-delete needs --delete"),
+        (["{url}/site", "local", "--watch-interval", "5"], "--watch-interval needs --watch"),
         (["local", "{url}/site", "--min-size", "5", "--max-size", "4"], "--min-size and --max-size contradict"),
         (
             ["local", "{url}/site", "--newer-than", "2026-02-01", "--older-than", "2026-01-01"],
@@ -118,6 +120,30 @@ def test_in_a_profile_it_is_read_as_the_target_is(scripted: Start, run_ftpcli: P
     assert result.code == 0, result.stderr
     assert below(server, "srv/www") == {"a": b"newer"}
     assert without_date(below(server, "srv/kept")) == {"a": b"old"}
+
+
+def test_limits_in_the_config_are_for_the_runs_that_use_them(scripted: Start, run_ftpcli: Program, local: Path) -> None:
+    server = scripted()
+    config = local.parent / "c.toml"
+    config.write_text(
+        f'[defaults]\nmax_delete = "1"\n[profiles.w]\nurl = "{server.url()}"\nmax_delete = "3"\nwatch_interval = 5\n'
+    )
+    fill(local, {"a": b"new"})
+    result = run_ftpcli("mirror", local, "w:site", "--config", config, *QUICK)
+    assert result.code == 0, result.stderr
+    assert below(server, "site") == {"a": b"new"}
+
+
+def test_the_command_line_may_limit_the_deletes_that_a_profile_asks_for(
+    scripted: Start, run_ftpcli: Program, local: Path
+) -> None:
+    server = scripted(files={"/site/gone": b"x"})
+    config = local.parent / "c.toml"
+    config.write_text(f'[profiles.w]\nurl = "{server.url()}"\ndelete = true\n')
+    fill(local, {"a": b"new"})
+    result = run_ftpcli("mirror", local, "w:site", "--config", config, "--max-delete", "0", *QUICK)
+    assert result.code == 9, result.stderr
+    assert "/site/gone" in server.files
 
 
 # Whole runs

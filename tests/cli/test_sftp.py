@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.sftp_side import Server, Side, local_tree, tree
+from tests.cli.sftp_side import LARGE, Server, Side, local_tree, part_size, tree, wait_for
 from tests.servers.paramiko_server import ParamikoServer, paramiko_server
 from tests.servers.real import Running, Setup, started
 
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Program
 
 ONLY_SSHD = pytest.mark.parametrize("server", ["sshd"], indirect=True)
-LARGE = os.urandom(3_000_000)
-PATIENCE = 30.0
 
 
 @pytest.fixture(scope="module", params=["sshd", "proftpd", "paramiko"])
@@ -34,19 +31,8 @@ def side(server: Server, run_ftpcli: Program, tmp_path: Path) -> Side:
     return Side(server, run_ftpcli, tmp_path)
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def events(text: str, kind: str) -> list[dict[str, object]]:
     return [event for event in map(json.loads, text.splitlines()) if event.get("event") == kind]
-
-
-def part_size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.glob(".*.ftpcli-part"))
 
 
 # Small commands -----------------------------------------------------------------------------------------------------

@@ -7,22 +7,19 @@ import os
 import signal
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.sftp_side import Side, tree
+from tests.cli.sftp_side import LARGE, Side, part_size, tree, wait_for
 from tests.servers.processes import _descendants
 from tests.servers.real import Running, Setup, started
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program
 
-LARGE = os.urandom(3_000_000)
-PATIENCE = 30.0
 UP_AND_DOWN = pytest.mark.parametrize("up", [True, False], ids=["up", "down"])
 
 
@@ -37,13 +34,6 @@ def side(server: Running, run_ftpcli: Program, tmp_path: Path) -> Side:
     return Side(server, run_ftpcli, tmp_path)
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def begun(side: Side, up: bool, *more: object) -> subprocess.Popen[bytes]:
     """A slow transfer of one file that is on its way."""
     here = side.folder / "file"
@@ -51,7 +41,7 @@ def begun(side: Side, up: bool, *more: object) -> subprocess.Popen[bytes]:
     command = ("put", here, side.url("file")) if up else ("get", side.url("file"), "-o", here)
     process = side.start(*command, "--limit-rate", "2M", *more)
     folder = side.root if up else side.folder
-    wait_for(lambda: any(path.stat().st_size > 500_000 for path in folder.glob(".*.ftpcli-part")))
+    wait_for(lambda: part_size(folder) > 500_000)
     return process
 
 

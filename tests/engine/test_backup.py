@@ -13,9 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ftpcli.engine.backup import LocalBackup, RemoteBackup, RemoteKept
 from ftpcli.engine.backup_folder import backup_folder
 from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Warned
+from ftpcli.engine.local_backup import LocalBackup
+from ftpcli.engine.remote_backup import RemoteBackup, RemoteKept
 from ftpcli.engine.stop import StopToken
 from ftpcli.errors import Denied, LocalFileError, NotFound, TransientRefusal, UsageError
 from ftpcli.local import is_part
@@ -177,7 +178,7 @@ class TestOnTheDisk:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
         side.put({"a": b"new", "sub": {"x": b"1"}}, {"a": b"old one", "sub": {"x": b"1", "gone": b"g"}})
-        monkeypatch.setattr("ftpcli.engine.backup.os.fsync", fsync)
+        monkeypatch.setattr("ftpcli.engine.local_backup.os.fsync", fsync)
         report = side.run()
         assert side.target == {"a": b"old one", "sub": {"x": b"1", "gone": b"g"}} | {
             name: data for name, data in side.target.items() if is_part(name)

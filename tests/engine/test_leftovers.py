@@ -176,8 +176,9 @@ def test_without_a_journal_nothing_is_swept(mirror: Mirror) -> None:
 
 @BOTH
 def test_a_dead_run_is_resumed_at_the_byte_and_leaves_nothing(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ftpcli.engine.transfer._WORTH_RESUMING", 100)
-    monkeypatch.setattr("ftpcli.engine.transfer._OVERLAP", 100)
+    for direction in ("download", "upload"):
+        monkeypatch.setattr(f"ftpcli.engine.{direction}.WORTH_RESUMING", 100)
+        monkeypatch.setattr(f"ftpcli.engine.{direction}.OVERLAP", 100)
     mirror.put({"a": BIG, "b": b"beta"}, {})
     mirror.server.on("writing" if mirror.up else "reading", raising(ConnectionLost("x")), at=1000)
     assert mirror(parallel=1).failed == 1

@@ -89,7 +89,8 @@ def target(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _setting(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target.parent.mkdir()
-    monkeypatch.setattr("ftpcli.engine.transfer._OVERLAP", OVERLAP)
+    monkeypatch.setattr("ftpcli.engine.download.OVERLAP", OVERLAP)
+    monkeypatch.setattr("ftpcli.engine.upload.OVERLAP", OVERLAP)
 
 
 class TestDownload:

@@ -25,6 +25,7 @@ from ftpcli.cli.parameters import MaxDelete, PositiveDuration
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ftpcli.cli.choices import Choices
     from ftpcli.cli.targets import Target, Targets
     from ftpcli.model import Direction, Endpoint, FilterRules, Job
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     type=MaxDelete(),
     default=50.0,
     metavar="N|P%",
-    help="Delete nothing if more than N entries, or P% of TARGET's, would go [50%].",
+    help="With --delete: delete nothing if more than N entries, or P% of TARGET's, would go [50%].",
 )
 @option("--allow-empty-source", is_flag=True, help="With --delete: an empty SOURCE may empty TARGET.")
 @option(
@@ -84,12 +85,7 @@ def mirror(ctx: click.Context, /, source: str, target: str, **_options: Any) -> 
     direction, local = (Direction.DOWNLOAD, target) if down else (Direction.UPLOAD, source)
     targets = Targets(ctx)
     place = targets.remote(source if down else target)
-    if place.choices["track_renames"] and not place.choices["delete"]:
-        raise UsageError(
-            "--track-renames needs --delete: a file whose name is gone is renamed where it would be deleted"
-        )
-    if place.choices["watch"] and place.choices["dry_run"]:
-        raise UsageError("--watch and --dry-run contradict each other: one never ends, the other never begins")
+    _check_pairs(place.choices)
     backup = _backup(targets, place, direction, target)
     with surroundings(place.choices, targets.config.warnings, ctx.obj) as around:
         filters = filter_rules(place.choices)
@@ -104,6 +100,26 @@ def mirror(ctx: click.Context, /, source: str, target: str, **_options: Any) -> 
                 return keep_mirroring(around, job, place.choices["watch_interval"], mine, backup)
             with mine.journal(job) as journal:
                 return transfer(around, job, journal).exit_code
+
+
+def _check_pairs(choices: Choices) -> None:
+    """Raises UsageError for an option without the one it depends on, and for two that contradict each other.
+
+    A limit in the config is meant for those runs that have a use for it.
+    """
+    from ftpcli.cli.choices import Origin
+    from ftpcli.errors import UsageError
+
+    if choices["track_renames"] and not choices["delete"]:
+        raise UsageError(
+            "--track-renames needs --delete: a file whose name is gone is renamed where it would be deleted"
+        )
+    if choices.origin("max_delete") is Origin.COMMAND_LINE and not choices["delete"]:
+        raise UsageError("--max-delete needs --delete: without it nothing is deleted")
+    if choices.origin("watch_interval") is Origin.COMMAND_LINE and not choices["watch"]:
+        raise UsageError("--watch-interval needs --watch: without it there is one round only")
+    if choices["watch"] and choices["dry_run"]:
+        raise UsageError("--watch and --dry-run contradict each other: one never ends, the other never begins")
 
 
 def _backup(targets: Targets, place: Target, direction: Direction, target: str) -> Callable[[], str | None]:
