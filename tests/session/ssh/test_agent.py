@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from ftpcli.errors import ConnectionLost, FtpcliError, PeerProtocolError, TimedO
 from ftpcli.session.ssh.agent import Agent
 from ftpcli.session.ssh.userauth import Prompts, parse_prompts
 from ftpcli.wire.ssh_types import boolean, number, string
+from tests.servers.accepting import accepting
 from tests.servers.real import Setup, started
 
 from .conftest import Keys, MakeClient, public
@@ -27,28 +27,15 @@ def answering(path: Path, answer: bytes, *, close: bool = True) -> Iterator[str]
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
     listener.listen()
-    taken = []
 
-    def serve() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                sock, _ = listener.accept()
-                taken.append(sock)
-                sock.recv(4096)
-                sock.sendall(answer)
-                if close:
-                    sock.close()
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield str(path)
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()
-        for sock in taken:
+    def greet(sock: socket.socket) -> None:
+        sock.recv(4096)
+        sock.sendall(answer)
+        if close:
             sock.close()
+
+    with accepting(listener, greet):
+        yield str(path)
 
 
 KEYS = bytes([12]) + number(2) + string("one") + string("first") + string("two") + string("second")

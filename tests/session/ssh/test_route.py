@@ -32,6 +32,7 @@ from ftpcli.errors import (
 from ftpcli.model import Endpoint, SshSettings, Timing
 from ftpcli.session.protocol import HostMemory
 from ftpcli.session.ssh.opening import open_transport
+from tests.servers.accepting import accepting
 from tests.servers.real import Running, Setup, started
 
 from .conftest import Client, MakeClient
@@ -167,27 +168,14 @@ def test_a_circle_of_jumps(client: MakeClient, tmp_path: Path) -> None:
 def saying(words: bytes, *, close: bool = False) -> Iterator[int]:
     """A port where somebody says this to everybody, and nothing more."""
     listener = socket.create_server(("127.0.0.1", 0))
-    taken: list[socket.socket] = []
 
-    def serve() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                sock, _ = listener.accept()
-                taken.append(sock)
-                sock.sendall(words)
-                if close:
-                    sock.close()
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()
-        for sock in taken:
+    def greet(sock: socket.socket) -> None:
+        sock.sendall(words)
+        if close:
             sock.close()
+
+    with accepting(listener, greet):
+        yield listener.getsockname()[1]
 
 
 @pytest.mark.parametrize(
