@@ -23,6 +23,8 @@ _LONGEST_NAME = 255
 _KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIR, stat.S_IFLNK: Kind.LINK}
 # One number each for all entries, of which there may be a million in memory.
 _MODES = tuple(range(0o10000))
+# Only to go through it, where the system knows that; elsewhere it must be readable, too.
+_DIRECTORY = os.O_DIRECTORY | getattr(os, "O_PATH", os.O_RDONLY)
 _PART = re.compile(r"\..*\.[0-9a-f]{8}" + re.escape(PART_SUFFIX), re.DOTALL)
 
 
@@ -140,7 +142,7 @@ def folds(folder: str) -> tuple[bool, bool]:
     name = part_name("n\u00e4me", os.urandom(8))
     path = os.path.join(folder, name)
     with translated("write", path):
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
         return _same_file(folder, name, _other_case(name)), _same_file(folder, name, unicodedata.normalize("NFD", name))
     finally:
@@ -216,7 +218,7 @@ def open_source(path: str) -> OpenSource:
     """Open a file for reading. Raises LocalFileError."""
     with translated("read", path):
         # Without O_NONBLOCK a named pipe would hold us until somebody writes to it.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
             os.close(descriptor)
@@ -252,11 +254,20 @@ def check_straight(path: str, root: str) -> None:
     """Raises LocalFileError where a symbolic link below ``root`` leads to the directory of ``path``: what the run has
     listed there is somewhere else now. ``root`` itself may be one.
     """
-    folder = os.path.dirname(path)
-    with translated("change", path):
-        expected = os.path.normpath(os.path.join(os.path.realpath(root), os.path.relpath(folder or ".", root or ".")))
-        if os.path.realpath(folder) != expected:
-            raise OSError(errno.ELOOP, "a symbolic link has come in the place of a directory above it")
+    names = os.path.relpath(os.path.dirname(path) or ".", root or ".").split(os.sep)
+    # A directory that is gone is told by what is done next.
+    with translated("change", path), contextlib.suppress(FileNotFoundError):
+        # From each directory to the next: to look at whole paths would take the square of the depth.
+        here = os.open(root or ".", _DIRECTORY)
+        try:
+            for name in names:
+                if stat.S_ISLNK(os.stat(name, dir_fd=here, follow_symlinks=False).st_mode):
+                    raise OSError(errno.ELOOP, "a symbolic link has come in the place of a directory above it")
+                below = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
+                os.close(here)
+                here = below
+        finally:
+            os.close(here)
 
 
 def discard(path: str) -> None:
@@ -278,7 +289,7 @@ def sweep(path: str, root: str) -> None:
             os.unlink(path)
             return
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except (FileNotFoundError, NotADirectoryError):
             return
         try:
@@ -332,7 +343,7 @@ class PartFile:
             if existing is not None and not stat.S_ISREG(existing.st_mode):
                 self._in_place = True
                 self.path = target
-                descriptor = os.open(target, os.O_WRONLY | os.O_CLOEXEC)
+                descriptor = os.open(target, os.O_WRONLY)
             else:
                 folder, name = os.path.split(target)
                 self.path = os.path.join(folder, part_name(name, *identity))
@@ -356,7 +367,7 @@ class PartFile:
     def _claim(self, mode: int) -> int:
         """A descriptor of the part file that nobody else holds the lock of."""
         while True:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, mode)
             try:
                 locked = _lock(descriptor)
             except OSError:

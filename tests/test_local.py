@@ -342,3 +342,15 @@ class TestLooking:
         ):
             with pytest.raises(LocalFileError, match=str(tmp_path)):
                 doing()
+
+
+def test_only_links_below_the_root_are_crooked(tmp_path: Path) -> None:
+    (tmp_path / "real/a/b").mkdir(parents=True)
+    (tmp_path / "root").symlink_to("real")
+    (tmp_path / "real/link").symlink_to("a")
+    root = str(tmp_path / "root")
+    for straight in ("f", "a/f", "a/b/f", "gone/f", "a/gone/b/f"):
+        local.check_straight(f"{root}/{straight}", root)
+    for crooked in ("link/f", "link/b/f"):
+        with pytest.raises(LocalFileError, match="a symbolic link has come in the place of a directory above it"):
+            local.check_straight(f"{root}/{crooked}", root)

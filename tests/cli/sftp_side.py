@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Server = Running | ParamikoServer
 QUICK = ("--ssh-config", "none", "--progress", "none", "--retry-wait", "0.1")
-LARGE = os.urandom(3_000_000)
+LARGE = os.urandom(6_000_000)
 PATIENCE = 30.0
 
 

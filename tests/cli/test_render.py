@@ -352,7 +352,8 @@ def test_words_between_bars_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_plain_progress(err: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ftpcli.cli.progress.PLAIN_INTERVAL", 0.01)
     with showing("plain", Screen(), Meter(1)):
-        time.sleep(0.2)
+        while not err.getvalue():
+            time.sleep(0.01)
     assert err.getvalue().splitlines()[0] == "0 of 0+ files, 0 B of 0 B, 0 B/s"
 
 

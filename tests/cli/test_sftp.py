@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli.sftp_side import LARGE, Server, Side, local_tree, part_size, tree, wait_for
 from tests.servers.paramiko_server import ParamikoServer, paramiko_server
+from tests.servers.processes import _descendants
 from tests.servers.real import Running, Setup, started
 
 if TYPE_CHECKING:
@@ -199,6 +200,7 @@ def test_watching(side: Side, tmp_path: Path, up: bool) -> None:
 @ONLY_SSHD
 @pytest.mark.parametrize("up", [True, False], ids=["up", "down"])
 def test_killed_and_resumed(side: Side, tmp_path: Path, up: bool) -> None:
+    assert isinstance(side.server, Running)
     here, there = tmp_path / "file", side.root / "file"
     (here if up else side.write("file")).write_bytes(LARGE)
     command = ("put", here, side.url("file")) if up else ("get", side.url("file"), "-o", here)
@@ -207,6 +209,7 @@ def test_killed_and_resumed(side: Side, tmp_path: Path, up: bool) -> None:
     wait_for(lambda: part_size(folder) > 1_000_000)
     process.kill()
     process.communicate()
+    wait_for(lambda: not _descendants(side.server.process.popen.pid))  # it writes what it has got before it ends
     reached = part_size(folder)
     text = side.good(*command, "--json")
     (went_on_at,) = (event["resumed_from"] for event in events(text, "finished"))
@@ -220,7 +223,7 @@ def test_killed_and_resumed(side: Side, tmp_path: Path, up: bool) -> None:
 def test_rate_and_deadline(side: Side, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(LARGE)
     command = ("put", tmp_path / "file", side.url("file"))
-    result = side(*command, "--limit-rate", "500k", "--deadline", "2")
+    result = side(*command, "--limit-rate", "300k", "--deadline", "5")
     assert result.code == 11, result
     assert "the deadline passed" in result.stderr
     assert 0 < part_size(side.root) < 2_500_000

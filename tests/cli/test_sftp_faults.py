@@ -58,7 +58,7 @@ def test_a_session_that_is_killed(side: Side, server: Running, up: bool) -> None
 
 @UP_AND_DOWN
 def test_a_server_that_stands_still(side: Side, server: Running, up: bool) -> None:
-    process = begun(side, up, "--timeout", "2", "--retries", "0")
+    process = begun(side, up, "--timeout", "3", "--retries", "0")
     frozen = [server.process.popen.pid, *_descendants(server.process.popen.pid)]
     for pid in frozen:
         os.kill(pid, signal.SIGSTOP)
@@ -68,7 +68,7 @@ def test_a_server_that_stands_still(side: Side, server: Running, up: bool) -> No
         for pid in frozen:
             os.kill(pid, signal.SIGCONT)
     assert result.code == 3, result
-    assert "2 seconds" in result.stderr
+    assert "3 seconds" in result.stderr
 
 
 def test_one_file_that_must_not_be_read(side: Side) -> None:

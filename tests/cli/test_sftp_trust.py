@@ -149,6 +149,6 @@ def test_an_ftp_server(run_ftpcli: Program, tls: str, words: str) -> None:
 def test_something_that_never_gets_to_ssh(run_ftpcli: Program) -> None:
     """Lines may come before SSH's own (RFC 4253 §4.2), so it is waited for; what was said helps then."""
     with talker(b"welcome to the router\r\n") as (port, _):
-        result = run_ftpcli("ls", f"sftp://anna@127.0.0.1:{port}/", *QUICK, "--timeout", "1", "--retries", "0")
+        result = run_ftpcli("ls", f"sftp://anna@127.0.0.1:{port}/", *QUICK, "--timeout", "3", "--retries", "0")
     assert result.code == 3
-    assert "did not finish the SSH key exchange within 1 seconds (server: welcome to the router)" in result.stderr
+    assert "did not finish the SSH key exchange within 3 seconds (server: welcome to the router)" in result.stderr

@@ -223,7 +223,7 @@ def staged(monkeypatch: pytest.MonkeyPatch, direction: Direction, source: Tree, 
         stop.close()
 
 
-any_runs = settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+any_runs = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 
 
 @BOTH

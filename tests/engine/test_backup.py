@@ -373,7 +373,7 @@ def refuse_names(server: FakeServer, path: str) -> None:
 
 
 @BOTH
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     source=trees,
     target=trees,

@@ -211,7 +211,7 @@ def tell(found: Changes, old: Tree, new: Tree, prefix: str = "") -> None:
             found.add(path, FILE, modified=True)
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(old=trees, new=trees)
 def test_what_a_watcher_tells_is_enough(monkeypatch: pytest.MonkeyPatch, old: Tree, new: Tree) -> None:
     assume(not list(clashes(new, old)))

@@ -242,7 +242,7 @@ def valid(text: str) -> bool:
     return True
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.filter_too_much], deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.filter_too_much])
 @given(patterns=st.lists(pattern_texts.filter(valid), max_size=5))
 def test_as_git_does(git: Git, patterns: list[str]) -> None:
     """Where the first pattern is an exclude; one that means nothing sees to that."""

@@ -400,7 +400,7 @@ def pairs(draw: st.DrawFn) -> tuple[Tree, Tree]:
 
 
 @BOTH
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     pair=pairs(),
     backup=st.booleans(),

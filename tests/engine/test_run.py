@@ -403,7 +403,7 @@ def clashes(source: Tree, target: Tree, folder: str = "") -> Iterator[str]:
 
 
 @BOTH
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(source=trees, target=trees, parallel=st.integers(1, 3))
 def test_any_two_trees(
     monkeypatch: pytest.MonkeyPatch, direction: Direction, source: Tree, target: Tree, parallel: int

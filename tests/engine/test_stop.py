@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -32,11 +31,9 @@ def test_the_first_request_counts(stop: StopToken) -> None:
 
 def test_it_ends_waits(stop: StopToken) -> None:
     stop.request(130)
-    began = time.monotonic()
-    for wait in (lambda: stop.sleep(60), lambda: ready((), (), 60, stop)):
+    for wait in (lambda: stop.sleep(3600), lambda: ready((), (), 3600, stop)):
         with pytest.raises(Stopped):
             wait()
-    assert time.monotonic() - began < 5
 
 
 def test_it_stays_readable_for_everybody(stop: StopToken) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import socket
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -93,10 +92,8 @@ class TestConnect:
             dial.connect("127.0.0.1", port, timeout=10)
 
     def test_nobody_answers(self, full: socket.socket) -> None:
-        began = time.monotonic()
         with pytest.raises(ConnectFailed, match=r"no answer within 0\.1 seconds"):
             dial.connect("127.0.0.1", port_of(full), timeout=0.1)
-        assert time.monotonic() - began < 5
 
     def test_stop(self, full: socket.socket, stop: StopToken) -> None:
         stop.request(130)

@@ -9,7 +9,6 @@ import random
 import socket
 import ssl
 import struct
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -684,8 +683,6 @@ class TestBytes:
             connected(TlsIdentity(trusting, "localhost").wrap_control, server) as stream,
         ):
             stream.cut()
-            began = time.monotonic()
             assert ready((stream.fileno(),), (), PATIENCE)
-            assert time.monotonic() - began < 5
             with contextlib.suppress(ConnectionLost):  # where tickets come after the cut, the kernel answers by RST
                 assert read_all(stream) == (b"", RAW_END)

@@ -183,7 +183,7 @@ class ScriptedServer:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         for thread in list(self._threads):
-            thread.join(5)
+            thread.join(20)
         for sock in self._drain_sockets(forget=True):
             sock.close()
         stayed = [thread.name for thread in self._threads if thread.is_alive()]

@@ -181,11 +181,11 @@ def test_the_answer_may_take_as_long_as_a_final_reply(scripted: Start) -> None:
     server = start(scripted, "XMD5")
 
     def late(c: Connection, _: str) -> None:
-        c.sleep(1.5)
+        c.sleep(3)
         c.reply(f"250 {DIGESTS['md5'].value}")
 
     server.on("XMD5", late)
-    with opened(server, idle=1, final_reply=10) as session:
+    with opened(server, idle=2, final_reply=20) as session:
         assert session.digest("a") == DIGESTS["md5"]
     with opened(server, idle=10, final_reply=0.5) as session:
         with pytest.raises(TimedOut):

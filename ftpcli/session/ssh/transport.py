@@ -56,12 +56,13 @@ Socket = Any  # a socket, or a channel of another transport
 
 
 class Packets(TurnPackets):
-    """paramiko's packets. ``heard`` is how the peer began; ``on_quiet`` is called some ten times a second while none
-    comes."""
+    """paramiko's packets. ``heard`` is how the peer began; ``patience`` how many seconds each line of that may take;
+    ``on_quiet`` is called some ten times a second while none comes."""
 
     def __init__(self, sock: Socket) -> None:
         super().__init__(sock)
         self.heard = b""
+        self.patience = 0.0
         self.on_quiet: Callable[[], None] = lambda: None
         self._preface = 0
         self._identified = False
@@ -79,7 +80,8 @@ class Packets(TurnPackets):
         self._identified = True
 
     def readline(self, timeout: float) -> str:
-        line = str(super().readline(timeout))
+        # paramiko gives each line but the first two seconds, and then takes the peer for no SSH server.
+        line = str(super().readline(max(timeout, self.patience)))
         if not line.startswith("SSH-") and (_FOREIGN.match(line) or _FULL.match(line)):
             raise paramiko.SSHException("this is not SSH")  # at once: such a server now waits for a command
         return line
@@ -127,7 +129,8 @@ class SshTransport(paramiko.Transport):  # type: ignore[misc]
 
         Raises NotSsh, Busy, Unsupported, ConnectionLost, TimedOut, PeerProtocolError, Stopped.
         """
-        self.banner_timeout = 2 * timeout  # ours comes first, and says what happened
+        # Ours comes first, and says what happened.
+        self.banner_timeout = self.packetizer.patience = 2 * timeout
         self.start_client(event=self.bell)
         doing = f"did not finish the SSH key exchange within {timeout:g} seconds"
         try:

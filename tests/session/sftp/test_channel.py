@@ -140,7 +140,8 @@ def test_a_shell_that_talks() -> None:
 def greeting_once_ended(server: Running | ParamikoServer) -> None:
     """Say hello to a program that has ended by then."""
     connection = log_in(server.host, server.port, server.user, identity=server.identity, password=server.password)
-    channel = open_channel(connection, "there", 5, None)
+    channel = open_channel(connection, "there", 20, None)
+    Missing.answered.set()
     ended = time.monotonic() + 20
     while not channel._channel.closed and time.monotonic() < ended:
         time.sleep(0.01)
@@ -160,15 +161,18 @@ def test_a_shell_that_talks_and_ends() -> None:
 
 
 class Missing(paramiko.SubsystemHandler):
-    """What a shell says of a program that is not there."""
+    """What a shell says of a program that is not there, once the client knows that it was started."""
+
+    answered = threading.Event()
 
     def start_subsystem(self, _name: str, _transport: paramiko.Transport, channel: paramiko.Channel) -> None:
-        time.sleep(0.2)  # paramiko answers the request for the subsystem once this has begun
+        self.answered.wait(20)
         channel.send_exit_status(127)
         channel.close()
 
 
 def test_a_program_that_is_not_there() -> None:
+    Missing.answered.clear()
     with (
         paramiko_server(Missing) as server,
         pytest.raises(ConnectionLost, match=r"the SFTP program at there ended \(exit status 127\)"),
@@ -245,7 +249,9 @@ def test_a_cut_from_another_thread(sshd: Running, sending: bool) -> None:
     def moved(_: int) -> None:
         if not cut.is_set():
             cut.set()
-            threading.Thread(target=session.cut).start()
+            other = threading.Thread(target=session.cut)
+            other.start()
+            other.join()  # or the transfer may be over before
 
     with pytest.raises(ConnectionLost):
         moving(session, path, sending, moved)
@@ -260,7 +266,7 @@ def test_a_peer_that_stands_still(sending: bool, stopped: bool) -> None:
     with started(Setup("sshd")) as server:
         path, _ = content(server, 256)
         stop = StopToken()
-        session = sftp_session(server, stop, idle=60 if stopped else 1)
+        session = sftp_session(server, stop, idle=60 if stopped else 3)
         still: list[int] = []
 
         def moved(_: int) -> None:

@@ -8,7 +8,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -203,10 +202,8 @@ def test_a_port_without_ssh(client: MakeClient, words: bytes, error: type[Ftpcli
 
 def test_an_ftp_server_is_not_waited_for(client: MakeClient) -> None:
     """It says no more after its greeting; nor does this."""
-    began = time.monotonic()
     with saying(b"220 hello\r\n") as port, pytest.raises(NotSsh) as caught:
         client(port)()
-    assert time.monotonic() - began < 10
     assert caught.value.exit_code == 12
 
 

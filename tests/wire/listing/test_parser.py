@@ -177,10 +177,10 @@ HOSTILE = [
 
 @pytest.mark.parametrize("line", HOSTILE, ids=lambda line: repr(line[:24]))
 def test_no_line_takes_long(line: bytes) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()  # of the processor: others may be using it, too
     read(line + b"\n")
     read(line + b"\n", facts=True)
-    assert time.perf_counter() - start < 0.5
+    assert time.thread_time() - start < 0.5
 
 
 def test_no_io_no_clock_and_small_files() -> None:
