@@ -385,6 +385,14 @@ class PartFile:
             return False
         return os.path.samestat(named, os.fstat(descriptor))
 
+    def append(self, data: bytes | bytearray) -> None:
+        """All of it. Raises LocalFileError."""
+        left = memoryview(data)
+        with translated("write", self.target):
+            while left:
+                left = left[self.file.write(left) :]
+        self.size += len(data)
+
     def restart(self) -> None:
         """Throw away what is there."""
         if not self._in_place:

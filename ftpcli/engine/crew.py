@@ -29,8 +29,6 @@ from ftpcli.session.protocol import Session
 log = logging.getLogger("ftpcli.transfer")
 
 _LONGEST_PAUSE = 86_400.0
-# How many tasks a worker may have waiting, so that it never idles while the coordinator is busy.
-_AHEAD = 2
 # A server that so often did not stand several files at once gets one after the other.
 _MISHAPS = 3
 
@@ -85,7 +83,7 @@ class Crew:
         self._slots: list[Slot] = []
         self._unfinished = 0  # tasks in the queue and in the hands of workers
         self._working = 0
-        self._pipelines = False
+        self.pipelines = False
         self._mishaps = 0
         self._opening = 0
         self._refusal: NotAdmitted | None = None
@@ -97,11 +95,6 @@ class Crew:
     def size(self) -> int:
         """Workers that may hold a session now."""
         return max(1, self._limit)
-
-    @property
-    def room(self) -> int:
-        """How many tasks may be in flight. Small files that go together need company."""
-        return self.size * _AHEAD * (small_files.MOST if self._pipelines else 1)
 
     def submit(self, task: Task) -> None:
         self.in_flight += 1
@@ -150,7 +143,7 @@ class Crew:
             self._opening += 1
         try:
             session = self._opener()
-            self._pipelines = session.pipelined is not None
+            self.pipelines = session.pipelined is not None
             return session
         finally:
             with self._lock:

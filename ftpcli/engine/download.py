@@ -6,7 +6,6 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
 
 from ftpcli.engine.plan import PERMISSIONS, is_exact, may_change_unseen, same_time
 from ftpcli.engine.transfer import OVERLAP, WORTH_RESUMING, Done, Hands
@@ -21,8 +20,7 @@ from ftpcli.errors import (
 )
 from ftpcli.local import PartFile, discard
 from ftpcli.model import Entry, Kind, Rules
-from ftpcli.net.pump import Writer, write_all
-from ftpcli.session.protocol import OnMoved, Session
+from ftpcli.session.protocol import Session
 
 
 class Download:
@@ -132,8 +130,11 @@ class Download:
     def _receive(self, session: Session, part: PartFile) -> None:
         content, self._content = self._content, None
         if content is not None:
+            self._started_at = 0
+            self._hands.lane.start(self._shown, len(content), 0)
             part.restart()
-            self._take(_InMemory(content), part, 0)
+            part.append(content)
+            self._hands.moved(len(content))
             return
         try:
             self._receive_from(session, part, part.size)
@@ -145,22 +146,19 @@ class Download:
 
     def _receive_from(self, session: Session, part: PartFile, offset: int) -> None:
         with session.open_read(self._source, offset) as source:
-            self._take(source, part, offset)
+            if self._started_at is None:
+                self._started_at = offset
+            self._hands.lane.start(self._shown, self._entry.size, offset)
+
+            def on_moved(count: int) -> None:
+                part.size += count
+                self._hands.moved(count)
+
+            try:
+                source.pump_to(part.file, on_moved)
+            except LocalFileError as error:
+                raise LocalFileError(f"{self._target}: {error.message}") from error
             source.finish()
-
-    def _take(self, source: _Pump, part: PartFile, offset: int) -> None:
-        if self._started_at is None:
-            self._started_at = offset
-        self._hands.lane.start(self._shown, self._entry.size, offset)
-
-        def on_moved(count: int) -> None:
-            part.size += count
-            self._hands.moved(count)
-
-        try:
-            source.pump_to(part.file, on_moved)
-        except LocalFileError as error:
-            raise LocalFileError(f"{self._target}: {error.message}") from error
 
     def _check(self, part: PartFile) -> None:
         size = self._entry.size
@@ -185,16 +183,3 @@ class Download:
         except (VerifyMismatch, SourceChanged):
             part.restart()
             raise
-
-
-class _Pump(Protocol):
-    def pump_to(self, file: Writer, on_moved: OnMoved) -> None: ...
-
-
-class _InMemory:
-    def __init__(self, content: bytes | bytearray) -> None:
-        self._content = content
-
-    def pump_to(self, file: Writer, on_moved: OnMoved) -> None:
-        write_all(file, memoryview(self._content))
-        on_moved(len(self._content))

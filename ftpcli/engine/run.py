@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from ftpcli.engine import links, retry
+from ftpcli.engine import links, retry, small_files
 from ftpcli.engine.agenda import Agenda
 from ftpcli.engine.attributes import LinkMade, ModeSet, SetMode
 from ftpcli.engine.crew import Crew, Failure, Task, Told
@@ -52,6 +52,10 @@ def run(
     return _Coordinator(job, on_event, stop, meter, journal or Journal(), tell_skipped=tell_skipped).run()
 
 
+# How many tasks a worker may have waiting, so that it never idles while the coordinator is busy.
+_AHEAD = 2
+
+
 class _Coordinator:
     def __init__(
         self, job: Job, on_event: OnEvent, stop: StopToken, meter: Meter, journal: Journal, *, tell_skipped: bool
@@ -60,6 +64,7 @@ class _Coordinator:
         self._rules = job.rules
         self._remote_target = job.direction is Direction.UPLOAD
         self._stop = stop
+        self._small = 0  # small files among the tasks in flight
         self._meter = meter
         self._journal = journal
         self._leftovers = Leftovers(job, journal)
@@ -126,13 +131,22 @@ class _Coordinator:
             self._meter.listing = self._agenda.growing
 
     def _dispatch(self) -> None:
-        while not self._halted and self._crew.in_flight < self._crew.room:
+        while not self._halted and self._has_room:
             task = self._agenda.next_task()
             if task is None:
                 return
+            self._small += small_files.may_go_together(task)
             self._crew.submit(task)
 
+    @property
+    def _has_room(self) -> bool:
+        """Small files that go together need company."""
+        together = self._small // small_files.MOST if self._crew.pipelines else self._small
+        return self._crew.in_flight - self._small + together < self._crew.size * _AHEAD
+
     def _take(self, result: Any) -> None:
+        if isinstance(result, (Copied, Failure)):
+            self._small -= small_files.may_go_together(result.task)
         match result:
             case Told():
                 self._ledger.tell(result.event)
@@ -193,7 +207,7 @@ class _Coordinator:
         self._drain()
 
     def _submit(self, task: Task) -> None:
-        while self._crew.in_flight >= self._crew.room:
+        while not self._has_room:
             self._take(self._crew.next_result())
         if not self._halted:
             self._crew.submit(task)

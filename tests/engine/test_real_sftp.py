@@ -55,7 +55,7 @@ def test_a_tree_both_ways(server: Server, tmp_path: Path) -> None:
     assert (report.exit_code, report.failed, report.transferred) == (0, 0, FILES + 1)
     assert contents(server.root / "up" / "tree") == tree
     assert int((server.root / "up/tree/d0/large").stat().st_mtime) == 1_500_000_000
-    assert report.connections == WORKERS
+    assert 1 <= report.connections <= WORKERS
     assert report.reconnects == 0
     assert report.tls is None
 
