@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "ftpcli"
-EVERYBODY = ("ftpcli", "ftpcli.model", "ftpcli.errors")
+EVERYBODY = ("ftpcli", "ftpcli.model", "ftpcli.errors", "ftpcli.parts")
 
 # Layer → the parts of ftpcli that it may import, besides itself and EVERYBODY.
 LAYERS: dict[str, tuple[str, ...]] = {
     "ftpcli.errors": (),
     "ftpcli.model": (),
+    "ftpcli.parts": (),
     "ftpcli.local": (),
     "ftpcli.wire": (),
     "ftpcli.net": (),
@@ -66,6 +67,7 @@ PURE = (
     "ftpcli.wire",
     "ftpcli.model",
     "ftpcli.errors",
+    "ftpcli.parts",
     "ftpcli.engine.plan",
     "ftpcli.engine.filters",
     "ftpcli.engine.changes",

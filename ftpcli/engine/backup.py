@@ -26,8 +26,9 @@ from ftpcli.engine.replacement import Replacement, exists
 from ftpcli.engine.tasks import CopyFile, Removal, Remove
 from ftpcli.engine.transfer import Done, Download, FileTransfer, Hands, Upload
 from ftpcli.errors import FtpcliError, NotFound, Refused, Retry, Unsupported
-from ftpcli.local import discard, part_name, translated
+from ftpcli.local import discard, translated
 from ftpcli.model import Kind
+from ftpcli.parts import part_name
 from ftpcli.session.protocol import Session
 
 _PIECE = 1024 * 1024

@@ -33,8 +33,9 @@ from ftpcli.errors import (
     Unsupported,
     VerifyMismatch,
 )
-from ftpcli.local import OpenSource, PartFile, discard, open_source, part_name
+from ftpcli.local import OpenSource, PartFile, discard, open_source
 from ftpcli.model import Entry, Kind, Rules
+from ftpcli.parts import part_name
 from ftpcli.session.protocol import Session
 
 log = logging.getLogger("ftpcli.transfer")

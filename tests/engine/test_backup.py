@@ -18,8 +18,8 @@ from ftpcli.engine.backup_folder import backup_folder
 from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Warned
 from ftpcli.engine.stop import StopToken
 from ftpcli.errors import Denied, LocalFileError, NotFound, TransientRefusal, UsageError
-from ftpcli.local import is_part
 from ftpcli.model import Direction, Report
+from ftpcli.parts import is_part
 from tests.engine.fake import Events, FakeServer, Folder, Link, Tree, lost, raising, use
 from tests.engine.test_run import BOTH, OLD, TREE, Side, names, read, trees
 
