@@ -20,7 +20,7 @@ from ftpcli.wire.sftp.extensions import parse_free_bytes
 from ftpcli.wire.sftp.replies import Attrs, ExtendedReply, Handle, Status
 
 # How a server says that this kind of file cannot be synced: for want of the call, or with EINVAL.
-_NOT_SYNCED = (Code.OP_UNSUPPORTED, Code.BAD_MESSAGE)
+NOT_SYNCED = (Code.OP_UNSUPPORTED, Code.BAD_MESSAGE)
 
 _LONGEST_HANDLE = 256
 # A WRITE that waits for the next request is copied once more.
@@ -154,7 +154,7 @@ class Upload:
         if self._refused is not None:
             raise self._refusal(*self._refused)
         for number, answer in zip((*synced, closed), answers, strict=True):
-            self._check(answer, () if number == closed else _NOT_SYNCED)
+            self._check(answer, () if number == closed else NOT_SYNCED)
         if isinstance(found, Attrs) and found.attributes.size == self._next:
             self._on_stored(self._path, self._next)
         return Moved(self._next - self._start, confirmed=True)
