@@ -8,24 +8,20 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
-import re
 import stat
 import unicodedata
 from collections.abc import Callable, Iterator
 
 from ftpcli.errors import LocalFileError
 from ftpcli.model import Entry, Kind, Listing
+from ftpcli.parts import part_name
 
-PART_SUFFIX = ".ftpcli-part"
-_LONGEST_NAME = 255
 _KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIR, stat.S_IFLNK: Kind.LINK}
 # One number each for all entries, of which there may be a million in memory.
 _MODES = tuple(range(0o10000))
 # Only to go through it, where the system knows that; elsewhere it must be readable, too.
 _DIRECTORY = os.O_DIRECTORY | getattr(os, "O_PATH", os.O_RDONLY)
-_PART = re.compile(r"\..*\.[0-9a-f]{8}" + re.escape(PART_SUFFIX), re.DOTALL)
 
 
 @contextlib.contextmanager
@@ -37,30 +33,6 @@ def translated(doing: str, path: str) -> Iterator[None]:
         raise LocalFileError(f"cannot {doing} {path}: {(error.strerror or str(error)).lower()}") from error
     except ValueError as error:  # NUL in a name, or a letter that the file system's encoding does not have
         raise LocalFileError(f"cannot {doing} {path!a}: this system cannot hold such a name") from error
-
-
-def part_name(name: str, *identity: object) -> str:
-    """The hidden name a file has until it is whole: ``.NAME.HHHHHHHH.ftpcli-part``.
-
-    ``identity`` says which source it belongs to (where, size, time); another source gives another name, so that a
-    part file is never resumed with bytes of something else.
-    """
-    digest = hashlib.sha256("\0".join(map(str, identity)).encode("utf-8", "surrogateescape")).hexdigest()[:8]
-    tail = f".{digest}{PART_SUFFIX}"
-    room = _LONGEST_NAME - len(tail) - 1
-    encoded = name.encode("utf-8", "surrogateescape")
-    if len(encoded) > room:
-        name = encoded[:room].decode("utf-8", "ignore")
-    return f".{name}{tail}"
-
-
-def is_part(name: str) -> bool:
-    return name.endswith(PART_SUFFIX) and _PART.fullmatch(name) is not None
-
-
-def part_stem(part: str) -> str:
-    """A part name without what tells the source's identity: the same for all part files of one target."""
-    return part[: -len(f".00000000{PART_SUFFIX}")]
 
 
 def look(path: str, name: str | None = None) -> Entry | None:

@@ -144,8 +144,9 @@ class SshSettings:
     ``identities``: private key files. ``known_hosts`` takes the place of the user's file. ``config``: an ssh_config in
     place of the user's and the system's, or "none". ``pins``: ``SHA256:BASE64`` fingerprints of host keys; they
     replace known_hosts. ``unstated``: which of "user", "port", "family" and "keepalive" are mere defaults in the
-    endpoint, for ssh_config to replace. ``passphrase`` fetches one for encrypted keys, and may run a command. ``ask``
-    is None where there is no terminal.
+    endpoint, for ssh_config to replace. ``passphrase`` fetches one for encrypted keys, and may run a command;
+    ``keyring`` looks one up by the key file's absolute path, where ``passphrase`` is None. ``ask`` is None where there
+    is no terminal.
     """
 
     identities: tuple[str, ...] = ()
@@ -157,6 +158,7 @@ class SshSettings:
     insecure: bool = False
     unstated: frozenset[str] = frozenset()
     passphrase: Callable[[], Secret] | None = field(default=None, compare=False, repr=False)
+    keyring: Callable[[str], Secret | None] | None = field(default=None, compare=False, repr=False)
     ask: Ask | None = field(default=None, compare=False, repr=False)
 
 

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "ftpcli"
-EVERYBODY = ("ftpcli", "ftpcli.model", "ftpcli.errors")
+EVERYBODY = ("ftpcli", "ftpcli.model", "ftpcli.errors", "ftpcli.parts")
 
 # Layer → the parts of ftpcli that it may import, besides itself and EVERYBODY.
 LAYERS: dict[str, tuple[str, ...]] = {
     "ftpcli.errors": (),
     "ftpcli.model": (),
+    "ftpcli.parts": (),
     "ftpcli.local": (),
     "ftpcli.wire": (),
     "ftpcli.net": (),
@@ -41,12 +42,20 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "ftpcli.session.ssh.turns",
         "ftpcli.session.ssh.userauth",
     ),
+    "keyring": ("ftpcli.cli.keyring",),
     "click": ("ftpcli.cli", "ftpcli.__main__"),
     "rich": ("ftpcli.cli",),
     "pathspec": ("ftpcli.engine.filters",),
     "watchfiles": ("ftpcli.engine.watcher",),
     "pyftpdlib": ("ftpcli.demo", "ftpcli.cli.commands.demo"),
-    "threading": ("ftpcli.engine", "ftpcli.cli.asking", "ftpcli.cli.progress", "ftpcli.cli.screen", "ftpcli.demo"),
+    "threading": (
+        "ftpcli.engine",
+        "ftpcli.cli.asking",
+        "ftpcli.cli.keyring",
+        "ftpcli.cli.progress",
+        "ftpcli.cli.screen",
+        "ftpcli.demo",
+    ),
     "socket": ("ftpcli.net", "ftpcli.session", "ftpcli.engine.stop", "ftpcli.cli", "ftpcli.demo"),
     "select": ("ftpcli.net", "ftpcli.session", "ftpcli.engine.stop", "ftpcli.cli", "ftpcli.demo"),
     "ssl": (),
@@ -58,6 +67,7 @@ PURE = (
     "ftpcli.wire",
     "ftpcli.model",
     "ftpcli.errors",
+    "ftpcli.parts",
     "ftpcli.engine.plan",
     "ftpcli.engine.filters",
     "ftpcli.engine.changes",
@@ -167,6 +177,10 @@ def test_plain_ftp_starts_without_openssl() -> None:
     early = [found for found in heavy if not (found.typing or found.lazy or within(found.importer, LOADED_LATE))]
     assert [str(found) for found in early] == []
     assert [str(found) for found in early] == []
+
+
+def test_the_keyring_is_not_loaded_before_it_is_needed() -> None:
+    assert [str(found) for found in ALL if within(found.module, ("keyring",)) and not found.lazy] == []
 
 
 def test_no_module_has_a_name_that_says_nothing() -> None:

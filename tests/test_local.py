@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from ftpcli import local
 from ftpcli.errors import LocalFileError
-from ftpcli.local import PartFile, is_part, part_name
+from ftpcli.local import PartFile
 from ftpcli.model import Kind
+from ftpcli.parts import is_part, part_name
 
 ROOT = Path(__file__).parents[1]
 AS_ROOT = os.geteuid() == 0
@@ -244,7 +245,8 @@ class TestFullDisk:
     SCRIPT = """
 import sys
 from ftpcli.errors import LocalFileError
-from ftpcli.local import PartFile, is_part
+from ftpcli.local import PartFile
+from ftpcli.parts import is_part
 from ftpcli.net.pump import write_all
 import os
 folder = sys.argv[1]

@@ -50,17 +50,33 @@ class Terminal:
         finally:
             self._hide = self._show = lambda: None
 
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """For somebody else who may ask here: no question of ours comes in between, and the display gives way."""
+        with self._lock, self._display_hidden():
+            yield
+
+    def check(self) -> None:
+        """Raises Stopped."""
+        if self._stop is not None:
+            self._stop.check()
+
+    @contextmanager
+    def _display_hidden(self) -> Iterator[None]:
+        self._hide()
+        try:
+            yield
+        finally:
+            self._show()
+
     def ask(self, question: Question) -> Secret | None:
         """None where the person ends the input instead. Raises Stopped."""
         with self._lock:
             key = question.text, question.attempt
             if key in self._answers:
                 return self._answers[key]
-            self._hide()
-            try:
+            with self._display_hidden():
                 answer = self._read(question)
-            finally:
-                self._show()
             if question.kind != "prompt":
                 self._answers[key] = answer
             return answer
@@ -98,8 +114,7 @@ class Terminal:
         line = b""
         while not line.endswith(b"\n"):
             poll.poll()
-            if self._stop is not None:
-                self._stop.check()
+            self.check()
             part = os.read(terminal, _LONGEST)
             if not part or len(line) > _LONGEST:
                 return None

@@ -108,6 +108,8 @@ def _tls_settings(choices: Choices) -> TlsSettings:
 
 
 def _ssh_settings(location: Location, choices: Choices, login: Login) -> SshSettings:
+    from ftpcli.cli.keyring import SystemKeyring
+
     needed = [("identity", path) for path in choices["identity"] if not os.path.exists(f"{path}.pub")]
     if choices["known_hosts"] and not choices["accept_new_host_key"]:
         needed.append(("known-hosts", choices["known_hosts"]))
@@ -132,6 +134,7 @@ def _ssh_settings(location: Location, choices: Choices, login: Login) -> SshSett
         insecure=choices["insecure"],
         unstated=frozenset(name for name, holds in unstated.items() if holds),
         passphrase=passphrase_source(choices),
+        keyring=SystemKeyring().passphrase,
         ask=asker(),
     )
 

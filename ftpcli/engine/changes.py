@@ -8,8 +8,8 @@ from __future__ import annotations
 from itertools import accumulate
 
 from ftpcli.engine.filters import Filters
-from ftpcli.local import is_part
 from ftpcli.model import Entry, Kind, Scope
+from ftpcli.parts import is_part
 
 # With more than this it is cheaper to look at everything.
 _MANY = 1000

@@ -18,7 +18,7 @@ from enum import Enum
 from typing import Any
 
 from ftpcli.engine.journal_file import JournalFile, Past, Unreadable, head, line, read
-from ftpcli.local import part_name, part_stem
+from ftpcli.parts import part_name, part_stem
 
 log = logging.getLogger("ftpcli.journal")
 

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from ftpcli.local import is_part
+from ftpcli.parts import is_part
 
 VERSION = 1
 _BATCH = 1.0  # seconds that a line may wait for its way onto the disk

@@ -12,6 +12,7 @@ from ftpcli import local
 from ftpcli.engine.journal import Journal
 from ftpcli.errors import FtpcliError, LocalFileError, NotFound, Refused, Unsupported
 from ftpcli.model import Capabilities, Entry, Kind, Listing
+from ftpcli.parts import part_name
 from ftpcli.session.protocol import Session
 
 SKIP, FOLLOW, COPY = "skip", "follow", "copy"
@@ -225,7 +226,7 @@ def copy_local(path: str, text: str, journal: Journal) -> None:
     if there is not None and there.kind is not Kind.LINK:
         raise LocalFileError(f"cannot make the symbolic link {path}: something else is in its place; remove that first")
     folder, name = os.path.split(path)
-    part = os.path.join(folder, local.part_name(name, "link", text))
+    part = os.path.join(folder, part_name(name, "link", text))
     journal.begin(part)
     try:
         local.make_link(path, text, part)
@@ -253,7 +254,7 @@ class RemoteLink:
         self._text = text
         folder, name = posixpath.split(path)
         self._folder = folder
-        self._made_as = posixpath.join(folder, local.part_name(name, "link", text)) if replaces else path
+        self._made_as = posixpath.join(folder, part_name(name, "link", text)) if replaces else path
         self._journal = journal
         self._kept = kept
         self._tries = 0

@@ -17,8 +17,9 @@ from ftpcli.engine.bench import Bench
 from ftpcli.engine.download import Download
 from ftpcli.engine.tasks import CopyFile, Remove
 from ftpcli.engine.transfer import Done, Hands
-from ftpcli.local import discard, part_name, translated
+from ftpcli.local import discard, translated
 from ftpcli.model import Kind
+from ftpcli.parts import part_name
 from ftpcli.session.protocol import Session
 
 _PIECE = 1024 * 1024

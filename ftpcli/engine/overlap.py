@@ -21,8 +21,8 @@ from dataclasses import dataclass, replace
 from ftpcli.engine.bench import Bench
 from ftpcli.engine.pairs import Listed, Pair
 from ftpcli.errors import FtpcliError, Retry, UsageError
-from ftpcli.local import is_part, part_name
 from ftpcli.model import Direction, Job, Listing
+from ftpcli.parts import is_part, part_name
 from ftpcli.session.protocol import HostMemory, Session
 
 _STEM = "ftpcli-here"

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
-from ftpcli.local import PART_SUFFIX, is_part
 from ftpcli.model import Entry, Kind, Listing, Rules
+from ftpcli.parts import PART_SUFFIX, is_part
 
 # Zones differ from UTC by whole quarters of an hour, and by 14 hours at most.
 _QUARTER = 900.0

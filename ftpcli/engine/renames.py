@@ -26,6 +26,7 @@ from ftpcli.engine.tasks import CopyFile
 from ftpcli.engine.verify import same_digest
 from ftpcli.errors import LocalFileError, Refused, Unsupported, VerifyMismatch
 from ftpcli.model import Direction, Entry, Job, Kind, TlsFacts
+from ftpcli.parts import is_part
 from ftpcli.session.protocol import Session
 
 log = logging.getLogger("ftpcli.renames")
@@ -74,7 +75,7 @@ class Renames:
 
     def doom(self, number: int, delete: Delete, entry: Entry) -> None:
         """A delete was planned."""
-        if not local.is_part(entry.name):
+        if not is_part(entry.name):
             self._old.add(entry, number, delete.path, delete.shown, delete.owner)
 
     def questions(self) -> Iterator[AskTime]:

@@ -9,8 +9,8 @@ from ftpcli.errors import (
     NotFound,
     Refused,
 )
-from ftpcli.local import part_name
 from ftpcli.model import Kind
+from ftpcli.parts import part_name
 from ftpcli.session.protocol import Session
 
 

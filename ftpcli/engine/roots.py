@@ -14,6 +14,7 @@ from ftpcli.engine.bench import Bench
 from ftpcli.engine.directories import is_directory, make_directories
 from ftpcli.errors import LocalFileError, NotFound, Refused
 from ftpcli.model import Direction, Entry, Kind, Root, Rules
+from ftpcli.parts import is_part
 from ftpcli.session.protocol import Session
 
 _MAGIC = frozenset("*?[")
@@ -184,5 +185,5 @@ def _matches(session: Session, base: str, part: str, *, last: bool) -> list[tupl
         if fnmatch.fnmatchcase(entry.name, part)
         and (part.startswith(".") or not entry.name.startswith("."))
         and (last or entry.kind in (Kind.DIR, Kind.LINK))
-        and not local.is_part(entry.name)
+        and not is_part(entry.name)
     ]

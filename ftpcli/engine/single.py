@@ -24,8 +24,8 @@ from ftpcli.errors import (
     Unsupported,
     UsageError,
 )
-from ftpcli.local import part_name
 from ftpcli.model import Kind, Report
+from ftpcli.parts import part_name
 from ftpcli.session.protocol import Session
 
 

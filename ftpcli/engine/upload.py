@@ -21,8 +21,9 @@ from ftpcli.errors import (
     Unsupported,
     VerifyMismatch,
 )
-from ftpcli.local import OpenSource, open_source, part_name, translated
+from ftpcli.local import OpenSource, open_source, translated
 from ftpcli.model import Rules
+from ftpcli.parts import part_name
 from ftpcli.session.protocol import Session, Stored, ToStore
 
 log = logging.getLogger("ftpcli.transfer")

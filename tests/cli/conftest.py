@@ -108,6 +108,8 @@ class Program:
             "NO_COLOR": "1",
             "PYTHONPATH": str(ROOT),
             "FTPCLI_PASSWORD": PASSWORD,
+            # Never the keyring of who runs the tests.
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
             **{name: str(home / folder) for name, folder in folders.items()},
             **extra,
         }

@@ -24,6 +24,7 @@ SLOW = (
     "platformdirs",
     "service_identity",
     "pyftpdlib",
+    "keyring",
 )
 PROBE = f"""
 import sys

@@ -19,8 +19,8 @@ from ftpcli.engine.local_backup import LocalBackup
 from ftpcli.engine.remote_backup import RemoteBackup, RemoteKept
 from ftpcli.engine.stop import StopToken
 from ftpcli.errors import Denied, LocalFileError, NotFound, TransientRefusal, UsageError
-from ftpcli.local import is_part
 from ftpcli.model import Direction, Report
+from ftpcli.parts import is_part
 from tests.engine.fake import Events, FakeServer, Folder, Link, Tree, lost, raising, use
 from tests.engine.test_run import BOTH, OLD, TREE, Side, names, read, trees
 

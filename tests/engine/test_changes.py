@@ -14,8 +14,8 @@ from ftpcli.engine.changes import Changes
 from ftpcli.engine.events import Deleted, Skipped, Warned
 from ftpcli.engine.filters import Filters
 from ftpcli.engine.stop import StopToken
-from ftpcli.local import part_name
 from ftpcli.model import Direction, FilterRules, Kind, Scope
+from ftpcli.parts import part_name
 from tests.engine.fake import Events, FakeServer, Link, Tree, use
 from tests.engine.test_run import Side, clashes, names, trees
 

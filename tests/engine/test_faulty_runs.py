@@ -17,8 +17,8 @@ import pytest
 from ftpcli.engine.events import Deleted, Failed
 from ftpcli.engine.stop import StopToken
 from ftpcli.errors import ConnectionLost, Denied, FtpcliError, NotFound, TransientRefusal
-from ftpcli.local import is_part
 from ftpcli.model import Direction, Listing
+from ftpcli.parts import is_part
 from tests.engine.fake import Events, FakeServer, Tree, use
 from tests.engine.test_run import Side, names
 

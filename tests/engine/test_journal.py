@@ -13,7 +13,7 @@ import pytest
 from ftpcli.engine import journal as journal_module
 from ftpcli.engine import journal_file
 from ftpcli.engine.journal import Failures, Journal, open_journal
-from ftpcli.local import part_name
+from ftpcli.parts import part_name
 
 NONE = Failures()
 ROOT = "up/site"

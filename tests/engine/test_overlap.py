@@ -14,8 +14,8 @@ from ftpcli.engine.overlap import Overlap
 from ftpcli.engine.run import run
 from ftpcli.engine.stop import StopToken
 from ftpcli.errors import Denied, NotFound
-from ftpcli.local import part_name
 from ftpcli.model import Direction, Endpoint, Job, Listing, Report, Root, Rules, Secret
+from ftpcli.parts import part_name
 from ftpcli.session.ftp import FtpSession
 from tests.engine.fake import Events, Tree
 from tests.engine.test_run import BOTH, names, read, write

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftpcli.engine.plan import What, decide, pair, same_time
-from ftpcli.local import is_part, part_name
 from ftpcli.model import Entry, Kind, Listing, Rules
+from ftpcli.parts import is_part, part_name
 
 FILE = Entry("a", Kind.FILE, size=3, mtime=100.0)
 

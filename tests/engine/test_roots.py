@@ -18,8 +18,8 @@ from ftpcli.engine.roots import Found, Resolve, expand
 from ftpcli.engine.slot import Slot
 from ftpcli.engine.stop import StopToken
 from ftpcli.errors import LocalFileError, NotFound
-from ftpcli.local import part_name
 from ftpcli.model import Direction, Kind, Root, Rules
+from ftpcli.parts import part_name
 from tests.engine.fake import Events, FakeServer, Link
 
 TREE = {

@@ -18,8 +18,8 @@ from ftpcli.engine.meter import Meter
 from ftpcli.engine.run import run
 from ftpcli.engine.stop import StopToken
 from ftpcli.errors import ConnectFailed, Denied, LoginRejected, NotFound, Refused, TransientRefusal
-from ftpcli.local import is_part
 from ftpcli.model import Direction, Job, Report, Root, Rules
+from ftpcli.parts import is_part
 from tests.engine.fake import ENDPOINT, Events, FakeServer, File, Folder, Link, Tree, lost, raising, use
 
 TREE: Tree = {

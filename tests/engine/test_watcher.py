@@ -15,8 +15,8 @@ from ftpcli.engine.changes import Changes
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.watcher import Watcher
 from ftpcli.errors import LocalFileError
-from ftpcli.local import part_name
 from ftpcli.model import FilterRules
+from ftpcli.parts import part_name
 
 PATIENCE = 20.0
 

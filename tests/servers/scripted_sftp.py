@@ -19,13 +19,15 @@ OPENSSH = {
     "posix-rename@openssh.com": b"1",
     "statvfs@openssh.com": b"2",
     "fsync@openssh.com": b"1",
+    "copy-data": b"1",
     "limits@openssh.com": b"1",
 }
 
 
 @dataclass
 class Asked:
-    """One request that came. ``path`` and ``target`` where it has such, ``offset`` and ``length`` of READ and WRITE."""
+    """One request that came. ``path`` and ``target`` where it has such, ``offset`` and ``length`` of READ, WRITE and
+    copy-data."""
 
     kind: int
     id: int
@@ -44,6 +46,7 @@ class ScriptedSftp:
     """A ``session.sftp.conversation.Pipe``.
 
     ``files``: path → content; ``listed``: path → names with attributes;
+    ``mounts``: directories that are file systems of their own; ``modes`` and ``owners``: of files, by path.
     ``links``: path → what READLINK tells. ``max_read``: reads are answered with no more
     than that. ``reorder``: answers that wait are shuffled. ``told_size``: what STAT says, whatever is there.
     ``answers``: called after the honest answer; bytes take its place, b"" leaves it out, None lets it be.
@@ -67,6 +70,9 @@ class ScriptedSftp:
     piece: int = 32768
     asked: list[Asked] = field(default_factory=list)
     times: dict[str, int] = field(default_factory=dict)
+    modes: dict[str, int] = field(default_factory=dict)
+    owners: dict[str, tuple[int, int]] = field(default_factory=dict)
+    mounts: set[str] = field(default_factory=set)
     greeting: bytes | None = None
     closed: bool = False
     was_cut: bool = False
@@ -168,9 +174,13 @@ class ScriptedSftp:
 
     def _do_open(self, asked: Asked, _first: bytes, body: Fields) -> bytes:
         flags = body.uint32()
+        if flags & OpenFlag.EXCLUSIVE and asked.path in self.files:
+            return status(asked, Code.FAILURE)
         if asked.path in self.directories or asked.path.rpartition("/")[0] not in {*self.directories, ""}:
             return status(asked, Code.FAILURE if asked.path in self.directories else Code.NO_SUCH_FILE)
         if flags & OpenFlag.CREATE:
+            if asked.path not in self.files:
+                self._set(asked.path, parse_attributes(body))
             self.files.setdefault(asked.path, bytearray())
         if asked.path not in self.files:
             return status(asked, Code.NO_SUCH_FILE)
@@ -223,12 +233,22 @@ class ScriptedSftp:
             return status(asked, Code.NO_SUCH_FILE)
         size = len(self.files[asked.path]) if self.told_size is None else self.told_size
         time = self.times.get(asked.path, 0)
-        found = Attributes(size=size, permissions=stat.S_IFREG | 0o644, atime=time, mtime=time)
+        uid, gid = self.owners.get(asked.path, (1000, 1000))
+        mode = stat.S_IFREG | self.modes.get(asked.path, 0o644)
+        found = Attributes(size=size, uid=uid, gid=gid, permissions=mode, atime=time, mtime=time)
         return framed(Packet.ATTRS, uint32(asked.id) + write_attributes(found))
 
     def _do_setstat(self, asked: Asked, _first: bytes, body: Fields) -> bytes:
-        self.times[asked.path] = parse_attributes(body).mtime or 0
+        self._set(asked.path, parse_attributes(body))
         return status(asked, Code.OK)
+
+    def _set(self, path: str, told: Attributes) -> None:
+        if told.mtime is not None:
+            self.times[path] = told.mtime
+        if told.permissions is not None:
+            self.modes[path] = told.permissions
+        if told.uid is not None and told.gid is not None:
+            self.owners[path] = told.uid, told.gid
 
     def _do_opendir(self, asked: Asked, _first: bytes, _body: Fields) -> bytes:
         if asked.path not in self.listed:
@@ -256,7 +276,11 @@ class ScriptedSftp:
         return framed(Packet.NAME, uint32(asked.id) + uint32(1) + name)
 
     def _do_remove(self, asked: Asked, _first: bytes, _body: Fields) -> bytes:
-        return status(asked, Code.OK if self.files.pop(asked.path, None) is not None else Code.NO_SUCH_FILE)
+        if self.files.pop(asked.path, None) is None:
+            return status(asked, Code.NO_SUCH_FILE)
+        for facts in (self.times, self.modes, self.owners):
+            facts.pop(asked.path, None)
+        return status(asked, Code.OK)
 
     def _do_mkdir(self, asked: Asked, _first: bytes, _body: Fields) -> bytes:
         if asked.path in self.directories:
@@ -268,13 +292,33 @@ class ScriptedSftp:
         asked.target = body.string().decode()
         if asked.target in self.files:
             return status(asked, Code.FAILURE)
-        self.files[asked.target] = self.files.pop(asked.path)
-        return status(asked, Code.OK)
+        return self._give_name(asked)
 
     def _do_posix_rename(self, asked: Asked, _first: bytes, body: Fields) -> bytes:
         asked.target = body.string().decode()
-        self.files[asked.target] = self.files.pop(asked.path)
+        return self._give_name(asked)
+
+    def _give_name(self, asked: Asked) -> bytes:
+        if asked.path not in self.files:
+            return status(asked, Code.FAILURE if asked.path in self.directories else Code.NO_SUCH_FILE)
+        if self._mount(asked.path) != self._mount(asked.target) or asked.target in self.directories:
+            return status(asked, Code.FAILURE)
+        for facts in (self.files, self.times, self.modes, self.owners):
+            facts.pop(asked.target, None)
+            if asked.path in facts:
+                facts[asked.target] = facts.pop(asked.path)
         return status(asked, Code.OK)
+
+    def _mount(self, path: str) -> str:
+        return next((mount for mount in self.mounts if path.startswith(f"{mount}/")), "")
+
+    def _do_copy_data(self, asked: Asked, first: bytes, body: Fields) -> bytes:
+        asked.offset, asked.length = body.uint64(), body.uint64()
+        writing, at = body.string(), body.uint64()
+        asked.target = self._handles[writing]
+        data = self.files[self._handles[first]][asked.offset :][: asked.length or None]
+        self.files[asked.target][at : at + len(data)] = data
+        return status(asked, Code.EOF if len(data) < asked.length else Code.OK)
 
     def _do_limits(self, asked: Asked, _first: bytes, _body: Fields) -> bytes:
         numbers = (262144, *self.limits, 0)

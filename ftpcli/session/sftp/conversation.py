@@ -103,18 +103,23 @@ class Conversation:
         log.debug("> %s", request)
         self._forgotten.add(self.hold_packet(lambda number: memoryview(request.encode(number))))
 
-    def ask(self, request: Request, stop: StopSignal | None = None) -> Reply:
-        return self.answer(self.post(request, stop=stop)[0], stop)
+    def ask(self, request: Request, patience: float | None = None) -> Reply:
+        return self.answer(self.post(request)[0], patience=patience)
 
     def expect(self, request: Request, kind: type[Wanted], doing: str) -> Wanted:
         """The answer, which must be of this kind. Raises what a STATUS stands for, and PeerProtocolError."""
         return self.wanted(self.ask(request), kind, doing)
 
-    def must(self, request: Request, doing: str) -> None:
-        """A request that is answered by a STATUS. Raises what stands for any but OK."""
-        status = self.ask(request)
+    def status(self, request: Request, doing: str, patience: float | None = None) -> Status:
+        """A request that is answered by a STATUS, whatever that says."""
+        status = self.ask(request, patience)
         if not isinstance(status, Status):
             raise self.nonsense(doing)
+        return status
+
+    def must(self, request: Request, doing: str, patience: float | None = None) -> None:
+        """Raises what stands for any STATUS but OK."""
+        status = self.status(request, doing, patience)
         if not status.ok:
             raise refusal(status, doing)
 

@@ -7,15 +7,17 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ftpcli.errors import BadName, Refused, Unsupported
+from ftpcli.errors import BadName, Refused
 from ftpcli.model import Capabilities, Digest, Entry, Kind, Listing, Timing, TlsFacts
 from ftpcli.net.wait import StopSignal
+from ftpcli.parts import part_name
 from ftpcli.session.protocol import TimeSet
 from ftpcli.session.sftp.conversation import Conversation
 from ftpcli.session.sftp.download import Download
 from ftpcli.session.sftp.listing import entry_of, read_directory
 from ftpcli.session.sftp.pipelined import PipelinedFiles
 from ftpcli.session.sftp.refusals import refusal
+from ftpcli.session.sftp.renaming import Move, Renaming
 from ftpcli.session.sftp.room import Room
 from ftpcli.session.sftp.upload import Upload, buffer_for
 from ftpcli.session.sftp.window import Window
@@ -29,7 +31,6 @@ from ftpcli.wire.sftp.requests import Request
 _LATEST = 2**32 - 1  # version 3 has 32 bits for a time
 # Seconds for which the size that the server told at the end of an upload counts as told now.
 _FRESH = 1.0
-_POSIX_RENAME = "posix-rename@openssh.com"
 _STATVFS = "statvfs@openssh.com"
 
 
@@ -58,6 +59,7 @@ class SftpSession:
         self.pipelined = PipelinedFiles(
             conversation, limits, self._path, lambda name: name in self._extensions, stop, timing.final_reply
         )
+        self._renaming = Renaming(conversation, self._extensions, timing.final_reply, stop)
         self._buffer = bytearray()
         # What the server said at the end of the last upload: path, size, and how much was asked until then.
         self._stored: tuple[bytes, int, int] | None = None
@@ -181,17 +183,11 @@ class SftpSession:
         self._conversation.must(requests.remove_directory(self._path(path)), f"remove directory {path}")
 
     def rename(self, path: str, target: str) -> None:
-        """Give ``path`` the name ``target``. With OpenSSH's extension this replaces what has that name, at once;
-        without it the server refuses where there is something."""
-        source, wanted, doing = self._path(path), self._path(target), f"rename {path} to {target}"
-        if _POSIX_RENAME in self._extensions:
-            try:
-                self._conversation.must(requests.posix_rename(source, wanted), doing)
-            except Unsupported:
-                self._extensions -= {_POSIX_RENAME}
-            else:
-                return
-        self._conversation.must(requests.rename(source, wanted), doing)
+        """Give ``path`` the name ``target``, on another file system of the server, too, where it can. What has that
+        name is replaced or makes the server refuse: see ``renaming``."""
+        folder, name = posixpath.split(self.absolute(target))
+        part = self._path(posixpath.join(folder, part_name(name, "moved", self.absolute(path))))
+        self._renaming.do(Move(self._path(path), self._path(target), part, f"rename {path} to {target}"))
 
     def set_mtime(self, path: str, seconds: float) -> TimeSet:
         """Not done where the server will not, or where protocol version 3 has no number for that time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -157,33 +158,38 @@ class Keyring:
             identity.public = file.public
 
     def _unlock_with_answers(self, file: KeyFile) -> None:
-        tried = False
-        for answer in self._answers(file):
+        wrong = ""
+        for answer, where in self._answers(file):
             try:
                 file.unlock(answer.reveal())
             except NeedsPassphrase:
-                tried = True
+                wrong = f"the passphrase{where} does not fit the key {file.path}"
+                log.debug("%s", wrong)
             except KeyUnusable as error:
                 raise CannotSign(str(error)) from error
             else:
                 self._memory.ssh_secrets[file.path] = answer
                 return
-        if tried:
-            raise CannotSign(f"the passphrase does not fit the key {file.path}")
         raise CannotSign(
-            f"there is no passphrase for the key {file.path}: "
-            "FTPCLI_PASSPHRASE, --passphrase-command or an ssh-agent helps"
+            wrong
+            or f"there is no passphrase for the key {file.path}: "
+            "FTPCLI_PASSPHRASE, --passphrase-command, the system's keyring or an ssh-agent helps"
         )
 
-    def _answers(self, file: KeyFile) -> Iterator[Secret]:
+    def _answers(self, file: KeyFile) -> Iterator[tuple[Secret, str]]:
+        """Passphrases, and words for where each was, for a message."""
+        prompt = f"Passphrase for the key {file.path}: "
         if self._ssh.passphrase is not None:
-            yield self._ssh.passphrase()
+            yield self._ssh.passphrase(), ""
+        elif self._ssh.keyring is not None and (stored := self._ssh.keyring(os.path.abspath(file.path))) is not None:
+            yield stored, " in the system's keyring"
+            prompt = f"The passphrase in the system's keyring does not fit.\n{prompt}"
         for attempt in range(1, _TRIES + 1):
-            question = Question("passphrase", f"Passphrase for the key {file.path}: ", attempt)
+            question = Question("passphrase", prompt, attempt)
             answer = self._ssh.ask(question) if self._ssh.ask is not None else None
             if answer is None:
                 return
-            yield answer
+            yield answer, ""
 
 
 def _certifies(certificate: bytes, public: bytes | None) -> bool:

@@ -62,6 +62,7 @@ class OpenFlag(IntFlag):
     WRITE = 0x02
     CREATE = 0x08
     TRUNCATE = 0x10
+    EXCLUSIVE = 0x20
 
 
 class AttributeFlag(IntEnum):

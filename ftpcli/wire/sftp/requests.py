@@ -11,6 +11,7 @@ from ftpcli.wire.sftp.fields import string, uint32, uint64
 
 INIT = struct.pack(">IBI", 5, Packet.INIT, VERSION)
 _HEAD = struct.Struct(">IBI")
+_NONE = Attributes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,9 @@ def _about(kind: Packet, path: bytes, rest: bytes = b"") -> Request:
     return Request(kind, string(path) + rest, _shown(path))
 
 
-def open_file(path: bytes, flags: OpenFlag) -> Request:
-    return _about(Packet.OPEN, path, uint32(flags) + write_attributes(Attributes()))
+def open_file(path: bytes, flags: OpenFlag, attributes: Attributes = _NONE) -> Request:
+    """``attributes``: of a file that this makes."""
+    return _about(Packet.OPEN, path, uint32(flags) + write_attributes(attributes))
 
 
 def close(handle: bytes) -> Request:
@@ -143,6 +145,13 @@ def statvfs(path: bytes) -> Request:
 def limits() -> Request:
     """OpenSSH PROTOCOL §4.8."""
     return extended("limits@openssh.com")
+
+
+def copy_data(reading: bytes, offset: int, length: int, writing: bytes, target_offset: int) -> Request:
+    """Copy within the server, from one open file to another; a ``length`` of 0 means up to the end
+    (draft-ietf-secsh-filexfer-extensions-00 §7)."""
+    fields = string(reading) + uint64(offset) + uint64(length) + string(writing) + uint64(target_offset)
+    return extended("copy-data", fields)
 
 
 def check_file(name: str, subject: bytes, algorithm: str) -> Request:

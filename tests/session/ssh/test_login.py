@@ -124,6 +124,48 @@ def test_a_wrong_passphrase(client: MakeClient, keys: Keys) -> None:
             at(client, server, identities=(str(key),))()
 
 
+@pytest.mark.parametrize("stored", ["open sesame", "nonsense", None])
+def test_a_passphrase_from_the_keyring(
+    client: MakeClient, keys: Keys, monkeypatch: pytest.MonkeyPatch, stored: str | None
+) -> None:
+    """It comes before the question, and what it has may be wrong."""
+    key = keys.make("id", "ed25519", "open sesame")
+    monkeypatch.chdir(key.parent)
+    looked: list[str] = []
+
+    def keyring(path: str) -> Secret | None:
+        looked.append(path)
+        return Secret(stored) if stored else None
+
+    ask, asked = answering("open sesame")
+    with started(Setup("sshd")) as server:
+        admit(server, key)
+        opening = at(client, server, identities=("id",), keyring=keyring, ask=ask)
+        opening()
+        opening()
+    assert looked == [str(key)]
+    prompt = "Passphrase for the key id: "
+    doubt = "The passphrase in the system's keyring does not fit.\n"
+    wanted = {"open sesame": [], "nonsense": [doubt + prompt], None: [prompt]}
+    assert [question.text for question in asked] == wanted[stored]
+
+
+def test_the_keyring_and_nobody_to_ask(client: MakeClient, keys: Keys) -> None:
+    key, plain = keys.make("id", "ed25519", "open sesame"), keys.make("plain")
+    with started(Setup("sshd")) as server:
+        admit(server, key)
+        with pytest.raises(LoginRejected) as caught:
+            at(client, server, identities=(str(key),), keyring=lambda _: Secret("nonsense"))()
+        assert f"the passphrase in the system's keyring does not fit the key {key}" in str(caught.value)
+        assert "nonsense" not in str(caught.value)
+        with pytest.raises(LoginRejected, match=r"there is no passphrase for the key .*, the system's keyring or an"):
+            at(client, server, identities=(str(key),), keyring=lambda _: None)()
+        stated = {"passphrase": lambda: Secret("open sesame"), "keyring": lambda _: pytest.fail("asked")}
+        at(client, server, identities=(str(key),), **stated)()
+        admit(server, plain)
+        at(client, server, identities=(str(plain),), keyring=stated["keyring"])()
+
+
 def test_no_passphrase_is_asked_for_a_key_that_the_server_does_not_want(client: MakeClient, keys: Keys) -> None:
     locked, good = keys.make("locked", "ed25519", "x"), keys.make("good")
     ask, asked = answering("x")

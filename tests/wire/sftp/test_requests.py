@@ -27,6 +27,11 @@ EIGHT = (5).to_bytes(8, "big")
     ("request_", "kind", "fields"),
     [
         (requests.open_file(b"/f", OpenFlag.WRITE | OpenFlag.CREATE), 3, (text(b"/f"), 0x0A, 0)),
+        (
+            requests.open_file(b"/f", OpenFlag.WRITE | OpenFlag.EXCLUSIVE, Attributes(permissions=0o600)),
+            3,
+            (text(b"/f"), 0x22, 4, 0o600),
+        ),
         (requests.close(b"h"), 4, (text(b"h"),)),
         (requests.read(b"h", 5, 9), 5, (text(b"h"), EIGHT, 9)),
         (requests.lstat(b"/f"), 7, (text(b"/f"),)),
@@ -44,6 +49,11 @@ EIGHT = (5).to_bytes(8, "big")
         (requests.fsync(b"h"), 200, (text(b"fsync@openssh.com"), text(b"h"))),
         (requests.statvfs(b"/"), 200, (text(b"statvfs@openssh.com"), text(b"/"))),
         (requests.posix_rename(b"/a", b"/b"), 200, (text(b"posix-rename@openssh.com"), text(b"/a"), text(b"/b"))),
+        (
+            requests.copy_data(b"r", 5, 7, b"w", 9),
+            200,
+            (text(b"copy-data"), text(b"r"), EIGHT, (7).to_bytes(8, "big"), text(b"w"), (9).to_bytes(8, "big")),
+        ),
         (
             requests.check_file("check-file-handle", b"h", "md5"),
             200,

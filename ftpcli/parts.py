@@ -1,0 +1,34 @@
+"""What a file is called until it is whole. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+PART_SUFFIX = ".ftpcli-part"
+_LONGEST_NAME = 255
+_PART = re.compile(r"\..*\.[0-9a-f]{8}" + re.escape(PART_SUFFIX), re.DOTALL)
+
+
+def part_name(name: str, *identity: object) -> str:
+    """The hidden name a file has until it is whole: ``.NAME.HHHHHHHH.ftpcli-part``.
+
+    ``identity`` says which source it belongs to (where, size, time); another source gives another name, so that a
+    part file is never resumed with bytes of something else.
+    """
+    digest = hashlib.sha256("\0".join(map(str, identity)).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    tail = f".{digest}{PART_SUFFIX}"
+    room = _LONGEST_NAME - len(tail) - 1
+    encoded = name.encode("utf-8", "surrogateescape")
+    if len(encoded) > room:
+        name = encoded[:room].decode("utf-8", "ignore")
+    return f".{name}{tail}"
+
+
+def is_part(name: str) -> bool:
+    return name.endswith(PART_SUFFIX) and _PART.fullmatch(name) is not None
+
+
+def part_stem(part: str) -> str:
+    """A part name without what tells the source's identity: the same for all part files of one target."""
+    return part[: -len(f".00000000{PART_SUFFIX}")]
