@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from ftpcli import local
 from ftpcli.errors import LocalFileError
-from ftpcli.local import PartFile
 from ftpcli.model import Kind
+from ftpcli.part_file import PartFile
 from ftpcli.parts import is_part, part_name
 
 ROOT = Path(__file__).parents[1]
@@ -140,7 +140,7 @@ class TestPartFile:
 
     def test_another_process_writes_it(self, tmp_path: Path) -> None:
         script = (
-            "import sys; from ftpcli.local import PartFile; part = PartFile(sys.argv[1], 1, resume=True);"
+            "import sys; from ftpcli.part_file import PartFile; part = PartFile(sys.argv[1], 1, resume=True);"
             "print('open', flush=True); sys.stdin.read(); part.close()"
         )
         command = [sys.executable, "-c", script, str(tmp_path / "a")]
@@ -245,7 +245,7 @@ class TestFullDisk:
     SCRIPT = """
 import sys
 from ftpcli.errors import LocalFileError
-from ftpcli.local import PartFile
+from ftpcli.part_file import PartFile
 from ftpcli.parts import is_part
 from ftpcli.net.pump import write_all
 import os

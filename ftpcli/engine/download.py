@@ -18,8 +18,9 @@ from ftpcli.errors import (
     Unsupported,
     VerifyMismatch,
 )
-from ftpcli.local import PartFile, discard
+from ftpcli.local import discard
 from ftpcli.model import Entry, Kind, Rules
+from ftpcli.part_file import PartFile
 from ftpcli.session.protocol import Session
 
 

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ftpcli import local
+from ftpcli import part_file
 from ftpcli.engine.bench import Bench
 from ftpcli.engine.events import Warned
 from ftpcli.engine.journal import Failures, Journal
@@ -91,7 +91,7 @@ class Sweep:
         if self.root is None:
             bench.insist(self.part, self._attempt)
         else:
-            local.sweep(self.part, self.root)
+            part_file.sweep(self.part, self.root)
 
     def _attempt(self, session: Session) -> None:
         try:

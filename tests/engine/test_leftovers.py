@@ -15,8 +15,8 @@ from ftpcli.engine.meter import Meter
 from ftpcli.engine.run import run
 from ftpcli.engine.stop import StopToken
 from ftpcli.errors import ConnectionLost, Denied, LoginRejected, NotFound, Refused
-from ftpcli.local import PartFile
 from ftpcli.model import Direction, Job, Report, Root, Rules, Scope
+from ftpcli.part_file import PartFile
 from ftpcli.parts import is_part, part_name
 from tests.engine.fake import ENDPOINT, Events, FakeServer, FakeSession, Folder, Link, Tree, lost, raising
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli import local
 from ftpcli.engine.events import Finished, Planned, Warned
 from ftpcli.engine.plan import What, decide
 from ftpcli.engine.stop import StopToken
 from ftpcli.errors import Denied
 from ftpcli.model import Direction, Entry, FilterRules, Kind, Listing, Rules
+from ftpcli.part_file import PartFile
 from tests.engine.fake import Events, FakeServer, FakeSession, File, Folder, lost, raising
 from tests.engine.test_run import Side
 
@@ -254,7 +254,7 @@ class TestUpload:
 
 class TestPartFile:
     def test_private_from_the_first_byte(self, tmp_path: Path) -> None:
-        part = local.PartFile(str(tmp_path / "a"), "x", resume=True, mode=0o400)
+        part = PartFile(str(tmp_path / "a"), "x", resume=True, mode=0o400)
         assert stat.S_IMODE(os.stat(part.path).st_mode) == 0o600
         part.commit(None)
         assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o400
@@ -265,7 +265,7 @@ class TestPartFile:
             raise PermissionError(1, "Operation not permitted")
 
         monkeypatch.setattr(os, "fchmod", refuse)
-        part = local.PartFile(str(tmp_path / "a"), "x", resume=True, mode=0o400)
+        part = PartFile(str(tmp_path / "a"), "x", resume=True, mode=0o400)
         part.file.write(b"1")
         part.commit(None)
         assert (tmp_path / "a").read_bytes() == b"1"

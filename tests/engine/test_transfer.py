@@ -29,8 +29,8 @@ from ftpcli.errors import (
     Unsupported,
     VerifyMismatch,
 )
-from ftpcli.local import PartFile
 from ftpcli.model import Entry, Kind, Rules
+from ftpcli.part_file import PartFile
 from ftpcli.parts import is_part, part_name
 from tests.engine.fake import FakeServer, File, lost, raising
 

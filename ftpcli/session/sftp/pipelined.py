@@ -28,15 +28,15 @@ Answer = Reply | bytearray
 
 
 class PipelinedFiles:
-    """See ``session.protocol.Pipelined``. ``encoded`` makes of a path what goes to the server; ``offers`` says whether
-    the server has an extension; ``final_reply``: seconds that it may take to store what it has got."""
+    """See ``session.protocol.Pipelined``. ``encoded`` makes of a path what goes to the server; ``extensions``: what
+    it offers; ``final_reply``: seconds that it may take to store what it has got."""
 
     def __init__(
         self,
         conversation: Conversation,
         limits: Limits,
         encoded: Callable[[str], bytes],
-        offers: Callable[[str], bool],
+        extensions: frozenset[str],
         stop: StopSignal | None,
         final_reply: float,
     ) -> None:
@@ -44,7 +44,7 @@ class PipelinedFiles:
         self.largest = min(_LARGEST, limits.read - 1, limits.write)
         self._conversation = conversation
         self._encoded = encoded
-        self._offers = offers
+        self._extensions = extensions
         self._stop = stop
         self._final_reply = final_reply
 
@@ -88,7 +88,7 @@ class PipelinedFiles:
         if file.mtime is not None and 0 <= file.mtime <= _LATEST:
             stamp = int(file.mtime)
             several.append(requests.set_fstat(handle, Attributes(atime=stamp, mtime=stamp)))
-        if self._offers("fsync@openssh.com"):
+        if "fsync@openssh.com" in self._extensions:
             several.append(requests.fsync(handle))
         return [*several, requests.close(handle), requests.stat(self._encoded(file.path))]
 
@@ -101,7 +101,7 @@ class PipelinedFiles:
         return Stored(told.attributes.mtime)
 
     def rename(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:
-        request = requests.posix_rename if self._offers("posix-rename@openssh.com") else requests.rename
+        request = requests.posix_rename if "posix-rename@openssh.com" in self._extensions else requests.rename
         answers = self._ask([request(self._encoded(path), self._encoded(target)) for path, target in pairs])
         return [isinstance(answer, Status) and answer.ok for answer in answers]
 

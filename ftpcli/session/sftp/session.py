@@ -56,9 +56,7 @@ class SftpSession:
         self._stop = stop
         self._reading, self._writing = Window(), Window()
         self._room = Room(self._ask_free_bytes)
-        self.pipelined = PipelinedFiles(
-            conversation, limits, self._path, lambda name: name in self._extensions, stop, timing.final_reply
-        )
+        self.pipelined = PipelinedFiles(conversation, limits, self._path, self._extensions, stop, timing.final_reply)
         self._renaming = Renaming(conversation, self._extensions, timing.final_reply, stop)
         self._buffer = bytearray()
         # What the server said at the end of the last upload: path, size, and how much was asked until then.
