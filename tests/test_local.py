@@ -165,7 +165,7 @@ class TestPartFile:
                 first.commit(None)
             flock(file, flags)  # type: ignore[arg-type]
 
-        monkeypatch.setattr("ftpcli.local.fcntl.flock", late)
+        monkeypatch.setattr("ftpcli.part_file.fcntl.flock", late)
         second = PartFile(str(target), resume=False)
         try:
             assert target.read_bytes() == b"precious"
