@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from ftpcli.engine import retry, small_files
 from ftpcli.engine.bench import Bench
-from ftpcli.engine.events import Event, Warned
+from ftpcli.engine.events import Event, Started, Warned
 from ftpcli.engine.journal import Journal
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.rate import RateLimit
@@ -52,6 +52,31 @@ class Told:
     event: Event
 
 
+class _Outbox:
+    """What one worker has to tell. While files go together it is kept for the last of them: for each single word two
+    threads would pass the interpreter on."""
+
+    def __init__(self, results: SimpleQueue[list[Any]]) -> None:
+        self._results = results
+        self._kept: list[Any] = []
+        self.keeps = False
+
+    def put(self, item: Any) -> None:
+        self._kept.append(item)
+        if not self.keeps:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._kept:
+            kept, self._kept = self._kept, []
+            self._results.put(kept)
+
+    def tell(self, event: Event) -> None:
+        self.put(Told(event))
+        if not isinstance(event, Started):
+            self.flush()  # it may take its time
+
+
 class Crew:
     """See the module. All methods are for the coordinator's thread, but for ``cut``."""
 
@@ -77,7 +102,8 @@ class Crew:
         self._rate = rate
         self._journal = journal or Journal()
         self._tasks: SimpleQueue[Task | None] = SimpleQueue()
-        self._results: SimpleQueue[Any] = SimpleQueue()
+        self._results: SimpleQueue[list[Any]] = SimpleQueue()
+        self._arrived: deque[Any] = deque()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._slots: list[Slot] = []
@@ -105,7 +131,9 @@ class Crew:
 
     def next_result(self) -> Any:
         """The next result of a task, a Failure, or a Told event; waits for it."""
-        result = self._results.get()
+        if not self._arrived:
+            self._arrived.extend(self._results.get())
+        result = self._arrived.popleft()
         if not isinstance(result, Told):
             self.in_flight -= 1
         self._grow()
@@ -154,10 +182,12 @@ class Crew:
 
     def _work(self, number: int, slot: Slot) -> None:
         lane = self._meter.lanes[number]
-        bench = Bench(number, slot, lane, self._policy, self._stop, self._tell, self._rate, self._journal)
+        outbox = _Outbox(self._results)
+        bench = Bench(number, slot, lane, self._policy, self._stop, outbox.tell, self._rate, self._journal)
         hand: deque[Task | None] = deque()
         try:
-            while (task := self._take(hand, bench)) is not None:
+            while (task := self._take(hand, bench, outbox)) is not None:
+                outbox.keeps = bool(hand) and small_files.is_begun(task)
                 try:
                     # What stops the run for one stops it for all: a wrong password is not tried for every task.
                     result = task.run(bench) if self._fatal is None else Failure(task, self._fatal)
@@ -174,11 +204,12 @@ class Crew:
                     with self._lock:
                         self._unfinished -= 1
                 self._settle()
-                self._results.put(result)
+                outbox.put(result)
         finally:
+            outbox.flush()
             slot.retire()
 
-    def _take(self, hand: deque[Task | None], bench: Bench) -> Task | None:
+    def _take(self, hand: deque[Task | None], bench: Bench, outbox: _Outbox) -> Task | None:
         """The next task; None to go home. An idle session is kept alive meanwhile."""
         while not hand:
             try:
@@ -186,10 +217,10 @@ class Crew:
             except Empty:
                 bench.slot.keep_alive()
             else:
-                self._gather(hand, bench)
+                self._gather(hand, bench, outbox)
         return hand.popleft()
 
-    def _gather(self, hand: deque[Task | None], bench: Bench) -> None:
+    def _gather(self, hand: deque[Task | None], bench: Bench, outbox: _Outbox) -> None:
         """More tasks, where small files can go together, and what that comes to."""
         if self._mishaps >= _MISHAPS or self._fatal is not None or bench.slot.at_hand() is None:
             return
@@ -213,7 +244,7 @@ class Crew:
             self._mishaps += bench.slot.at_hand() is None
             log.info("several files at once: %s", error)
         except BaseException as error:
-            self._results.put(Failure(hand[0], error))
+            outbox.put(Failure(hand[0], error))
         else:
             hand.clear()
             hand.extend(begun)
@@ -241,7 +272,7 @@ class Crew:
         self._tell(Warned(f"{self._place} admits {connections} and no more; going on with that ({why})"))
 
     def _tell(self, event: Event) -> None:
-        self._results.put(Told(event))
+        self._results.put([Told(event)])
 
     def warn(self, message: str) -> None:
         """For sessions: something the user should know. May be called from any worker."""
@@ -261,14 +292,11 @@ class Crew:
 
     def leftover_events(self) -> list[Event]:
         """Events that came in after the last result."""
-        events: list[Event] = []
         while True:
             try:
-                result = self._results.get_nowait()
+                self._arrived.extend(self._results.get_nowait())
             except Empty:
-                return events
-            if isinstance(result, Told):
-                events.append(result.event)
+                return [result.event for result in self._arrived if isinstance(result, Told)]
 
     def connections(self) -> tuple[int, int]:
         """Sessions opened, and how many of them replaced a lost one."""

@@ -1,8 +1,8 @@
 """What a mirror has begun and not finished, kept where it survives ``kill -9`` and power loss.
 
 A worker tells the journal of a part file, or of a file that steps aside, *before* that is made, so that nothing of
-ours can be left behind that the next run does not know of. A line is one write, and on disk a second later at the
-latest. Names are relative to the target's root, and the target is the only side where a run makes files.
+ours can be left behind that the next run does not know of. Such a line is written at once, and on disk a second later
+at the latest. Names are relative to the target's root, and the target is the only side where a run makes files.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ log = logging.getLogger("ftpcli.journal")
 _NAME = "journal"
 # A run of millions of files would otherwise fill the state folder with what is long done.
 _LARGEST = 16 * 1024 * 1024
+_LATE = 4096  # bytes of lines that wait for the next one
 
 
 class _State(Enum):
@@ -51,6 +52,7 @@ class Journal:
         self._folder = ""
         self._file: JournalFile | None = None
         self._lock = threading.Lock()
+        self._late = bytearray()
         self.trouble = ""
 
     def keep_in(self, folder: str, first: dict[str, Any]) -> None:
@@ -65,7 +67,7 @@ class Journal:
         """The file was handed to the workers."""
         with self._lock:
             self._planned += 1
-            self._write(plan=self._short(target), bytes=size)
+            self._write_later(plan=self._short(target), bytes=size)
 
     def begin(self, part: str) -> None:
         """A part file is about to be made, or to be gone on with."""
@@ -86,7 +88,7 @@ class Journal:
         with self._lock:
             self._committed += 1
             self._parts.pop(part, None)
-            self._write(done=self._short(target), part=self._short(part))
+            self._write_later(done=self._short(target), part=self._short(part))
 
     def useless(self, part: str) -> None:
         """Nobody will go on with this part file, for its source has changed."""
@@ -138,6 +140,7 @@ class Journal:
     def close(self) -> None:
         """Release the file, in whatever state it is."""
         with self._lock, self._guarded():
+            self._flush()
             if self._file is not None:
                 self._file.close()
             self._file = None
@@ -159,8 +162,21 @@ class Journal:
             yield line({"aside": self._short(aside), "of": self._short(target)})
 
     def _write(self, **record: Any) -> None:
+        self._write_later(**record)
+        self._flush()
+
+    def _write_later(self, **record: Any) -> None:
+        """What nobody misses after a crash: of what was done the next run finds the result itself."""
+        if self._file is not None:
+            self._late += line(record)
+        if len(self._late) >= _LATE:
+            self._flush()
+
+    def _flush(self) -> None:
+        text = bytes(self._late)
+        self._late.clear()
         with self._guarded():
-            if self._file is not None and self._file.append(line(record)) > _LARGEST:
+            if text and self._file is not None and self._file.append(text) > _LARGEST:
                 self._file.replace(self._outstanding())
 
     @contextlib.contextmanager

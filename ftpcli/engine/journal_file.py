@@ -138,7 +138,7 @@ class JournalFile:
         self.replace(lines)
 
     def append(self, text: bytes) -> int:
-        """One line, in one write; the bytes that were appended since the file began anew."""
+        """Lines, in one write; the bytes that were appended since the file began anew."""
         if os.write(self._descriptor, text) != len(text):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._grown += len(text)

@@ -38,6 +38,10 @@ def size(task: object) -> int:
     return task.entry.size or 0 if isinstance(task, CopyFile) else 0
 
 
+def is_begun(task: object) -> bool:
+    return isinstance(task, CopyFile) and task.begun is not None
+
+
 def begin(tasks: Sequence[Item], bench: Bench) -> list[Item | CopyFile]:
     """The tasks, begun as far as they can be together. Raises what ends the connection, and Stopped."""
     session = bench.slot.at_hand()

@@ -209,6 +209,7 @@ def open_channel(connection: SshConnection, place: str, idle: float, stop: StopS
 
 
 def _session(connection: SshConnection, place: str, idle: float) -> Any:
+    _acknowledge_at_once(connection.transport.sock)
     try:
         return connection.transport.open_session(window_size=_AHEAD, max_packet_size=_PACKET, timeout=idle)
     except paramiko.ChannelException as error:
@@ -217,6 +218,14 @@ def _session(connection: SshConnection, place: str, idle: float) -> Any:
         if connection.transport.is_active():
             raise TimedOut(f"{place} did not open a session within {idle:g} seconds") from error
         raise connection.failure() from error
+
+
+def _acknowledge_at_once(sock: Any) -> None:
+    """OpenSSH tells its host keys after a login, and its answer to what we ask then waits until that is acknowledged:
+    40 ms with Linux's habit of doing so late."""
+    if isinstance(sock, socket.socket) and hasattr(socket, "TCP_QUICKACK"):
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 def _start_subsystem(connection: SshConnection, channel: Any, place: str, idle: float, stop: StopSignal | None) -> None:

@@ -239,6 +239,7 @@ class SshTransport(paramiko.Transport):  # type: ignore[misc]
         """End every wait at once; may be called from another thread."""
         with suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
+        self.packetizer.end()
 
     def shut(self) -> None:
         """Close the connection, and wait a moment for paramiko's thread. Never raises."""

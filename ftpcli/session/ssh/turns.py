@@ -92,6 +92,7 @@ class TurnPackets(LeanPackets):
         self._handed: deque[tuple[int, Any] | Exception] = deque()
         self._on_free: Callable[[], None] | None = None
         self._bell = Bell()
+        self._ending = False
         self._readable = all(hasattr(self, f"_Packetizer__{name}") for name in _INSIDE)
 
     def share(
@@ -111,6 +112,11 @@ class TurnPackets(LeanPackets):
 
     def close(self) -> None:
         super().close()
+        self._bell.set()
+
+    def end(self) -> None:
+        """The socket was shut down: paramiko's thread shall see that at once, and not at its next look."""
+        self._ending = True
         self._bell.set()
 
     def close_bell(self) -> None:
@@ -174,6 +180,7 @@ class TurnPackets(LeanPackets):
             and not self.need_rekey()
             and not self.exchanging()
             and not self.closed
+            and not self._ending
         )
 
     def _something_came(self) -> bool:
