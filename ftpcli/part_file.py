@@ -54,7 +54,7 @@ class PartFile:
                 descriptor = self._claim(0o666 if self._mode is None else self._mode & 0o666 | 0o600)
         self.file = os.fdopen(descriptor, "wb", buffering=0)
         self.size = 0
-        if not self._in_place:
+        if not self._in_place and os.fstat(descriptor).st_size:
             if not resume:
                 self.file.truncate(0)
             self.size = self.file.seek(0, os.SEEK_END)
@@ -107,13 +107,18 @@ class PartFile:
         self.file.truncate(self.size)
         self.file.seek(self.size)
 
+    def sync(self) -> None:
+        """Have what was written on disk. Raises LocalFileError."""
+        if not self._in_place:
+            with translated("write", self.target):
+                os.fsync(self.file.fileno())
+
     def commit(self, mtime: float | None) -> None:
-        """Make it the real file: on disk, with its time, under its name."""
+        """Make it the real file, with its time, under its name; ``sync`` comes before."""
         if self._in_place:
             self.close()
             return
         with translated("write", self.target):
-            os.fsync(self.file.fileno())
             # A read-only part file would be in the way of the next run, were this one killed now.
             read_only = self._mode is not None and not self._mode & stat.S_IWUSR
             if not read_only:

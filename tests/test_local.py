@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftpcli import local
+from ftpcli import local, part_file
 from ftpcli.errors import LocalFileError
 from ftpcli.model import Kind
 from ftpcli.part_file import PartFile
@@ -158,7 +158,7 @@ class TestPartFile:
         target = tmp_path / "a"
         first = PartFile(str(target), resume=True)
         first.file.write(b"precious")
-        flock = local.fcntl.flock
+        flock = part_file.fcntl.flock
 
         def late(file: object, flags: int) -> None:
             if not first.file.closed:

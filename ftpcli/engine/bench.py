@@ -14,6 +14,7 @@ from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.slot import Slot
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.transfer import Hands
+from ftpcli.engine.turns import Turns
 from ftpcli.model import Capabilities, Entry, Listing
 from ftpcli.session.protocol import Session
 
@@ -32,10 +33,11 @@ class Bench(retry.Retrier):
     tell: Callable[[Event], None]
     rate: RateLimit | None = None
     journal: Journal = field(default_factory=Journal)
+    turns: Turns = field(default_factory=Turns)
 
     @property
     def hands(self) -> Hands:
-        return Hands(self.lane, self.moved, self.stop, self.journal)
+        return Hands(self.lane, self.moved, self.stop, self.journal, self.turns)
 
     def moved(self, count: int) -> None:
         """Bytes went over the data connection."""

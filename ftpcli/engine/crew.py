@@ -11,6 +11,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
@@ -23,6 +24,7 @@ from ftpcli.engine.meter import Meter
 from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.slot import NotAdmitted, Slot
 from ftpcli.engine.stop import StopToken
+from ftpcli.engine.turns import Turns
 from ftpcli.errors import FtpcliError, Retry, Stopped
 from ftpcli.session.protocol import Session
 
@@ -105,6 +107,7 @@ class Crew:
         self._results: SimpleQueue[list[Any]] = SimpleQueue()
         self._arrived: deque[Any] = deque()
         self._lock = threading.Lock()
+        self._turns = Turns()
         self._threads: list[threading.Thread] = []
         self._slots: list[Slot] = []
         self._unfinished = 0  # tasks in the queue and in the hands of workers
@@ -183,14 +186,15 @@ class Crew:
     def _work(self, number: int, slot: Slot) -> None:
         lane = self._meter.lanes[number]
         outbox = _Outbox(self._results)
-        bench = Bench(number, slot, lane, self._policy, self._stop, outbox.tell, self._rate, self._journal)
+        bench = Bench(number, slot, lane, self._policy, self._stop, outbox.tell, self._rate, self._journal, self._turns)
         hand: deque[Task | None] = deque()
         try:
             while (task := self._take(hand, bench, outbox)) is not None:
-                outbox.keeps = bool(hand) and small_files.is_begun(task)
+                outbox.keeps = bool(hand) and small_files.is_here(task)
                 try:
-                    # What stops the run for one stops it for all: a wrong password is not tried for every task.
-                    result = task.run(bench) if self._fatal is None else Failure(task, self._fatal)
+                    with self._turns.taken() if outbox.keeps else nullcontext():
+                        # What stops the run for one stops it for all: a wrong password is not tried for every task.
+                        result = task.run(bench) if self._fatal is None else Failure(task, self._fatal)
                 except NotAdmitted as error:
                     self._leave((task, *hand), error)
                     break

@@ -58,6 +58,11 @@ class Download:
         """The whole file, as it was read together with others just now; the first try takes it from here."""
         self._content = content
 
+    @property
+    def is_here(self) -> bool:
+        """Whether nothing more is wanted of the server."""
+        return self._content is not None
+
     def progress(self) -> int:
         return self._reached
 
@@ -87,6 +92,8 @@ class Download:
             verified = self._verify(session, part)
             if self._keep is not None:
                 self._keep()
+            with self._hands.turns.passed_on():
+                part.sync()
             part.commit(entry.mtime if self._rules.times else None)
             journal.commit(self._target, part.path)
         finally:
@@ -133,7 +140,8 @@ class Download:
         if content is not None:
             self._started_at = 0
             self._hands.lane.start(self._shown, len(content), 0)
-            part.restart()
+            if part.size:
+                part.restart()
             part.append(content)
             self._hands.moved(len(content))
             return

@@ -127,6 +127,7 @@ class Journal:
     def settle(self) -> None:
         """The run is over: keep what is outstanding for the next one, and no file where there is nothing."""
         with self._lock, self._guarded():
+            self._late.clear()
             if not self._folder:
                 return
             if not self._parts and not self._asides:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from ftpcli.engine.bench import Bench
+from ftpcli.engine.download import Download
 from ftpcli.engine.plan import same_time
 from ftpcli.engine.tasks import CopyFile
 from ftpcli.engine.upload import Upload
@@ -38,8 +39,10 @@ def size(task: object) -> int:
     return task.entry.size or 0 if isinstance(task, CopyFile) else 0
 
 
-def is_begun(task: object) -> bool:
-    return isinstance(task, CopyFile) and task.begun is not None
+def is_here(task: object) -> bool:
+    """Whether all that is left of a task is to be done on this machine."""
+    begun = task.begun if isinstance(task, CopyFile) else None
+    return isinstance(begun, (Download, Upload)) and begun.is_here
 
 
 def begin(tasks: Sequence[Item], bench: Bench) -> list[Item | CopyFile]:

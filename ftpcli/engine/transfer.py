@@ -14,6 +14,7 @@ from ftpcli.engine.journal import Journal
 from ftpcli.engine.meter import Lane
 from ftpcli.engine.plan import PERMISSIONS
 from ftpcli.engine.stop import StopToken
+from ftpcli.engine.turns import Turns
 from ftpcli.errors import Refused, Unsupported
 from ftpcli.session.protocol import Session
 
@@ -43,6 +44,7 @@ class Hands:
     moved: Callable[[int], None]
     stop: StopToken
     journal: Journal = field(default_factory=Journal)
+    turns: Turns = field(default_factory=Turns)
 
 
 class FileTransfer(Protocol):

@@ -95,6 +95,11 @@ class Upload:
         """The part file has its name."""
         self._named = True
 
+    @property
+    def is_here(self) -> bool:
+        """Whether nothing more is wanted of the server."""
+        return self._named and not self._rules.perms
+
     # By itself
 
     def progress(self) -> int:

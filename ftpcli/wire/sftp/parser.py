@@ -36,6 +36,8 @@ class ReplyParser:
     def next(self) -> Item | None:
         if self._data_left:
             return self._piece()
+        if self._greeted and not self._packet and (whole := self._at_once()) is not None:
+            return whole
         if not self._filled(4):
             return None
         length = int.from_bytes(self._packet[:4], "big")
@@ -48,6 +50,15 @@ class ReplyParser:
         if not self._filled(4 + length):
             return None
         return self._whole()
+
+    def _at_once(self) -> Reply | None:
+        """A reply that was fed whole, as most are; None for whatever else is there."""
+        fed = self._fed
+        length = int.from_bytes(fed[:4], "big")
+        if not 5 <= length <= len(fed) - 4 or fed[4] == Packet.DATA:
+            return None
+        self._fed = fed[4 + length :]
+        return parse_reply(fed[4], Fields(bytes(fed[5 : 4 + length])))
 
     def _filled(self, count: int) -> bool:
         """Move bytes from what was fed to the packet until it has so many."""

@@ -101,7 +101,7 @@ def _status(number: int, body: Fields) -> Reply:
     code = body.uint32()
     # §7 wants a message and a language tag; old servers leave both out.
     message = body.string() if body.more else b""
-    return Status(number, code, _readable(message))
+    return Status(number, code, _readable(message) if code else "")
 
 
 def _readable(text: bytes) -> str:
