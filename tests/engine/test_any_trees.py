@@ -43,6 +43,7 @@ class Ways:
     excluded: tuple[str, ...] = ()
     max_size: int | None = None
     digests: bool = False
+    pipelined: bool = False
 
     def rules(self) -> dict[str, object]:
         fields = ("delete", "compare", "newer_only", "max_delete", "max_delete_percent", "allow_empty_source")
@@ -74,6 +75,7 @@ ways = st.builds(
     excluded=st.lists(st.sampled_from(["a", "b/", "c.x", ".d"]), max_size=2, unique=True).map(tuple),
     max_size=st.none() | st.just(2),
     digests=st.booleans(),
+    pipelined=st.booleans(),
 )
 
 
@@ -169,6 +171,7 @@ class Stage:
         """The report, and what was done, or in a dry run announced."""
         self.side.events.clear()
         self.side.server.digests = "sha256" if ways.digests else None
+        self.side.server.pipelines = ways.pipelined
         report = self.side.mirror(dry_run=dry_run, **ways.rules())
         done: list[tuple[str, str]] = []
         for told in self.side.events:

@@ -126,6 +126,8 @@ class Case:
             raise error
 
         # Uploads go to a part name, so the fault takes the first file that comes.
+        if isinstance(error, Denied) and self.side.server.pipelines:
+            times *= 2  # with others, and then by itself
         self.side.server.on(verb, act, path=None if self.side.up else self._remote(path), times=times)
 
     def _lie(self, lies: dict[str, str], path: str, listing: Listing) -> Listing:
@@ -209,6 +211,7 @@ def cases(monkeypatch: pytest.MonkeyPatch, folder: Path, seeds: range) -> Iterat
         server, stop = FakeServer(), StopToken()
         use(server, monkeypatch)
         direction = rng.choice([Direction.DOWNLOAD, Direction.DOWNLOAD, Direction.DOWNLOAD, Direction.UPLOAD])
+        server.pipelines = seed % 2 == 0
         try:
             yield Case(rng, Side(direction, server, folder / "local", stop, Events()))
         finally:

@@ -250,6 +250,8 @@ class ScriptedSftp:
         if told.uid is not None and told.gid is not None:
             self.owners[path] = told.uid, told.gid
 
+    _do_fsetstat = _do_setstat
+
     def _do_opendir(self, asked: Asked, _first: bytes, _body: Fields) -> bytes:
         if asked.path not in self.listed:
             return status(asked, Code.NO_SUCH_FILE)
