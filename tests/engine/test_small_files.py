@@ -11,9 +11,10 @@ from ftpcli.engine import small_files
 from ftpcli.engine.events import Failed, Finished, Retrying, Started
 from ftpcli.engine.stop import StopToken
 from ftpcli.errors import ConnectionLost, Denied, FtpcliError, NotFound
+from ftpcli.local import OpenSource
 from ftpcli.model import Direction
 from ftpcli.parts import is_part
-from ftpcli.session.protocol import ToStore
+from ftpcli.session.protocol import Fetched, ToStore
 from tests.engine.fake import Events, FakePipelined, FakeServer, Tree, lost, raising
 from tests.engine.test_run import BOTH, Side, names
 
@@ -155,19 +156,26 @@ class TestUploads:
     ) -> None:
         side.put(MANY, {})
         plain = FakePipelined.store
-        changed = set()
 
         def store(self: FakePipelined, files: list[ToStore]) -> object:
             stored = plain(self, files)
-            for path in side.folder.rglob("f3"):
-                if path not in changed:
-                    path.write_bytes(b"another")
-                    changed.add(path)
+            if any("/.f3." in file.path for file in files):
+                (side.folder / "d0" / "f3").write_bytes(b"another")
             return stored
 
         monkeypatch.setattr(FakePipelined, "store", store)
         assert side.mirror(parallel=1).exit_code == 0
         assert_done(side, MANY | {"d0": MANY["d0"] | {"f3": b"another"}})
+
+    def test_a_source_that_changes_while_it_is_read_goes_alone(
+        self, side: Side, monkeypatch: pytest.MonkeyPatch, batches: list[int]
+    ) -> None:
+        side.put(MANY, {})
+        with monkeypatch.context() as patch:
+            patch.setattr(OpenSource, "unchanged", lambda _: False)
+            assert side.mirror().transferred == 0
+        assert batches
+        assert set(batches) == {0}
 
     def test_a_renaming_whose_answer_was_lost_counts_as_done(self, side: Side) -> None:
         side.put(MANY, {})
@@ -198,3 +206,11 @@ def test_one_that_is_refused_is_told_and_the_others_go(side: Side, error: Ftpcli
     assert (report.transferred, report.failed) == (99, 1)
     (failed,) = side.events.of(Failed)
     assert (failed.path, failed.reply) == ("d2/f50", error.reply)
+
+
+@pytest.mark.parametrize("direction", [Direction.DOWNLOAD])
+def test_another_version_than_was_listed_is_not_taken(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    side.put(MANY, {})
+    monkeypatch.setattr(FakePipelined, "fetch_one", lambda _, _path, size: Fetched(b"?" * size, 2_000_000.0))
+    assert side.mirror().exit_code == 0
+    assert_done(side, MANY)
