@@ -1,8 +1,9 @@
 """ftpcli beside OpenSSH's sftp, lftp and rclone, against one sshd, in one run.
 
     python -m tests.benchmarks.compare_sftp [--runs 3] [--megabytes 1024] [--only big-get,small-get] ...
+    python -m tests.benchmarks.compare_sftp --latency 50 --megabytes 256
 
-See ``compare`` for what is measured and how.
+See ``compare`` for what is measured and how, and ``line`` for what is between client and server with a latency.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from tests.benchmarks.compare import WORKERS, Work, measure, report
+from tests.benchmarks.line import slow_line
 from tests.servers.real import Running, Setup, started
 
 
@@ -136,6 +139,14 @@ class Bench:
         )
 
 
+def _behind(near: Running, port: int, folder: Path) -> Running:
+    """The same server at the other end of a line."""
+    assert near.known_hosts is not None
+    known_hosts = folder / "known_hosts"
+    known_hosts.write_text(near.known_hosts.read_text().replace(f":{near.port} ", f":{port} "))
+    return replace(near, port=port, known_hosts=known_hosts)
+
+
 def _clear(target: Path) -> None:
     if target.is_dir():
         shutil.rmtree(target)
@@ -148,17 +159,21 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--megabytes", type=int, default=1024)
     parser.add_argument("--files", type=int, default=2000)
+    parser.add_argument("--latency", type=float, default=0, help="round-trip time of the line, in milliseconds")
     parser.add_argument("--only", default="", help="work by the start of its name, comma-separated")
     options = parser.parse_args()
     memory = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
     with (
         tempfile.TemporaryDirectory(prefix="ftpcli-bench-", dir=memory) as folder,
-        started(Setup("sshd"), base=memory) as server,
+        started(Setup("sshd"), base=memory) as near,
+        slow_line(near.host, near.port, options.latency / 1000) as port,
     ):
+        server = _behind(near, port, Path(folder)) if options.latency else near
         bench = Bench(server, Path(folder), options.megabytes, options.files)
         bench.fill()
         bench.warm_up()
-        print(f"sshd, {options.runs} runs each, loopback")
+        line = f"a line of {options.latency:g} ms" if options.latency else "loopback"
+        print(f"sshd, {options.runs} runs each, {line}")
         for work in bench.works():
             if any(work.name.startswith(start) for start in options.only.split(",")):
                 report(work, measure(work, options.runs))

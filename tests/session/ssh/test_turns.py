@@ -15,9 +15,15 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from paramiko.packet import NeedRekeyException, Packetizer
 
+from ftpcli.model import Endpoint, Secret, SshSettings, Timing
 from ftpcli.net.wait import ready
+from ftpcli.session.protocol import HostMemory
 from ftpcli.session.sftp.inbox import Inbox
+from ftpcli.session.sftp.opening import open_sftp_over
+from ftpcli.session.ssh import turns
+from ftpcli.session.ssh.opening import open_transport
 from ftpcli.session.ssh.turns import TurnPackets
+from tests.servers.paramiko_server import paramiko_server
 
 KEY, IV = bytes(range(16)), bytes(12)
 OURS = 7
@@ -192,3 +198,21 @@ def test_not_without_a_socket_of_ones_own() -> None:
     with ours, theirs:
         assert packets.share(ours, OURS, lambda _: None, lambda _: None, lambda: None) is None
     packets.close_bell()
+
+
+def test_a_connection_is_closed_without_waiting_for_the_next_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "_TICK", 60.0)
+    with paramiko_server() as server:
+        endpoint = Endpoint(
+            "sftp", server.host, server.port, server.user, Secret(server.password),
+            ssh=SshSettings(config="none", insecure=True), timing=Timing(idle=20),
+        )  # fmt: skip
+        connection = open_transport(endpoint, HostMemory(), lambda _: None, None)
+        session = open_sftp_over(connection, endpoint, None)
+        session.list(".")
+        alive: list[bool] = []
+        transport, close = connection.transport, connection.transport.close
+        # Comes once its thread was waited for.
+        monkeypatch.setattr(transport, "close", lambda: (alive.append(transport.is_alive()), close()))
+        session.close()
+        assert alive == [False]
