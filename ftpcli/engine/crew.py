@@ -7,7 +7,6 @@ the work.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -25,10 +24,8 @@ from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.slot import NotAdmitted, Slot
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.turns import Turns
-from ftpcli.errors import FtpcliError, Retry, Stopped
+from ftpcli.errors import FtpcliError, Retry
 from ftpcli.session.protocol import Session
-
-log = logging.getLogger("ftpcli.transfer")
 
 _LONGEST_PAUSE = 86_400.0
 # A server that so often did not stand several files at once gets one after the other.
@@ -226,7 +223,8 @@ class Crew:
 
     def _gather(self, hand: deque[Task | None], bench: Bench, outbox: _Outbox) -> None:
         """More tasks, where small files can go together, and what that comes to."""
-        if self._mishaps >= _MISHAPS or self._fatal is not None or bench.slot.at_hand() is None:
+        apart = not self.pipelines or self._mishaps >= _MISHAPS or self._rate is not None
+        if apart or self._fatal is not None or bench.slot.at_hand() is None:
             return
         total = small_files.size(hand[0])
         while small_files.may_go_together(hand[-1]) and len(hand) < small_files.MOST and total < small_files.MOST_BYTES:
@@ -241,17 +239,12 @@ class Crew:
             self._unfinished -= sum(task is not None for task in hand) - 1  # one is in a worker's hands
         try:
             begun = small_files.begin(hand, bench)
-        except Stopped:
-            return
-        except FtpcliError as error:
-            # Each is tried by itself now, which tells what is the matter.
-            self._mishaps += bench.slot.at_hand() is None
-            log.info("several files at once: %s", error)
         except BaseException as error:
             outbox.put(Failure(hand[0], error))
-        else:
-            hand.clear()
-            hand.extend(begun)
+            return
+        self._mishaps += bench.slot.at_hand() is None
+        hand.clear()
+        hand.extend(begun)
 
     def _leave(self, tasks: Sequence[Task | None], error: NotAdmitted) -> None:
         with self._lock:

@@ -30,6 +30,10 @@ class Replacement:
         self._stepped_aside = False
         self._tries = 0
 
+    def begin(self) -> None:
+        """The part file is about to be renamed together with others: the first attempt may find that done."""
+        self._tries += 1
+
     def attempt(self, session: Session, size: int) -> None:
         """Raises Refused, and what a lost connection raises."""
         self._tries += 1

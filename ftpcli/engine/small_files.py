@@ -6,6 +6,7 @@ steps as any other file: what did not work out is tried again there, and tells w
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -14,10 +15,13 @@ from ftpcli.engine.bench import Bench
 from ftpcli.engine.download import Download
 from ftpcli.engine.plan import same_time
 from ftpcli.engine.tasks import CopyFile
+from ftpcli.engine.transfer import FileTransfer
 from ftpcli.engine.upload import Upload
-from ftpcli.errors import LocalFileError
+from ftpcli.errors import FtpcliError, LocalFileError
 from ftpcli.model import Direction
-from ftpcli.session.protocol import Pipelined, ToStore
+from ftpcli.session.protocol import Pipelined, Stored, ToStore
+
+log = logging.getLogger("ftpcli.transfer")
 
 # How many files a worker takes at once, and how many bytes they have together at most: what it holds in memory.
 MOST = 32
@@ -46,36 +50,52 @@ def is_here(task: object) -> bool:
 
 
 def begin(tasks: Sequence[Item], bench: Bench) -> list[Item | CopyFile]:
-    """The tasks, begun as far as they can be together. Raises what ends the connection, and Stopped."""
+    """The tasks, begun as far as they can be together."""
     session = bench.slot.at_hand()
     pipelined = session.pipelined if session is not None else None
-    # A rate would be kept to by bursts only.
-    if pipelined is None or bench.rate is not None:
+    if pipelined is None:
         return list(tasks)
     largest = pipelined.largest
     small = [task for task in tasks if isinstance(task, CopyFile) and may_go_together(task) and size(task) <= largest]
     if len(small) < 2:
         return list(tasks)
-    down = small[0].direction is Direction.DOWNLOAD
-    begun = dict(_fetched(small, pipelined, bench) if down else _stored(small, pipelined, bench))
-    return [begun.get(id(task), task) for task in tasks]
+    carry = _fetch if small[0].direction is Direction.DOWNLOAD else _store
+    begun: dict[int, FileTransfer] = {}
+    try:
+        for task, transfer in carry(small, pipelined, bench):
+            begun[id(task)] = transfer
+    except FtpcliError as error:
+        # Each goes on by itself now, and tells what is the matter.
+        log.info("%d files together: %s", len(small), error)
+    return [_with(task, begun.get(id(task))) for task in tasks]
 
 
-def _fetched(small: Sequence[CopyFile], pipelined: Pipelined, bench: Bench) -> Iterator[tuple[int, CopyFile]]:
+def _with(task: Item, transfer: FileTransfer | None) -> Item | CopyFile:
+    return replace(task, begun=transfer) if transfer is not None and isinstance(task, CopyFile) else task
+
+
+Carried = Iterator[tuple[CopyFile, FileTransfer]]
+
+
+def _fetch(small: Sequence[CopyFile], pipelined: Pipelined, bench: Bench) -> Carried:
     files = pipelined.fetch([(task.source, size(task)) for task in small])
     for task, file in zip(small, files, strict=True):
-        if file is None or not same_time(replace(task.entry, mtime=file.mtime), task.entry):
-            continue
-        download = task.download(bench)
-        download.fetched(file.content)
-        yield id(task), replace(task, begun=download)
+        if file is not None and same_time(replace(task.entry, mtime=file.mtime), task.entry):
+            download = task.download(bench)
+            download.fetched(file.content)
+            yield task, download
 
 
-def _stored(small: Sequence[CopyFile], pipelined: Pipelined, bench: Bench) -> Iterator[tuple[int, CopyFile]]:
+def _store(small: Sequence[CopyFile], pipelined: Pipelined, bench: Bench) -> Carried:
     uploads = [task.upload(bench) for task in small]
-    _store(list(_prepared(uploads, pipelined.largest)), pipelined)
-    for task, upload in zip(small, uploads, strict=True):
-        yield id(task), replace(task, begun=upload)
+    # First, for whatever comes they know what they have begun.
+    yield from zip(small, uploads, strict=True)
+    files = list(_prepared(uploads, pipelined.largest))
+    unnamed = list(_stored(files, pipelined.store([file for _, file in files])))
+    done = pipelined.rename([names for _, names in unnamed])
+    for (upload, _), renamed in zip(unnamed, done, strict=True):
+        if renamed:
+            upload.renamed()
 
 
 def _prepared(uploads: Iterable[Upload], largest: int) -> Iterator[tuple[Upload, ToStore]]:
@@ -88,13 +108,10 @@ def _prepared(uploads: Iterable[Upload], largest: int) -> Iterator[tuple[Upload,
             yield upload, file
 
 
-def _store(files: Sequence[tuple[Upload, ToStore]], pipelined: Pipelined) -> None:
-    unnamed: list[tuple[Upload, tuple[str, str]]] = []
-    for (upload, file), there in zip(files, pipelined.store([file for _, file in files]), strict=True):
+def _stored(
+    files: Iterable[tuple[Upload, ToStore]], told: Iterable[Stored | None]
+) -> Iterator[tuple[Upload, tuple[str, str]]]:
+    for (upload, file), there in zip(files, told, strict=True):
         names = upload.stored(file, there) if there is not None else None
         if names is not None:
-            unnamed.append((upload, names))
-    done = pipelined.rename([names for _, names in unnamed])
-    for (upload, _), renamed in zip(unnamed, done, strict=True):
-        if renamed:
-            upload.renamed()
+            yield upload, names

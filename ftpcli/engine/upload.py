@@ -88,6 +88,7 @@ class Upload:
         self._steps = 3
         if self._rules.perms or not (self._timed or sent.mtime is None):
             return None
+        self._replacement.begin()
         return sent.path, self._target
 
     def renamed(self) -> None:

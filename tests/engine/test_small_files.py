@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -214,3 +215,13 @@ def test_another_version_than_was_listed_is_not_taken(side: Side, monkeypatch: p
     monkeypatch.setattr(FakePipelined, "fetch_one", lambda _, _path, size: Fetched(b"?" * size, 2_000_000.0))
     assert side.mirror().exit_code == 0
     assert_done(side, MANY)
+
+
+@pytest.mark.parametrize("direction", [Direction.DOWNLOAD])
+@pytest.mark.parametrize("rules", [{}, {"verify": "checksum"}])
+def test_where_nothing_goes_together_each_worker_takes_one(side: Side, rules: dict[str, object]) -> None:
+    side.server.pipelines = bool(rules)
+    side.put({f"f{number}": b"x" for number in range(30)}, {})
+    three = threading.Barrier(3)
+    side.server.on("read", lambda: three.wait(10), times=30)
+    assert side.mirror(parallel=3, retries=0, **rules).transferred == 30
