@@ -90,7 +90,8 @@ def _store(small: Sequence[CopyFile], pipelined: Pipelined, bench: Bench) -> Car
     uploads = [task.upload(bench) for task in small]
     # First, for whatever comes they know what they have begun.
     yield from zip(small, uploads, strict=True)
-    files = list(_prepared(uploads, pipelined.largest))
+    with bench.turns.taken():
+        files = list(_prepared(uploads, pipelined.largest))
     unnamed = list(_stored(files, pipelined.store([file for _, file in files])))
     done = pipelined.rename([names for _, names in unnamed])
     for (upload, _), renamed in zip(unnamed, done, strict=True):

@@ -6,6 +6,8 @@ import struct
 
 from ftpcli.errors import PeerProtocolError
 
+_UINT32 = struct.Struct(">I")
+
 
 class Fields:
     """Reads a packet's fields one after the other. Raises PeerProtocolError where one is not all there."""
@@ -15,7 +17,12 @@ class Fields:
         self._at = 0
 
     def uint32(self) -> int:
-        return int.from_bytes(self._take(4), "big")
+        try:
+            (number,) = _UINT32.unpack_from(self._body, self._at)
+        except struct.error:
+            raise _too_short() from None
+        self._at += 4
+        return int(number)
 
     def uint64(self) -> int:
         return int.from_bytes(self._take(8), "big")
@@ -33,9 +40,13 @@ class Fields:
     def _take(self, count: int) -> bytes:
         taken = self._body[self._at : self._at + count]
         if len(taken) < count:
-            raise PeerProtocolError("the server sent an SFTP packet that ends too early")
+            raise _too_short()
         self._at += count
         return taken
+
+
+def _too_short() -> PeerProtocolError:
+    return PeerProtocolError("the server sent an SFTP packet that ends too early")
 
 
 def uint32(number: int) -> bytes:

@@ -99,9 +99,11 @@ def parse_version(body: Fields) -> Version:
 
 def _status(number: int, body: Fields) -> Reply:
     code = body.uint32()
+    if code == Code.OK:
+        return Status(number, code)  # most are this, and what they say besides is of no interest
     # §7 wants a message and a language tag; old servers leave both out.
     message = body.string() if body.more else b""
-    return Status(number, code, _readable(message) if code else "")
+    return Status(number, code, _readable(message))
 
 
 def _readable(text: bytes) -> str:
