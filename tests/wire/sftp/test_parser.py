@@ -46,7 +46,8 @@ def packets(draw: st.DrawFn) -> tuple[bytes, list[object]]:
     body = uint32(number)
     if kind == "status":
         code, text = draw(numbers), draw(st.text(st.characters(categories=["L", "N"]), max_size=10))
-        return framed(101, body + uint32(code) + string(text.encode()) + string(b"en")), [Status(number, code, text)]
+        words = text if code else ""  # of no interest where all is well
+        return framed(101, body + uint32(code) + string(text.encode()) + string(b"en")), [Status(number, code, words)]
     if kind == "handle":
         handle = draw(texts)
         return framed(102, body + string(handle)), [Handle(number, handle)]
