@@ -59,6 +59,7 @@ def begin(tasks: Sequence[Item], bench: Bench) -> list[Item | CopyFile]:
     small = [task for task in tasks if isinstance(task, CopyFile) and may_go_together(task) and size(task) <= largest]
     if len(small) < 2:
         return list(tasks)
+    bench.lane.start(f"{small[0].shown} and {len(small) - 1} more", sum(map(size, small)), 0)
     carry = _fetch if small[0].direction is Direction.DOWNLOAD else _store
     begun: dict[int, FileTransfer] = {}
     try:
