@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ftpcli.engine.stop import StopToken
 from ftpcli.errors import BadName, ConnectionLost, PeerProtocolError, Stopped, TimedOut
 from ftpcli.session.protocol import Fetched, Stored, ToStore
+from ftpcli.session.sftp.session import SftpSession
 from ftpcli.wire.sftp.codes import Code, Packet
 from tests.servers.scripted_sftp import Answer, Asked, ScriptedSftp, data_packet, on, status
 
@@ -39,6 +40,11 @@ def to_store(contents: dict[str, bytes]) -> list[ToStore]:
     return [ToStore(f"/home/new{path[6:]}", content, STAMP) for path, content in contents.items()]
 
 
+def carry(session: SftpSession, step: str, contents: dict[str, bytes]) -> list[Fetched | None] | list[Stored | None]:
+    files = session.pipelined
+    return files.fetch(wanted(contents)) if step == "fetch" else files.store(to_store(contents))
+
+
 @given(seed=st.integers(0, 1000), piece=st.integers(1, 40_000))
 def test_any_order_of_answers_in_any_pieces(seed: int, piece: int) -> None:
     server, contents = holding(reorder=random.Random(seed), piece=piece)
@@ -64,35 +70,27 @@ def test_two_round_trips_for_all_of_them() -> None:
     assert server.writes - before == 5
 
 
-# What makes one file of several fail in a batch: the server's answer to the second request of its kind.
 def refused(asked: Asked) -> bytes:
     return status(asked, Code.PERMISSION_DENIED, "no")
 
 
-READING: list[Answer] = [on(Packet.OPEN, refused, 1), on(Packet.READ, refused, 1), on(Packet.FSTAT, refused, 1)]
-WRITING: list[Answer] = [
-    on(Packet.OPEN, refused, 1),
-    on(Packet.WRITE, refused, 0),  # the empty file has none
-    on(Packet.CLOSE, refused, 1),
-    on(Packet.STAT, refused, 1),
-]
-
-
-@pytest.mark.parametrize("answer", READING)
-def test_one_file_that_cannot_be_read(answer: Answer) -> None:
-    server, contents = holding(answers=[answer])
+@pytest.mark.parametrize(
+    ("step", "kind", "nth"),
+    [
+        ("fetch", Packet.OPEN, 1),
+        ("fetch", Packet.READ, 1),
+        ("fetch", Packet.FSTAT, 1),
+        ("store", Packet.OPEN, 1),
+        ("store", Packet.WRITE, 0),  # the empty file has none
+        ("store", Packet.CLOSE, 1),
+        ("store", Packet.STAT, 1),
+    ],
+)
+def test_one_file_of_several_is_refused(step: str, kind: Packet, nth: int) -> None:
+    server, contents = holding(answers=[on(kind, refused, nth)])
     session = open_over(server)
-    fetched = session.pipelined.fetch(wanted(contents))
-    assert [file is None for file in fetched] == [False, True, False, False, False]
-    assert session.healthy
-
-
-@pytest.mark.parametrize("answer", WRITING)
-def test_one_file_that_cannot_be_written(answer: Answer) -> None:
-    server, contents = holding(answers=[answer])
-    session = open_over(server)
-    stored = session.pipelined.store(to_store(contents))
-    assert [file is None for file in stored] == [False, True, False, False, False]
+    done = carry(session, step, contents)
+    assert [file is None for file in done] == [False, True, False, False, False]
     assert session.healthy
 
 
@@ -211,9 +209,8 @@ def test_what_ends_the_session(step: str, spoil: Callable[[ScriptedSftp], None],
     server, contents = holding()
     session = open_over(server)
     spoil(server)
-    files: list[object] = [*(wanted(contents) if step == "fetch" else to_store(contents))]
     with pytest.raises(error):
-        getattr(session.pipelined, step)(files)
+        carry(session, step, contents)
     assert not session.healthy
 
 
