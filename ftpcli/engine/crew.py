@@ -169,6 +169,7 @@ class Crew:
     def _open(self) -> Session:
         with self._lock:
             self._opening += 1
+        self._turns.give_up()
         try:
             session = self._opener()
             self.pipelines = session.pipelined is not None

@@ -34,6 +34,10 @@ class Replacement:
         """The part file is about to be renamed together with others: the first attempt may find that done."""
         self._tries += 1
 
+    def refused(self) -> None:
+        """That renaming was not done: what the next one does not find is not there."""
+        self._tries -= 1
+
     def attempt(self, session: Session, size: int) -> None:
         """Raises Refused, and what a lost connection raises."""
         self._tries += 1

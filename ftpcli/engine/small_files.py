@@ -96,8 +96,7 @@ def _store(small: Sequence[CopyFile], pipelined: Pipelined, bench: Bench) -> Car
     unnamed = list(_stored(files, pipelined.store([file for _, file in files])))
     done = pipelined.rename([names for _, names in unnamed])
     for (upload, _), renamed in zip(unnamed, done, strict=True):
-        if renamed:
-            upload.renamed()
+        upload.renamed(renamed)
 
 
 def _prepared(uploads: Iterable[Upload], largest: int) -> Iterator[tuple[Upload, ToStore]]:

@@ -21,7 +21,7 @@ class Turns:
         try:
             yield
         finally:
-            self._pass_on()
+            self.give_up()
 
     @contextmanager
     def passed_on(self) -> Iterator[None]:
@@ -34,6 +34,12 @@ class Turns:
             yield
         finally:
             self._take()
+
+    def give_up(self) -> None:
+        """Before waiting for a server, which may take long: whoever has the turn has it no more. For others nothing
+        happens."""
+        if self._holder == threading.get_ident():
+            self._pass_on()
 
     def _take(self) -> None:
         self._lock.acquire()

@@ -91,9 +91,11 @@ class Upload:
         self._replacement.begin()
         return sent.path, self._target
 
-    def renamed(self) -> None:
-        """The part file has its name."""
-        self._named = True
+    def renamed(self, done: bool) -> None:
+        """The server's word: the part file has its name, or it is still to get it."""
+        self._named = done
+        if not done:
+            self._replacement.refused()
 
     @property
     def is_here(self) -> bool:
@@ -111,6 +113,7 @@ class Upload:
             part = self._begin(source)
             # A step that was taken counts as progress, once, and is not taken again after the connection was lost.
             if not self._sent:
+                self._hands.turns.give_up()  # a source that changed just now goes by itself after all
                 self._send(session, source, part)
                 self._sent = True
                 self._steps = max(self._steps, 1)

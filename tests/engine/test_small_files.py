@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.engine import small_files
+from ftpcli.engine import crew, small_files
 from ftpcli.engine.events import Failed, Finished, Retrying, Started
 from ftpcli.engine.stop import StopToken
+from ftpcli.engine.turns import Turns
 from ftpcli.errors import ConnectionLost, Denied, FtpcliError, NotFound
 from ftpcli.local import OpenSource
 from ftpcli.model import Direction
@@ -196,6 +197,61 @@ class TestUploads:
         side.server.sets_times = False
         assert side.mirror().transferred == 100
         assert_done(side, MANY)
+
+    # Was: whoever waited for the server held all others up.
+    @pytest.mark.parametrize("verb", ["write", "open"])
+    def test_the_turn_is_not_kept_while_the_server_is_waited_for(
+        self, side: Side, monkeypatch: pytest.MonkeyPatch, verb: str
+    ) -> None:
+        """A source that changed after it was stored is sent anew, over a connection that was lost meanwhile."""
+        side.put(MANY, {})
+        turns = Turns()
+        monkeypatch.setattr(crew, "Turns", lambda: turns)
+        plain = FakePipelined.rename
+        free = []
+
+        def take() -> None:
+            with turns.taken():
+                pass
+
+        def look() -> None:
+            other = threading.Thread(target=take, daemon=True)
+            other.start()
+            other.join(5)
+            free.append(not other.is_alive())
+
+        def rename(self: FakePipelined, pairs: list[tuple[str, str]]) -> list[bool]:
+            done = plain(self, pairs)
+            if not free and any(target.endswith("/f3") for _, target in pairs):
+                (side.folder / "d0" / "f3").write_bytes(b"another")
+                side.server.on(verb, look)
+                self.session.healthy = verb == "write"
+            return done
+
+        monkeypatch.setattr(FakePipelined, "rename", rename)
+        assert side.mirror(parallel=1).exit_code == 0
+        assert free == [True]
+        assert_done(side, MANY | {"d0": MANY["d0"] | {"f3": b"another"}})
+
+    # Was: a renaming that the server refused counted as one whose answer was lost, and so what was there before, if it
+    # had the same size, as the new file.
+    def test_a_part_file_that_is_gone_is_not_taken_for_renamed(
+        self, side: Side, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        side.put(dict.fromkeys("abc", b"new!"), dict.fromkeys("abc", b"old!"))
+        plain = FakePipelined.rename
+
+        def rename(self: FakePipelined, pairs: list[tuple[str, str]]) -> list[bool]:
+            for path, target in pairs:
+                if target.endswith("/b"):
+                    self.session.remove(path)
+            return plain(self, pairs)
+
+        monkeypatch.setattr(FakePipelined, "rename", rename)
+        report = side.mirror(parallel=1, compare="always")
+        assert (report.transferred, report.failed) == (2, 1)
+        assert [event.path for event in side.events.of(Failed)] == ["b"]
+        assert side.target == {"a": b"new!", "b": b"old!", "c": b"new!"}
 
 
 @pytest.mark.parametrize("direction", [Direction.DOWNLOAD])
