@@ -82,7 +82,7 @@ class TimedOut(ConnectionLost):
 
 
 class Busy(FtpcliError):
-    """The server admits no further connection now (421, or 530 beside sessions that did log in)."""
+    """The server admits no further connection now (421, or 530 beside sessions that did log in), or this machine."""
 
     retry = Retry.FRESH_SESSION
     exit_code = 3

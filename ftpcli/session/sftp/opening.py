@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from ftpcli.errors import Busy
 from ftpcli.model import Endpoint
 from ftpcli.net.wait import StopSignal
 from ftpcli.session.protocol import HostMemory, Notify
@@ -21,7 +22,12 @@ def open_sftp(endpoint: Endpoint, memory: HostMemory, notify: Notify, stop: Stop
     """A fresh session over a fresh connection. Raises FtpcliError; nothing stays open then."""
     from ftpcli.session.ssh.opening import open_transport
 
-    return open_sftp_over(open_transport(endpoint, memory, notify, stop), endpoint, stop)
+    try:
+        return open_sftp_over(open_transport(endpoint, memory, notify, stop), endpoint, stop)
+    except OSError as error:
+        # A connection takes several descriptors: `ulimit -n` may allow fewer connections than the server does.
+        why = (error.strerror or str(error)).lower()
+        raise Busy(f"this machine lets no further connection to {endpoint.place} be made: {why}") from error
 
 
 def open_sftp_over(connection: SshConnection, endpoint: Endpoint, stop: StopSignal | None) -> SftpSession:

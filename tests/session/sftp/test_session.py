@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from ftpcli.errors import (
     BadName,
+    Busy,
     ConnectionLost,
     Denied,
     NotFound,
@@ -18,9 +20,12 @@ from ftpcli.errors import (
     TimedOut,
     Unsupported,
 )
-from ftpcli.model import Digest, Kind
+from ftpcli.model import Digest, Endpoint, Kind
+from ftpcli.session.protocol import HostMemory
+from ftpcli.session.sftp import opening
 from ftpcli.session.sftp.session import SftpSession
 from ftpcli.session.sftp.window import LARGEST, SMALLEST, Window
+from ftpcli.session.ssh import opening as ssh_opening
 from ftpcli.wire.sftp.attributes import Attributes
 from ftpcli.wire.sftp.codes import Code, Packet
 from ftpcli.wire.sftp.fields import string, uint32
@@ -299,3 +304,15 @@ def test_growing_costs_little_of_a_long_transfer() -> None:
     """100 MB/s and 50 ms: within 90 % of what the line allows."""
     line = _Line(1e8, 0.05)
     assert line.run(1_000_000_000) < 10 / 0.9
+
+
+# Was: an internal error ended the run. Each connection takes several descriptors.
+@pytest.mark.parametrize("place", [(ssh_opening, "open_transport"), (opening, "open_sftp_over")])
+def test_too_few_descriptors_for_another_connection(monkeypatch: pytest.MonkeyPatch, place: tuple[object, str]) -> None:
+    def none_left(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(ssh_opening, "open_transport", lambda *_: None)
+    monkeypatch.setattr(*place, none_left)
+    with pytest.raises(Busy, match="this machine lets no further connection to server:22 be made: too many open files"):
+        opening.open_sftp(Endpoint("sftp", "server", 22, "anna"), HostMemory(), lambda _: None, None)
