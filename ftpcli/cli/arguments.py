@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import CompletionItem
 
-from ftpcli.cli.parameters import ParamType
+from ftpcli.cli.parameters import ParamType, Text
 
 
 class RemoteArgument(ParamType):
@@ -36,7 +36,7 @@ class EitherArgument(RemoteArgument):
         return fitting or [CompletionItem(incomplete, type="file")]
 
 
-class ProfileArgument(ParamType):
+class ProfileArgument(Text):
     """A profile's name."""
 
     name = "name"

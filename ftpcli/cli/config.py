@@ -58,12 +58,17 @@ class Config:
     profiles: Mapping[str, Table] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
-    def profile(self, name: str) -> Table:
-        """The profile called ``name``; the error helps those who meant a local file."""
+    def profile(self, name: str, *, as_place: bool = False) -> Table:
+        """The profile called ``name``. ``as_place``: it was typed as NAME:path, and may be meant as something else."""
         if name in self.profiles:
             return self.profiles[name]
         known = f"; nearest: {nearest(name, self.profiles)}" if self.profiles else ""
-        raise UsageError(f"there is no profile {name!r} in {self.path}{known} (for a local file write ./{name}:...)")
+        hint = ""
+        if as_place and name.lower() in SCHEMES:
+            hint = f" (a URL begins with {name.lower()}://)"
+        elif as_place:
+            hint = f" (for a local file write ./{name}:...)"
+        raise UsageError(f"there is no profile {name!r} in {self.path}{known}{hint}")
 
 
 def default_path() -> Path:

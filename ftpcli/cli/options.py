@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ftpcli.cli.arguments import ProfileArgument
 from ftpcli.cli.parameters import (
     Charset,
     Count,
@@ -217,7 +218,7 @@ def config_option() -> Callable[[F], F]:
 
 
 def _config_options() -> Callable[[F], F]:
-    profile = option("--profile", metavar="NAME", section="Config", in_profile=False,
+    profile = option("--profile", type=ProfileArgument(), metavar="NAME", section="Config", in_profile=False,
                      help="Take what the command line leaves open from this profile.")  # fmt: skip
     return _together(config_option(), profile)
 

@@ -99,7 +99,7 @@ class Targets:
     def _by_profile(self, place: ProfilePath) -> Target:
         if self._profile is not None and self._profile != place.profile:
             raise UsageError(f"--profile {self._profile} contradicts {place.profile}:{place.path}")
-        table = self.config.profile(place.profile)
+        table = self.config.profile(place.profile, as_place=self._profile is None)
         if table.place is None:
             raise UsageError(f"profile {place.profile} names no server: url or host is missing in {self.config.path}")
         path, trailing_slash = self._profile_path(table.place, place.path)

@@ -12,7 +12,7 @@ import click
 
 from ftpcli.cli.asking import TERMINAL
 from ftpcli.cli.choices import Choices
-from ftpcli.cli.logs import logging_to
+from ftpcli.cli.logs import EVENTS, logging_to
 from ftpcli.cli.progress import showing
 from ftpcli.cli.record import Record
 from ftpcli.cli.render import EventPrinter, show_summary
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 DEADLINE_PASSED = 11
 _log = logging.getLogger(__name__)
+_events = logging.getLogger(EVENTS)
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Surroundings:
 
     def say(self, message: str) -> None:
         """Something that is no warning, said once."""
-        _log.info("%s", message)
+        _events.info("%s", message)
         if not self.screen.quiet:
             self.screen.line(f"ftpcli: {message}")
 

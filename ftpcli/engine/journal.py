@@ -233,8 +233,8 @@ def open_journal(folder: str, root: str, source: str, target: str, warn: Callabl
         warn(f"{error}; it is now {_set_aside(path)}, and part files that it names stay where they are")
     if past.head:
         log.info(
-            "going on from the run that began %s: %d files planned, %d committed; left: %d part files, %d asides",
-            past.head.get("started"), past.planned, past.committed, len(past.parts), len(past.asides),
+            "going on from the run that began %s: %d of %d planned files done; part files left: %d, files left aside: %d",
+            past.head.get("started"), past.committed, past.planned, len(past.parts), len(past.asides),
         )  # fmt: skip
     journal = Journal(root, past)
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

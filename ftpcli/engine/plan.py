@@ -145,7 +145,7 @@ def difference(source: Entry, target: Entry | None, compare: str) -> str:
     if compare == "always":
         return "asked for"
     if compare != "time" and source.size != target.size and None not in (source.size, target.size):
-        return f"size differs: {source.size} here, {target.size} there"
+        return f"size differs: {source.size} in the source, {target.size} in the target"
     if compare == "checksum":
         return CONTENT_UNKNOWN
     if compare != "size" and not same_time(source, target):

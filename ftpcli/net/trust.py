@@ -30,6 +30,7 @@ _REASONS = {
     67: "a CA key in its chain is too weak",
     68: "a signature in its chain is too weak",
 }
+_ISSUER_UNKNOWN = (2, 18, 19, 20, 21)  # where another CA file would help
 
 
 class Trust:
@@ -66,9 +67,10 @@ class Trust:
 
     def chain_rejected(self, host: str, code: int, leaf: str) -> CertificateRejected:
         reason = _REASONS.get(code, f"OpenSSL verification error {code}")
+        cafile = "--cafile names a CA of your own, " if code in _ISSUER_UNKNOWN else ""
         return CertificateRejected(
             f"the certificate of {host} is not trusted: {reason}; "
-            f"--cafile names a CA of your own, --pin sha256:{leaf or 'HEX'} accepts just this certificate"
+            f"{cafile}--pin sha256:{leaf or 'HEX'} accepts just this certificate"
         )
 
     def check(self, connection: SSL.Connection, host: str) -> None:

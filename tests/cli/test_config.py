@@ -172,6 +172,8 @@ def test_two_profiles_for_one_place(file: Path) -> None:
 def test_an_unknown_profile_says_how_to_name_a_local_file(file: Path) -> None:
     with pytest.raises(UsageError, match=r"no profile 'wrok'.*nearest: work .*\./wrok:"):
         resolve(file, "[profiles.work]\nhost = 'h'", "wrok:x")
+    with pytest.raises(UsageError, match=r"no profile 'wrok'.*nearest: work$"):  # an option means no file
+        resolve(file, "[profiles.work]\nhost = 'h'", "x", "--profile", "wrok")
 
 
 @pytest.mark.parametrize(

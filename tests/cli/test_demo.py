@@ -166,7 +166,7 @@ def test_demo_without_pyftpdlib(tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{HERE}"}
     done = subprocess.run([sys.executable, "-m", "ftpcli", "demo"], capture_output=True, env=env, check=False, cwd="/")
     assert done.returncode == 2
-    assert done.stderr == b"ftpcli: the demo needs pyftpdlib: pip install 'ftpcli[demo]'\n"
+    assert done.stderr == b"ftpcli: the demo needs pyftpdlib: pip install '.[demo]'\n"
 
 
 # Every command, for real

@@ -87,6 +87,8 @@ def test_completion_of_profiles(tmp_path: Path) -> None:
     environment = {"_FTPCLI_COMPLETE": "bash_complete", "COMP_CWORD": "2", "XDG_CONFIG_HOME": str(tmp_path)}
     assert run(COMP_WORDS="ftpcli ls wo", **environment).stdout.strip() == "plain,work:"
     assert run(COMP_WORDS="ftpcli put lo", **environment).stdout.strip() == "file,lo"
+    option = {**environment, "COMP_CWORD": "3"}
+    assert run(COMP_WORDS="ftpcli ls --profile wo", **option).stdout.strip() == "plain,work"
     (tmp_path / "ftpcli" / "config.toml").write_text("not TOML")
     assert run(COMP_WORDS="ftpcli ls wo", **environment).stdout.strip() == ""
 
@@ -125,6 +127,7 @@ def test_completion_scripts_speak_to_the_program(shell: str) -> None:
         (["ls", "plain/path"], "is not a URL"),
         (["ls", "scp://host/x"], "this version speaks ftp, ftpes, ftps and sftp only"),
         (["ls", "nobody:x"], "no profile 'nobody'"),
+        (["ls", "ftp:/host/x"], "a URL begins with ftp://"),
         (["get", "-o", "x", "ftp://h/a", "ftp://h/b"], "one URL"),
         (["get", "-o", "x", "ftp://h/*"], "one URL"),
         (["get", "-o", "x", "-d", "y", "ftp://h/a"], "contradict"),

@@ -71,6 +71,7 @@ def test_skip_does_nothing_in_one_line(run_ftpcli: Program, held: Held, url: str
     assert (result.code, result.stdout) == (0, "")
     assert result.stderr.count("\n") == 1
     assert str(held.process.pid) in result.stderr
+    assert run_ftpcli("mirror", "-v", "--lock", "skip", url, tmp_path / "copy", env=LOGIN).stderr.count("\n") == 1
     assert run_ftpcli("mirror", "-q", "--lock", "skip", url, tmp_path / "copy", env=LOGIN).said == ""
 
 

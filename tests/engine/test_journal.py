@@ -94,7 +94,7 @@ def test_what_was_planned_and_committed_is_told(runs: Runs, caplog: pytest.LogCa
     killed(runs, first)
     with caplog.at_level("INFO", "ftpcli.journal"):
         runs.begin()
-    assert "3 files planned, 1 committed" in caplog.text
+    assert "1 of 3 planned files done" in caplog.text
 
 
 def test_nothing_outstanding_means_no_journal(runs: Runs) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftpcli.engine.plan import What, decide, pair, same_time
+from ftpcli.engine.plan import What, decide, difference, pair, same_time
 from ftpcli.model import Entry, Kind, Listing, Rules
 from ftpcli.parts import is_part, part_name
 
@@ -139,3 +139,9 @@ def test_newer_only(source_time: float, target_time: float, copied: bool) -> Non
     decision = decide(source, target, Rules(newer_only=True))
     assert (decision.what is What.COPY) == copied
     assert decide(source, None, Rules(newer_only=True)).what is What.COPY
+
+
+def test_the_sizes_are_those_of_source_and_target() -> None:
+    """And not "here" and "there", which a download turns round."""
+    said = difference(Entry("a", Kind.FILE, size=6), Entry("a", Kind.FILE, size=4), "auto")
+    assert said == "size differs: 6 in the source, 4 in the target"

@@ -201,6 +201,19 @@ class TestTrust:
         ):
             pass
 
+    @pytest.mark.parametrize(("which", "helps"), [("foreign", True), ("expired", False)])
+    def test_another_ca_is_named_only_where_it_would_help(
+        self, certificates: Certificates, trusting: TlsSettings, which: str, helps: bool
+    ) -> None:
+        with (
+            tls_server(getattr(certificates, which), say(b"secret")) as server,
+            pytest.raises(CertificateRejected) as caught,
+            connected(TlsIdentity(trusting, "localhost").wrap_control, server),
+        ):
+            pass
+        assert ("--cafile" in caught.value.message) is helps
+        assert f"--pin sha256:{digest(getattr(certificates, which), 'certificate')}" in caught.value.message
+
     def test_the_systems_authorities_do_not_know_ours(self, certificates: Certificates) -> None:
         with (
             tls_server(certificates.server, say(b"")) as server,

@@ -76,7 +76,7 @@ def _server(root: Path) -> DemoServer:
     try:
         import pyftpdlib  # noqa: F401 - only to see whether it is there
     except ImportError:
-        raise UsageError("the demo needs pyftpdlib: pip install 'ftpcli[demo]'") from None
+        raise UsageError("the demo needs pyftpdlib: pip install '.[demo]'") from None
     from ftpcli.demo.server import DemoServer
 
     root.mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 
+from ftpcli.errors import NotFound
 from ftpcli.model import Entry, Kind, Listing
 from ftpcli.session.sftp.conversation import Conversation
 from ftpcli.session.sftp.refusals import refusal
@@ -21,7 +22,10 @@ _LINKS_AT_ONCE = 64
 
 def read_directory(conversation: Conversation, path: bytes, encoding: str, doing: str) -> Listing:
     """One directory, whole. Raises NotFound and what else the server refuses."""
-    handle = conversation.expect(requests.open_directory(path), Handle, doing).handle
+    try:
+        handle = conversation.expect(requests.open_directory(path), Handle, doing).handle
+    except NotFound as error:  # OpenSSH says the same of what is no directory
+        raise NotFound(f"cannot {doing}: not found, or not a directory", reply=error.reply) from None
     read = requests.read_directory(handle)
     names: list[Name] = []
     ahead = _FIRST_AHEAD

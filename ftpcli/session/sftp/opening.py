@@ -59,9 +59,7 @@ def set_up(conversation: Conversation, endpoint: Endpoint, stop: StopSignal | No
         stop,
     )
     log.info(
-        "SFTP on %s as %s: reads of %d, writes of %d bytes, login directory %s",
-        endpoint.place,
-        endpoint.user,
+        "SFTP: reads of %d, writes of %d bytes, login directory %s",
         limits.read,
         limits.write,
         home,
