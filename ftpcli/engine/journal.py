@@ -233,7 +233,7 @@ def open_journal(folder: str, root: str, source: str, target: str, warn: Callabl
         warn(f"{error}; it is now {_set_aside(path)}, and part files that it names stay where they are")
     if past.head:
         log.info(
-            "going on from the run that began %s: %d of %d planned files done; part files left: %d, files left aside: %d",
+            "going on from the run that began %s: %d of %d planned files done; left: %d part files, %d files set aside",
             past.head.get("started"), past.committed, past.planned, len(past.parts), len(past.asides),
         )  # fmt: skip
     journal = Journal(root, past)
