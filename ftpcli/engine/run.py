@@ -182,7 +182,8 @@ class _Coordinator:
             self._deletes.check()
         except GuardRefused as error:
             self._ledger.end_run(error)
-            return
+            if not self._rules.dry_run:  # which shows what it is that is refused
+                return
         root = None if self._remote_target else self._job.roots[0].target
         for delete in self._deletes:
             if self._rules.dry_run:

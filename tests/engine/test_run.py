@@ -254,6 +254,9 @@ class TestMirror:
         assert report.exit_code == 9
         assert side.events.of(Deleted) == []
         assert set(side.target) == {*many, "new"}
+        assert side.mirror(delete=True, max_delete=28, dry_run=True).exit_code == 9
+        planned = {event.path for event in side.events.of(Planned) if event.action == "delete"}
+        assert planned == set(many) - {"file 0"}, "a dry run shows what it is that is refused"
         assert side.mirror(delete=True, max_delete=28).exit_code == 9
         assert set(side.target) == {*many, "new"}
         assert side.mirror(delete=True, max_delete=29).exit_code == 0
