@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from ftpcli.engine.plan import is_exact, same_time
@@ -21,10 +22,14 @@ _ZONES = 14 * 3600.0 + 900.0
 _SETTINGS = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000; BEGIN"
 _TABLE = """
 CREATE TABLE {0} (
-    id INTEGER PRIMARY KEY, name BLOB, size INTEGER, mtime REAL, slack REAL, exact INTEGER, record TEXT
+    id INTEGER PRIMARY KEY, name BLOB, size INTEGER, mtime REAL, slack REAL, exact INTEGER, record TEXT,
+    served INTEGER DEFAULT FALSE
 )
 """
-_INDEXES = "CREATE INDEX {0}_time ON {0} (size, mtime); CREATE INDEX {0}_name ON {0} (size, name, mtime)"
+_INDEXES = """
+CREATE INDEX {0}_time ON {0} (served, size, mtime);
+CREATE INDEX {0}_name ON {0} (served, size, name, mtime)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +82,19 @@ class Candidates:
 
     def close_list(self) -> None:
         """No more will be added."""
-        for command in _INDEXES.split("; "):
+        for command in _INDEXES.split(";"):
             self._do(command)
 
     def all(self, *, inexact: bool = False) -> Iterator[Candidate]:
-        """Every one, or those of which size and time are not known exactly. They may be changed meanwhile."""
-        which = "AND NOT exact " if inexact else ""
+        """Every one that has not served, or those of them whose time is not known exactly. They may be changed
+        meanwhile."""
+        which = "AND NOT served AND NOT exact " if inexact else "AND NOT served "
         last = 0
         while rows := self._do(f"SELECT id, record FROM {{0}} WHERE id > ? {which}ORDER BY id LIMIT {_BATCH}", last):
             for last, text in rows:
                 yield _candidate(last, text)
 
-    def like(self, entry: Entry, *, same_name: bool = False) -> Iterator[Candidate]:
+    def like(self, entry: Entry, *, same_name: bool = False, served: bool = False) -> Iterator[Candidate]:
         """Those of the same size, and of the same time as far as that is known; the first comers first."""
         assert entry.mtime is not None
         if not self._count:
@@ -96,8 +102,8 @@ class Candidates:
         if self._slack is None:
             self._slack = self._do("SELECT MAX(slack) FROM {0}")[0][0] or 0.0
         reach = _slack(entry) + self._slack
-        where = "size = ? AND mtime BETWEEN ? AND ?"
-        values: list[object] = [entry.size, entry.mtime - reach, entry.mtime + reach]
+        where = "served = ? AND size = ? AND mtime BETWEEN ? AND ?"
+        values: list[object] = [served, entry.size, entry.mtime - reach, entry.mtime + reach]
         if same_name:
             where += " AND name = ?"
             values.append(_bytes(entry.name))
@@ -109,6 +115,11 @@ class Candidates:
                 if same_time(entry, found.entry):
                     yield found
 
+    def has_one_at_most(self, entry: Entry, *, same_name: bool) -> bool:
+        """Whether no two are like it, of those that have served too."""
+        both = (self.like(entry, same_name=same_name, served=served) for served in (False, True))
+        return len(list(islice(chain.from_iterable(both), 2))) < 2
+
     def update(self, candidate: Candidate, entry: Entry | None) -> None:
         """More is known of one; None where it is not what it was thought to be, and nothing is like it."""
         self._slack = None
@@ -118,9 +129,9 @@ class Candidates:
         values = (*_values(entry), _text(entry, candidate.about), candidate.row)
         self._do("UPDATE {0} SET name = ?, size = ?, mtime = ?, slack = ?, exact = ?, record = ? WHERE id = ?", *values)
 
-    def remove(self, candidate: Candidate) -> None:
-        self._do("DELETE FROM {0} WHERE id = ?", candidate.row)
-        self._count -= 1
+    def serve(self, candidate: Candidate) -> None:
+        """It has found its counterpart, and is looked for no more."""
+        self._do("UPDATE {0} SET served = TRUE WHERE id = ?", candidate.row)
 
     def _do(self, command: str, *values: object) -> list[Any]:
         with _translated():

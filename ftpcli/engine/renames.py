@@ -2,8 +2,8 @@
 
 Copies of what the target does not have wait until every directory is listed. Then each is held against the files that
 are to be deleted: one of the same size and time is taken for the same file, one of the same name in another directory
-first. Where a listing shows less of a time than the server knows, the server is asked; where it knows no more, a digest
-must say that they are the same.
+first. Where a listing shows less of a time than the server knows, the server is asked. A digest must say that they are
+the same where the server tells one; where it does not, size and time do only if no other file has both.
 """
 
 from __future__ import annotations
@@ -96,26 +96,29 @@ class Renames:
                 new = _new(candidate)
                 old = self._counterpart(new.entry, same_name=same_name)
                 if old is not None:
-                    self._new.remove(candidate)
-                    yield self._rename(old, new)
+                    self._new.serve(candidate)
+                    yield self._rename(old, new, same_name)
                 elif not same_name:
                     task = copy(new)
                     if task is not None:
                         yield task
         self.planning = False
 
-    def _rename(self, old: Old, new: New) -> RenameFile:
-        rules = self._rules
-        certain = is_exact(old.entry) and is_exact(new.entry)
-        by_digest = not certain or "checksum" in (rules.compare, rules.verify)
-        return RenameFile(old, new, self._direction, certain, by_digest, rules.dry_run)
+    def _rename(self, old: Old, new: New, same_name: bool) -> RenameFile:
+        certain = (
+            is_exact(old.entry)
+            and is_exact(new.entry)
+            and self._old.has_one_at_most(new.entry, same_name=same_name)
+            and self._new.has_one_at_most(old.entry, same_name=same_name)
+        )
+        return RenameFile(old, new, self._direction, certain, self._rules.dry_run)
 
     def _counterpart(self, entry: Entry, *, same_name: bool) -> Old | None:
         """Each serves once."""
         for candidate in self._old.like(entry, same_name=same_name):
             old = _old(candidate)
             if self._deletes.allow(old.owner, old.shown):
-                self._old.remove(candidate)
+                self._old.serve(candidate)
                 return old
         return None
 
@@ -172,7 +175,6 @@ class RenameFile:
     new: New
     direction: Direction
     certain: bool
-    by_digest: bool
     dry_run: bool
 
     @property
@@ -182,7 +184,7 @@ class RenameFile:
     def run(self, bench: Bench) -> Renamed | Declined:
         began = time.monotonic()
         try:
-            if self.by_digest and not bench.insist(self.shown, lambda session: self._same(session, bench.stop)):
+            if not bench.insist(self.shown, lambda session: self._same(session, bench.stop)):
                 return Declined(self)
             bench.tell(Planned(self.old.shown, "rename", target=self.shown))
             if not self.dry_run:

@@ -123,12 +123,28 @@ class TestRuns:
 
     def test_the_same_base_name_comes_first(self, side: Moved) -> None:
         """Also where a copy that was found earlier could take it."""
+        side.server.digests = "sha256"
         side.put({"aa": b"11", "new": {"x": b"22", "y": b"33"}}, {"old": {"y": b"33", "x": b"22", "z": b"11"}})
         side.run()
         assert side.renames() == {"aa": "old/z", "new/x": "old/x", "new/y": "old/y"}
         assert side.target == {"aa": b"11", "new": {"x": b"22", "y": b"33"}}
 
+    # Was: the first of them was taken for the same file, whatever is in it.
+    def test_where_others_have_that_size_and_time_only_a_digest_tells_which_it_is(self, side: Moved) -> None:
+        after, before = {"a": b"11", "b": b"22", "c": {"x": b"33"}}, {"y": b"22", "z": b"11", "d": {"x": b"33"}}
+        side.put(after, before)
+        report = side.run()
+        assert side.target == after
+        assert (report.transferred, side.renames()) == (2, {"c/x": "d/x"}), "their names tell them apart"
+
+    def test_a_name_that_is_there_twice_tells_nothing(self, side: Moved) -> None:
+        after, before = {"a": {"x": b"11"}, "b": {"x": b"22"}}, {"c": {"x": b"22"}, "d": {"x": b"11"}}
+        side.put(after, before)
+        report = side.run()
+        assert (report.renamed, side.target) == (0, after)
+
     def test_each_serves_once(self, side: Moved) -> None:
+        side.server.digests = "sha256"
         side.put({"n1": b"11", "n2": b"11", "n3": b"11"}, {"o1": b"11", "o2": b"11"})
         report = side.run()
         assert (report.renamed, report.transferred, report.deleted) == (2, 1, 0)
@@ -167,11 +183,10 @@ class TestRuns:
         assert (report.exit_code, side.target) == (0, {**NEW, "a": b"alpha 2"})
         assert side.backup == {"a": b"alpha", "gone": b"123", "flat": {}}
 
-    @pytest.mark.parametrize("option", ["compare", "verify"])
-    def test_with_checksum_the_digest_must_agree_too(self, side: Moved, option: str) -> None:
+    def test_a_digest_must_agree_where_there_is_one(self, side: Moved) -> None:
         side.server.digests = "sha256"
         side.put({"n1": b"11", "n2": b"222"}, {"o1": b"99", "o2": b"222"})
-        report = side.run(**{option: "checksum"})
+        report = side.run()
         assert side.target == {"n1": b"11", "n2": b"222"}
         assert (report.renamed, report.transferred, report.deleted) == (1, 1, 1)
 
@@ -183,7 +198,7 @@ class TestRuns:
     def test_a_dry_run_asks_for_digests_too(self, side: Moved) -> None:
         side.server.digests = "sha256"
         side.put({"n1": b"11"}, {"o1": b"99"})
-        foreseen = side.run(verify="checksum", dry_run=True)
+        foreseen = side.run(dry_run=True)
         assert (foreseen.renamed, foreseen.transferred, foreseen.deleted) == (0, 1, 1)
         assert not [event for event in side.events if isinstance(event, Planned) and event.action == "rename"]
 
@@ -296,7 +311,7 @@ class TestVagueTimes:
         side.server.digests = "md5"
         side.put({"n": b"1"}, {"o": b"1"})
         side.server.on(verb, lost(), times=2)
-        assert side.run(verify="checksum").exit_code == 0
+        assert side.run().exit_code == 0
         assert (side.target, side.renames()) == ({"n": b"1"}, {"n": "o"})
 
     def test_it_changed_since_it_was_listed(self, side: Moved) -> None:
@@ -502,15 +517,30 @@ class TestCandidates:
         assert found(candidates.like(entry("x"))) == ["c"]
         assert found(candidates.like(entry("x", mtime=1e9 + 30))) == ["c", "a"]
         assert found(candidates.all(inexact=True)) == ["b", "c"]
-        candidates.remove(c)
+        candidates.serve(c)
         assert found(candidates.all()) == ["a", "b"]
+        assert found(candidates.like(entry("x"))) == []
+        assert found(candidates.like(entry("x"), served=True)) == ["c"]
+
+    def test_how_many_are_like_it(self, candidates: Candidates) -> None:
+        for name in ("a", "b", "b"):
+            candidates.add(entry(name))
+        candidates.add(entry("c", size=7))
+        candidates.close_list()
+        assert candidates.has_one_at_most(entry("a"), same_name=True)
+        assert not candidates.has_one_at_most(entry("a"), same_name=False)
+        assert not candidates.has_one_at_most(entry("b"), same_name=True)
+        assert candidates.has_one_at_most(entry("c", size=7), same_name=False)
+        assert candidates.has_one_at_most(entry("d", size=8), same_name=False)
+        candidates.serve(next(candidates.like(entry("b"), same_name=True)))
+        assert not candidates.has_one_at_most(entry("b"), same_name=True), "one that has served is one more"
 
     def test_more_than_a_batch(self, candidates: Candidates) -> None:
         for number in range(1201):
             candidates.add(entry(str(number)), number)
         seen = 0
         for candidate in candidates.all():
-            candidates.remove(candidate)
+            candidates.serve(candidate)
             seen += 1
         assert seen == 1201
         assert found(candidates.all()) == []
