@@ -65,7 +65,10 @@ class ReusingFtps(ftplib.FTP_TLS):
 
 
 def trusting() -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=str(session_certificates().ca))
+    context = ssl.create_default_context(cafile=str(session_certificates().ca))
+    # Set by some versions of Python: a bare FIN would pass as an orderly end.
+    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+    return context
 
 
 def secure_login(server: ScriptedServer, context: ssl.SSLContext | None = None) -> ReusingFtps:
@@ -227,9 +230,9 @@ def test_download_without_close_notify(scripted: Start) -> None:
     assert isinstance(data, ssl.SSLSocket)
     data.suppress_ragged_eofs = False  # type: ignore[attr-defined]
     came = 0
-    with pytest.raises(ssl.SSLEOFError):  # noqa: PT012
-        while True:
-            came += len(data.recv(4096))
+    with pytest.raises(ssl.SSLError, match=r"(?i)EOF"):  # noqa: PT012
+        while piece := data.recv(4096):
+            came += len(piece)
     assert came == 20_000
     data.close()
 
