@@ -36,6 +36,20 @@ class Input(Protocol):
     def fileno(self) -> int: ...
 
 
+class _Once:
+    """An ``Input``, and whether anything of it was read: that cannot be read again, sent or not."""
+
+    def __init__(self, file: Input) -> None:
+        self.begun = False
+        self.fileno = file.fileno
+        self._file = file
+
+    def readinto(self, buffer: memoryview, /) -> int | None:
+        count = self._file.readinto(buffer)
+        self.begun = self.begun or bool(count)
+        return count
+
+
 class Carried:
     """Counts the bytes of one file that go by, and keeps to the rate. ``limit_rate`` is in bytes a second."""
 
@@ -97,7 +111,7 @@ def send(
     folder, name = posixpath.split(path)
     part = path if in_place else posixpath.join(folder, part_name(name, "stdin", time.time_ns()))
     replacement = None if in_place else Replacement(part, path)
-    sent = Carried(solo, meter, limit_rate)
+    once, sent = _Once(source), Carried(solo, meter, limit_rate)
     done = False
 
     def attempt(session: Session) -> None:
@@ -114,12 +128,12 @@ def send(
         sent.lane.start(path, None, 0)
         try:
             with session.open_write(part, 0) as sink:
-                sink.pump_from(source, sent)
+                sink.pump_from(once, sent)
                 moved = sink.finish()
             if not moved.confirmed and session.size(part) != sent.count:
                 raise Incomplete("the server called the upload complete, but its file has another size")
         except FtpcliError as error:
-            if sent.count and error.retry is not Retry.STOP_RUN:
+            if (once.begun or sent.count) and error.retry is not Retry.STOP_RUN:
                 error.message += "; standard input cannot be sent again"
                 error.retry = Retry.GIVE_UP
                 _drop(session)

@@ -57,8 +57,8 @@ class Side:
     def __call__(self, *arguments: object, **settings: object) -> Result:
         return self.run(*arguments, *self.options, env=self.env, **settings)  # type: ignore[arg-type]
 
-    def start(self, *arguments: object) -> subprocess.Popen[bytes]:
-        return self.run.start(*arguments, *self.options, env=self.env)
+    def start(self, *arguments: object, stdin: bool = False) -> subprocess.Popen[bytes]:
+        return self.run.start(*arguments, *self.options, env=self.env, stdin=stdin)
 
     def good(self, *arguments: object, **settings: object) -> str:
         """Standard output of a run that must go well, and without a warning."""

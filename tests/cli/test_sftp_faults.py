@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +55,19 @@ def test_a_session_that_is_killed(side: Side, server: Running, up: bool) -> None
     assert result.code == 0, result
     assert '"event": "retrying"' in result.stdout
     assert (side.folder / "file").read_bytes() == (side.root / "file").read_bytes() == LARGE
+
+
+# Was: the first block went to the session that was gone and the rest to the next one, and that was called a success.
+def test_a_session_that_is_killed_before_a_slow_pipe_gives_anything(side: Side, server: Running) -> None:
+    process = side.start("put", "-", side.url("stream"), stdin=True)
+    wait_for(lambda: any(side.root.iterdir()))
+    for session in _descendants(server.process.popen.pid):
+        os.kill(session, signal.SIGKILL)
+    time.sleep(0.5)  # until that is known here
+    result = side.run.finish(process, input=LARGE)
+    assert result.code == 3, result
+    assert "standard input cannot be sent again" in result.stderr
+    assert not (side.root / "stream").exists()
 
 
 @UP_AND_DOWN

@@ -498,6 +498,7 @@ class FakeSink(Moving):
     def pump_from(self, file: Reader, on_moved: OnMoved) -> None:
         buffer = memoryview(bytearray(CHUNK))
         while count := file.readinto(buffer):
+            self.hit("sending")
             self.file.data += bytes(buffer[:count])
             self.step(count, on_moved)
 

@@ -160,6 +160,15 @@ class TestSend:
         sent()
         assert server.tree() == {"a": DATA}
 
+    # Was: nothing had been counted as sent, so it was tried again, and went on behind the block that was read: a file
+    # without its beginning, and a success. A server that grows tired of waiting for a slow pipe is enough.
+    def test_bytes_that_were_read_and_not_sent_are_gone(self, server: FakeServer, sent: Send) -> None:
+        server.on("sending", lost())
+        with pytest.raises(ConnectionLost, match="cannot be sent again"):
+            sent()
+        assert server.logins == 1
+        assert "a" not in server.tree()
+
     @pytest.mark.parametrize("done", [False, True])
     def test_lost_around_the_renaming(self, server: FakeServer, sent: Send, done: bool) -> None:
         # With done=True: the renaming took place, only its reply was lost; the second try finds no part file.
