@@ -6,10 +6,12 @@ import contextlib
 import posixpath
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import BinaryIO, Protocol
 
 from ftpcli.engine.directories import make_directories
 from ftpcli.engine.meter import Meter
+from ftpcli.engine.plan import same_time
 from ftpcli.engine.rate import RateLimit
 from ftpcli.engine.replacement import Replacement
 from ftpcli.engine.solo import Solo
@@ -20,11 +22,12 @@ from ftpcli.errors import (
     LoginRejected,
     Refused,
     Retry,
+    SourceChanged,
     Stopped,
     Unsupported,
     UsageError,
 )
-from ftpcli.model import Kind, Report
+from ftpcli.model import Entry, Kind, Report
 from ftpcli.parts import part_name
 from ftpcli.session.protocol import Session
 
@@ -69,31 +72,46 @@ def fetch(solo: Solo, path: str, out: BinaryIO, meter: Meter, *, limit_rate: flo
     """Download ``path`` into ``out``. A retry goes on behind the last byte that was written, never repeats one."""
     began = time.monotonic()
     written = Carried(solo, meter, limit_rate)
+    first = Entry(path, Kind.FILE)
 
     def attempt(session: Session) -> None:
-        size = _size(session, path)
-        if written.count and written.count == size:
+        nonlocal first
+        entry = _look(session, path)
+        if not written.count:
+            first = entry
+        elif entry.size != first.size or not same_time(entry, first):
+            raise _another(written.count)
+        elif written.count == entry.size:
             return
-        written.lane.start(path, size, written.count)
+        written.lane.start(path, entry.size, written.count)
         with session.open_read(path, written.count) as source:
             source.pump_to(out, written)
             source.finish()
-        if size is not None and written.count != size:
-            raise Incomplete(f"the server called the transfer complete after {written.count} of {size} bytes")
+        # More is fine: a log that grew meanwhile.
+        if entry.size is not None and written.count < entry.size:
+            raise Incomplete(f"the server called the transfer complete after {written.count} of {entry.size} bytes")
 
     with named(path):
         solo.insist(path, attempt, lambda: written.count)
         return _report(solo, written.count, time.monotonic() - began)
 
 
-def _size(session: Session, path: str) -> int | None:
+def _look(session: Session, path: str) -> Entry:
+    """The file as the server shows it; size and time as far as it tells them."""
     try:
         entry = session.stat(path)
     except Unsupported:
-        return None
+        return Entry(path, Kind.FILE)
     if entry.kind is Kind.DIR:
         raise Refused("it is a directory")
-    return session.size(path)
+    return replace(entry, size=session.size(path))
+
+
+def _another(count: int) -> SourceChanged:
+    """What was written cannot be taken back, and the rest of another file does not belong behind it."""
+    error = SourceChanged(f"it changed on the server after {count} bytes of it were written, and before the rest came")
+    error.retry = Retry.GIVE_UP
+    return error
 
 
 def send(

@@ -22,6 +22,7 @@ from ftpcli.errors import (
     LocalFileError,
     NotFound,
     Refused,
+    SourceChanged,
     Stopped,
     TransientRefusal,
     Unsupported,
@@ -113,6 +114,28 @@ class TestFetch:
         server.on("read end", lambda: setattr(server.file("a"), "data", DATA), times=9)
         with pytest.raises(Incomplete, match="700 of 1024"):
             fetched()
+
+    # Was: the output went on with the new file's bytes behind the old one's, and that was called a success.
+    @pytest.mark.parametrize(
+        "other",
+        [File(b"x" * 2048), File(b"x" * 1024, mtime=2_000_000.0), File(b"x" * 500)],
+        ids=["longer", "as long", "as long as what came"],
+    )
+    def test_another_file_has_come_in_its_place(self, server: FakeServer, fetched: Fetch, other: File) -> None:
+        def replace() -> None:
+            server.root.inside["a"] = other
+            raise ConnectionLost("gone")
+
+        server.on("reading", replace, at=500)
+        with pytest.raises(SourceChanged, match="changed"):
+            fetched()
+        assert server.logins == 2
+
+    def test_a_log_that_grows_meanwhile(self, server: FakeServer, fetched: Fetch) -> None:
+        server.on("read", lambda: setattr(server.root.inside["a"], "data", DATA + b"more"))
+        data, report = fetched(retries=0)
+        assert data == DATA + b"more"
+        assert report.bytes == len(data)
 
     def test_a_directory(self, server: FakeServer, fetched: Fetch) -> None:
         server.open().mkdir("folder")
