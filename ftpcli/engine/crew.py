@@ -141,17 +141,16 @@ class Crew:
 
     def _grow(self) -> None:
         with self._lock:
-            proven = any(slot.opened for slot in self._slots)
             # The queue's length would not do: of a task that was just taken nobody knows yet who has it.
             wanted = self._unfinished - self._working
             room = self._limit - self._working
-            if wanted <= 0 or room <= 0 or (self._working and not proven):
+            if wanted <= 0 or room <= 0 or (self._working and not self._proven()):
                 return
             # Once asked to stop nobody else begins; but a task that is submitted gets its result, even if that is none.
             if self._stop.requested and self._working:
                 return
             number = len(self._slots)
-            slot = Slot(self._open, self._others_live)
+            slot = Slot(self._open, self._others_live, self._proven)
             self._slots.append(slot)
             self._working += 1
             thread = threading.Thread(target=self._work, args=(number, slot), name=f"worker-{number + 1}", daemon=True)
@@ -177,6 +176,9 @@ class Crew:
         finally:
             with self._lock:
                 self._opening -= 1
+
+    def _proven(self) -> bool:
+        return any(slot.opened for slot in self._slots)
 
     def _others_live(self) -> bool:
         return any(slot.live for slot in self._slots)

@@ -73,7 +73,7 @@ def run(
 
 def _in_vain(error: FtpcliError, slot: Slot) -> bool:
     """A closed port before anything ever worked is a mistake in the address, not a passing fault."""
-    return isinstance(error, PortClosed) and not slot.opened
+    return isinstance(error, PortClosed) and not slot.proven
 
 
 class Retrier:

@@ -21,9 +21,16 @@ class NotAdmitted(FtpcliError):
 class Slot:
     """One worker's session. A session is reused or closed, never repaired."""
 
-    def __init__(self, opener: Callable[[], Session], others: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        opener: Callable[[], Session],
+        others: Callable[[], bool] = lambda: False,
+        proven: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """``others``: whether any has a session now; ``proven``: whether any ever had."""
         self._opener = opener
         self._others = others
+        self._proven = proven
         self._session: Session | None = None
         self.opened = 0
         self.facts: TlsFacts | None = None
@@ -33,6 +40,11 @@ class Slot:
     @property
     def live(self) -> bool:
         return self._session is not None
+
+    @property
+    def proven(self) -> bool:
+        """Whether the server has ever let anybody in."""
+        return bool(self.opened) or self._proven()
 
     def session(self) -> Session:
         """The live session, or a fresh one. Raises what opening raises, and NotAdmitted."""

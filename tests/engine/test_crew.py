@@ -17,7 +17,7 @@ from ftpcli.engine.events import Warned
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.retry import Policy
 from ftpcli.engine.stop import StopToken
-from ftpcli.errors import Busy, LoginRejected, NotFound, Stopped
+from ftpcli.errors import Busy, LoginRejected, NotFound, PortClosed, Stopped
 from tests.engine.fake import FakeServer, lost, raising
 
 Hire = Callable[..., Crew]
@@ -211,6 +211,27 @@ def test_several_are_turned_away_at_once(busy_server: FakeServer, hire: Hire, tu
     assert [event.message for event in told] == [
         "fake:21 admits 1 connection and no more; going on with that (421 full)"
     ]
+
+
+# Was: "nobody listens" was taken for a wrong address although others were in, and so every task of theirs failed.
+def test_a_firewall_that_refuses_further_connections(busy_server: FakeServer, hire: Hire) -> None:
+    crew = hire(busy_server, 4)
+    together = threading.Barrier(2)
+    crew.submit(Ask(0, together))
+    while not busy_server.verbs("stat"):  # the first one is in, and busy
+        time.sleep(0.001)
+    knocked = threading.Event()
+
+    def refuse() -> None:
+        knocked.set()
+        raise PortClosed("refused")
+
+    busy_server.on("open", refuse, times=3)
+    for number in range(1, 20):
+        crew.submit(Ask(number))
+    assert knocked.wait(PATIENCE)
+    together.wait(PATIENCE)
+    assert sorted(results(crew)) == [(number, 0) for number in range(20)]
 
 
 def test_a_full_server_fails_the_first(busy_server: FakeServer, hire: Hire) -> None:

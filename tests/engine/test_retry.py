@@ -157,6 +157,12 @@ def test_a_port_that_closes_later_is_tried_again(waits: Waits) -> None:
     assert retry.run(Policy(), slot, waits, Attempt(ConnectionLost("x"))) == "done"
 
 
+def test_a_port_that_others_found_open_is_tried_again(waits: Waits) -> None:
+    server = FakeServer()
+    server.on("open", raising(PortClosed("restarting")), times=2)
+    assert retry.run(Policy(), Slot(server.open, proven=lambda: True), waits, Attempt()) == "done"
+
+
 def test_our_own_defects_are_not_retried(waits: Waits) -> None:
     attempt = Attempt(ValueError("a defect"))
     with pytest.raises(ValueError, match="defect"):
