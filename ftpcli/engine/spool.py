@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 from array import array
@@ -12,7 +13,10 @@ from ftpcli.local import translated
 
 
 class Spool:
-    """Append, then iterate backwards. Entries are tuples of strings; the file has no name and goes with the process."""
+    """Append, then iterate backwards. Entries are tuples of strings; the file has no name and goes with the process.
+
+    Both raise LocalFileError; what could not be written may show only when it is read.
+    """
 
     def __init__(self) -> None:
         self._file: IO[bytes] | None = None
@@ -36,10 +40,13 @@ class Spool:
             return
         end = self._end
         for start in reversed(self._starts):
-            self._file.seek(start)
-            yield tuple(json.loads(self._file.read(end - start)))
+            with translated("use", "a temporary file"):
+                self._file.seek(start)
+                line = self._file.read(end - start)
+            yield tuple(json.loads(line))
             end = start
 
     def close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # of bytes that nobody wants any more
+                self._file.close()

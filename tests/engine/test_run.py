@@ -17,7 +17,7 @@ from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Retrying, S
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.run import run
 from ftpcli.engine.stop import StopToken
-from ftpcli.errors import ConnectFailed, Denied, LoginRejected, NotFound, Refused, TransientRefusal
+from ftpcli.errors import ConnectFailed, Denied, LocalFileError, LoginRejected, NotFound, Refused, TransientRefusal
 from ftpcli.model import Direction, Job, Report, Root, Rules
 from ftpcli.parts import is_part
 from tests.engine.fake import ENDPOINT, Events, FakeServer, File, Folder, Link, Tree, lost, raising, use
@@ -562,3 +562,23 @@ def test_two_workers_may_make_the_same_directories(server: FakeServer) -> None:
     server.on("mkdir", overtake, path="a", done=True)
     make_directories(session, "a/b")
     assert server.tree() == {"a": {"b": {}}}
+
+
+# Was: an OSError, and so an internal error: what fits into a buffer fails only when it is read, or thrown away.
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+@pytest.mark.parametrize("count", [1, 500])
+def test_no_room_for_the_list_of_deletes(
+    server: FakeServer,
+    tmp_path: Path,
+    stop: StopToken,
+    events: Events,
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
+) -> None:
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda _: open("/dev/full", "r+b"))  # noqa: SIM115
+    side = Side(Direction.DOWNLOAD, server, tmp_path / "here", stop, events)
+    old: Tree = {f"old {number}": b"" for number in range(count)}
+    side.put({"a": b"1"}, old)
+    with pytest.raises(LocalFileError, match="no space left"):
+        side.mirror(delete=True, max_delete=count)
+    assert old.keys() <= side.target.keys()
