@@ -21,6 +21,7 @@ class PartFile:
     is writing the same part file.
 
     ``mode``: the permission bits it gets, in place of those of what is there. ``mode_problem``: why it did not.
+    ``rewinds``: False for a named pipe, which gives nothing back.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class PartFile:
     ) -> None:
         self.target = target
         self.mode_problem = ""
+        self.rewinds = True
         self._in_place = False
         with translated("write", target):
             existing = self._existing()
@@ -43,6 +45,7 @@ class PartFile:
                 self._mode = stat.S_IMODE(existing.st_mode)
             if existing is not None and not stat.S_ISREG(existing.st_mode):
                 self._in_place = True
+                self.rewinds = not stat.S_ISFIFO(existing.st_mode)
                 self.path = target
                 descriptor = os.open(target, os.O_WRONLY)
             else:
@@ -95,11 +98,12 @@ class PartFile:
         self.size += len(data)
 
     def restart(self) -> None:
-        """Throw away what is there."""
+        """Throw away what is there, where that can be done."""
         if not self._in_place:
             self.file.seek(0)
             self.file.truncate(0)
-        self.size = 0
+        if self.rewinds:
+            self.size = 0
 
     def step_back(self, count: int) -> None:
         """Drop the last ``count`` bytes."""

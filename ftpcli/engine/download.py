@@ -11,8 +11,10 @@ from ftpcli.engine.plan import PERMISSIONS, is_exact, may_change_unseen, same_ti
 from ftpcli.engine.transfer import OVERLAP, WORTH_RESUMING, Done, Hands
 from ftpcli.engine.verify import look_again, same_digest, same_file_still
 from ftpcli.errors import (
+    FtpcliError,
     Incomplete,
     LocalFileError,
+    Retry,
     SourceChanged,
     TransientRefusal,
     Unsupported,
@@ -96,6 +98,11 @@ class Download:
                 part.sync()
             part.commit(entry.mtime if self._rules.times else None)
             journal.commit(self._target, part.path)
+        except FtpcliError as error:
+            if part.size and not part.rewinds and error.retry is not Retry.STOP_RUN:
+                error.message += "; what went into the pipe cannot be taken back"
+                error.retry = Retry.GIVE_UP
+            raise
         finally:
             self._reached = max(self._reached, part.size)
             part.close()

@@ -106,6 +106,26 @@ class TestDownload:
         assert run(download(server, target)).bytes == 0
         assert target.read_bytes() == b""
 
+    # Was: the next try put the whole file behind what had gone into the pipe, and that was called a success.
+    @pytest.mark.parametrize("grown", [False, True])
+    def test_into_a_pipe_nothing_goes_twice(self, server: FakeServer, target: Path, run: Run, grown: bool) -> None:
+        os.mkfifo(target)
+        pipe = os.open(target, os.O_RDONLY | os.O_NONBLOCK)
+        if not grown:
+            server.on("reading", lost(), at=500)
+        with pytest.raises(FtpcliError, match="taken back"):
+            run(download(server, target, size=900 if grown else -1))
+        assert os.read(pipe, 65536) == DATA[: 1024 if grown else 500]
+        os.close(pipe)
+
+    def test_into_a_pipe_that_got_nothing_yet(self, server: FakeServer, target: Path, run: Run) -> None:
+        os.mkfifo(target)
+        pipe = os.open(target, os.O_RDONLY | os.O_NONBLOCK)
+        server.on("read", lost(), times=2)
+        run(download(server, target))
+        assert os.read(pipe, 65536) == DATA
+        os.close(pipe)
+
     def test_without_times(self, server: FakeServer, target: Path, run: Run) -> None:
         run(download(server, target, times=False))
         assert target.stat().st_mtime != 5e8
