@@ -63,6 +63,7 @@ class Renames:
     def __init__(self, job: Job, deletes: Deletes) -> None:
         self._rules = job.rules
         self._direction = job.direction
+        self._root = job.roots[0].target if job.direction is Direction.DOWNLOAD else None
         self._deletes = deletes
         self._database = open_database()
         self._new = Candidates(self._database, "new")
@@ -111,7 +112,7 @@ class Renames:
             and self._old.has_one_at_most(new.entry, same_name=same_name)
             and self._new.has_one_at_most(old.entry, same_name=same_name)
         )
-        return RenameFile(old, new, self._direction, certain, self._rules.dry_run)
+        return RenameFile(old, new, self._root, certain, self._rules.dry_run)
 
     def _counterpart(self, entry: Entry, *, same_name: bool) -> Old | None:
         """Each serves once."""
@@ -169,11 +170,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class RenameFile:
-    """Give a file of the target its new name. ``certain``: size and time alone say that it is the right one."""
+    """Give a file of the target its new name. ``certain``: size and time alone say that it is the right one.
+
+    ``root``: the local tree that it is in; None where it is on the server.
+    """
 
     old: Old
     new: New
-    direction: Direction
+    root: str | None
     certain: bool
     dry_run: bool
 
@@ -195,7 +199,7 @@ class RenameFile:
         return Renamed(self, time.monotonic() - began, bench.number, bench.slot.tls_facts())
 
     def _same(self, session: Session, stop: StopToken) -> bool:
-        down = self.direction is Direction.DOWNLOAD
+        down = self.root is not None
         remote, here = (self.new.source, self.old.path) if down else (self.old.path, self.new.source)
         try:
             return same_digest(session, remote, here, stop) is not None or self.certain
@@ -203,7 +207,9 @@ class RenameFile:
             return False
 
     def _rename(self, bench: Bench) -> None:
-        if self.direction is Direction.DOWNLOAD:
+        if self.root is not None:
+            local.check_straight(self.old.path, self.root)
+            local.check_straight(self.new.target, self.root)
             rename_local(self.old.path, self.new.target, self.old.entry)
         else:
             bench.insist(self.shown, RemoteRename(self.old.path, self.new.target).attempt)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ftpcli.engine.candidates import Candidate, Candidates, open_database
 from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Summary
-from ftpcli.engine.renames import rename_local
+from ftpcli.engine.renames import Renames, rename_local
 from ftpcli.engine.stop import StopToken
 from ftpcli.errors import Denied, LocalFileError, TransientRefusal
 from ftpcli.model import Direction, Entry, FilterRules, Kind, Report
@@ -388,6 +388,25 @@ class TestOnTheDisk:
         report = side.run(parallel=1)
         assert (report.exit_code, report.renamed, report.transferred) == (0, 0, 1)
         assert side.target == {"n": b"1"}
+
+    # Was: renamed all the same, out of the tree or into it; nothing else goes through a link in the local target.
+    @pytest.mark.parametrize("folder", ["old", "new"])
+    def test_a_link_comes_in_the_place_of_a_directory(
+        self, side: Moved, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        outside = tmp_path / "outside"
+        questions = Renames.questions
+
+        def swap(renames: Renames) -> Any:
+            (side.folder / folder).rename(outside)
+            (side.folder / folder).symlink_to(outside)
+            return questions(renames)
+
+        side.put({"new": {"n": b"1"}, "x": b"2"}, {"old": {"o": b"1"}, "new": {}, "x": b"2"})
+        monkeypatch.setattr(Renames, "questions", swap)
+        report = side.run(parallel=1)
+        assert (report.exit_code != 0, report.renamed) == (True, 0)
+        assert os.listdir(outside) == (["o"] if folder == "old" else [])
 
     def test_a_refusal_falls_back_to_sending(self, side: Moved, monkeypatch: pytest.MonkeyPatch) -> None:
         def rename(*_: object) -> None:
