@@ -10,9 +10,11 @@ from typing import Protocol
 
 from ftpcli.errors import ConnectionLost, LocalFileError
 from ftpcli.net.stream import BLOCKED, PlainStream, Stream
+from ftpcli.net.wait import StopSignal, ready
 
 CHUNK = 256 * 1024
 _FULL_PIPE = 0.01
+_EMPTY_PIPE = 3600.0
 
 
 class Reader(Protocol):
@@ -57,11 +59,21 @@ def write_all(file: Writer, data: memoryview) -> None:
 END_OF_FILE = 0
 
 
-def sender(stream: Stream, file: Reader, buffer: memoryview) -> Callable[[], int]:
+def read_into(file: Reader, buffer: memoryview, stop: StopSignal | None) -> int:
+    """Bytes read, or END_OF_FILE. Raises LocalFileError, Stopped."""
+    try:
+        while (count := file.readinto(buffer)) is None:  # somebody made our standard input non-blocking
+            ready((file.fileno(),), (), _EMPTY_PIPE, stop)
+        return count
+    except OSError as error:
+        raise LocalFileError(f"cannot read: {(error.strerror or str(error)).lower()}") from error
+
+
+def sender(stream: Stream, file: Reader, buffer: memoryview, stop: StopSignal | None = None) -> Callable[[], int]:
     """A step from ``file`` into ``stream``: bytes taken, END_OF_FILE, or BLOCKED."""
     if isinstance(stream, PlainStream) and hasattr(os, "sendfile") and _is_regular(file):
         return _sendfile(stream, file)
-    return _buffered(stream, file, buffer)
+    return _buffered(stream, file, buffer, stop)
 
 
 def _is_regular(file: Reader) -> bool:
@@ -89,16 +101,13 @@ def _sendfile(stream: PlainStream, file: Reader) -> Callable[[], int]:
     return step
 
 
-def _buffered(stream: Stream, file: Reader, buffer: memoryview) -> Callable[[], int]:
+def _buffered(stream: Stream, file: Reader, buffer: memoryview, stop: StopSignal | None) -> Callable[[], int]:
     waiting = buffer[:0]
 
     def step() -> int:
         nonlocal waiting
         if not waiting:
-            try:
-                waiting = buffer[: file.readinto(buffer) or 0]
-            except OSError as error:
-                raise LocalFileError(f"cannot read: {(error.strerror or str(error)).lower()}") from error
+            waiting = buffer[: read_into(file, buffer, stop)]
             if not waiting:
                 return END_OF_FILE
         count = stream.send(waiting)

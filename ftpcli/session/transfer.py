@@ -248,7 +248,7 @@ class Transfer:
 
     def pump_from(self, file: pump.Reader, on_moved: OnMoved) -> None:
         """Send the file to its end. Raises LocalFileError, Stopped."""
-        step = pump.sender(self._data, file, self._line.buffer)
+        step = pump.sender(self._data, file, self._line.buffer, self._line.stop)
         while self._closing.state is State.SENDING:
             check(self._line.stop)
             count = self._step(step)

@@ -6,6 +6,7 @@ import io
 import os
 import socket
 import struct
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -168,6 +169,18 @@ class TestPump:
             send = pump.sender(stream, source, buffer())
             assert [send(), send()] == [14, pump.END_OF_FILE]
         assert theirs.recv(20) == b"through a pipe"
+
+    def test_a_pipe_that_does_not_block_is_not_at_its_end_when_it_is_empty(self, pair: Pair) -> None:
+        stream, theirs = pair
+        read, write = os.pipe()
+        os.set_blocking(read, False)
+        later = threading.Timer(0.2, lambda: (os.write(write, b"late"), os.close(write)))
+        later.start()
+        with open(read, "rb", buffering=0) as source:
+            send = pump.sender(stream, source, buffer())
+            assert [send(), send()] == [4, pump.END_OF_FILE]
+        later.join()
+        assert theirs.recv(20) == b"late"
 
     @pytest.mark.parametrize("regular", [True, False])
     def test_the_peer_resets(self, pair: Pair, tmp_path: Path, regular: bool) -> None:

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from ftpcli.errors import FtpcliError, LocalFileError, NoSpace
-from ftpcli.net.pump import Reader
+from ftpcli.errors import FtpcliError, NoSpace
+from ftpcli.net.pump import Reader, read_into
 from ftpcli.net.wait import StopSignal, check
 from ftpcli.session.protocol import Moved, OnMoved
 from ftpcli.session.sftp.conversation import Conversation, Item
@@ -75,7 +75,7 @@ class Upload:
         head = len(requests.write(self._handle, 0, 0).encode(0))
         packet = self._buffer[: head + self._block]
         while self._has_room():
-            count = _read(file, packet[head:])
+            count = read_into(file, packet[head:], self._stop)
             if not count:
                 break
             self._send(self._handle, packet, head, count)
@@ -186,10 +186,3 @@ class Upload:
 def buffer_for(block: int) -> bytearray:
     """For one WRITE of up to ``block`` bytes. Handles have 256 bytes at most (§6.2 of the draft)."""
     return bytearray(len(requests.write(bytes(_LONGEST_HANDLE), 0, 0).encode(0)) + block)
-
-
-def _read(file: Reader, buffer: memoryview) -> int:
-    try:
-        return file.readinto(buffer) or 0
-    except OSError as error:
-        raise LocalFileError(f"cannot read: {(error.strerror or str(error)).lower()}") from error

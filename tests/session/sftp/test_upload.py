@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 import random
+import threading
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ftpcli.engine.stop import StopToken
 from ftpcli.errors import (
     ConnectionLost,
     Denied,
@@ -18,6 +21,7 @@ from ftpcli.errors import (
     NotFound,
     PeerProtocolError,
     Refused,
+    Stopped,
     TimedOut,
 )
 from ftpcli.session.sftp.session import SftpSession
@@ -71,6 +75,33 @@ def test_resume_and_overwrite(server: ScriptedSftp, session: SftpSession) -> Non
     assert server.files["/home/file"] == CONTENT
     send(session, b"short")
     assert server.files["/home/file"] == b"short"
+
+
+def test_a_pipe_that_does_not_block_is_read_to_its_end(server: ScriptedSftp, session: SftpSession) -> None:
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    os.write(write, b"first")
+    later = threading.Timer(0.2, lambda: (os.write(write, b" and late"), os.close(write)))
+    later.start()
+    with open(read, "rb", buffering=0) as source, session.open_write("file", 0) as sink:
+        sink.pump_from(source, lambda _: None)
+        assert sink.finish().bytes == 14
+    later.join()
+    assert server.files["/home/file"] == b"first and late"
+
+
+def test_a_pipe_that_does_not_block_can_be_stopped(server: ScriptedSftp) -> None:
+    stop = StopToken()
+    session = open_over(server, stop)
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    with open(read, "rb", buffering=0) as source, open(write, "wb"), session.open_write("file", 0) as sink:
+        later = threading.Timer(0.2, stop.request, (130,))
+        later.start()
+        with pytest.raises(Stopped):
+            sink.pump_from(source, lambda _: None)
+        later.join()
+    stop.close()
 
 
 def test_a_small_file_takes_two_round_trips_and_is_synced(server: ScriptedSftp, session: SftpSession) -> None:
