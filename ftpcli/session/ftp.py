@@ -31,7 +31,11 @@ _NO_TIMES = "none"
 
 
 class FtpSession:
-    """See ``session.protocol.Session``. Made by ``session.login``, which leaves it logged in and set up."""
+    """See ``session.protocol.Session``. Made by ``session.login``, which leaves it logged in and set up.
+
+    ``login_directory``: as the server names it. Where that is no Unix-like path (z/OS, OpenVMS), paths stay relative
+    to it, and it stays the current one.
+    """
 
     def __init__(
         self,
@@ -41,7 +45,7 @@ class FtpSession:
         memory: HostMemory,
         capabilities: Capabilities,
         digests: Digests,
-        home: str | None,
+        login_directory: str | None,
         encoding: str,
     ) -> None:
         self.capabilities = capabilities
@@ -51,9 +55,10 @@ class FtpSession:
         self._memory = memory
         self._digests = digests
         self._attributes = Attributes(control, memory, has_mff="MFF" in capabilities.features)
-        self._home = home
+        self._login_directory = login_directory
+        self._home = login_directory if login_directory is not None and login_directory.startswith("/") else None
         self._encoding = encoding
-        self._directory = home
+        self._directory = self._home
         self._transfer: Transfer | None = None
         self._written: str | None = None
 
@@ -175,11 +180,21 @@ class FtpSession:
         reply = self._control.ask("SIZE", target)
         if reply.completed:
             return Entry(name, Kind.FILE, size=parse_size(reply), mtime=self._mdtm(target))
-        directory = self._control.ask("CWD", target or "/")
+        if self._login_directory is None:
+            raise Unsupported(f"cannot look at {target or '.'}: the server does not tell the way back from a directory")
+        directory = self._control.ask("CWD", target or self._login_directory)
         if not directory.completed:
             raise refusal(reply if reply.code == 550 else directory, f"look at {target}")
         self._directory = target
+        if self._home is None:
+            self._go_back(self._login_directory)
         return Entry(name, Kind.DIR)
+
+    def _go_back(self, directory: str) -> None:
+        reply = self._control.ask("CWD", directory)
+        if not reply.completed:
+            self._control.healthy = False  # from here on every relative path would be another one
+            raise unexpected(reply, f"go back to {directory}")
 
     def _mdtm(self, target: str) -> float | None:
         if not self.capabilities.mdtm:

@@ -108,7 +108,7 @@ class _Login:
             self._memory,
             capabilities,
             digests,
-            self._home(),
+            self._login_directory(),
             endpoint.encoding,
         )
         self._describe(session, greeting)
@@ -196,11 +196,9 @@ class _Login:
             raise unexpected(reply, doing)
         return reply
 
-    def _home(self) -> str | None:
-        """The login directory; None where it is no Unix-like path, and paths then stay relative to it."""
+    def _login_directory(self) -> str | None:
         reply = self._control.ask("PWD")
-        path = parse_quoted_path(reply) if reply.code == 257 else None
-        return path if path is not None and path.startswith("/") else None
+        return parse_quoted_path(reply) if reply.code == 257 else None
 
     def _line(self) -> Line:
         dialer = Dialer(
