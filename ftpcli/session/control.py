@@ -42,7 +42,6 @@ class ControlConnection:
         self._machine = ControlMachine(encoding)
         self._buffer = memoryview(bytearray(16 * 1024))
         self._ended = False
-        self._secrets: list[str] = []
         # While it logs in a stop ends every wait; afterwards what was begun (a rename, say) is heard out.
         self.stop: StopSignal | None = None
 
@@ -117,8 +116,6 @@ class ControlConnection:
     def post(self, command: Command) -> Command:
         """Send a command without waiting for its reply."""
         try:
-            if command.secret and command.argument:
-                self._secrets.append(command.argument)
             data = memoryview(self._machine.send(command))
             log.debug("> %s", command)
             deadline = Deadline(self._timeout)
@@ -185,7 +182,6 @@ class ControlConnection:
             self.healthy = False
             raise type(error)(f"{self._place}: {error.message}", reply=error.reply) from error
         if item is not None:
-            item = (item[0], self._masked(item[1]))
             reply = item[1]
             log.debug("< %s", reply.text)
             if reply.code == 421 and not greeting:
@@ -196,15 +192,6 @@ class ControlConnection:
             self.healthy = False
             raise ConnectionLost(f"{self._place} closed the control connection")
         return None
-
-    def _masked(self, reply: Reply) -> Reply:
-        """Some servers repeat a password that they refuse."""
-        if not any(secret in line for secret in self._secrets for line in reply.lines):
-            return reply
-        lines = reply.lines
-        for secret in self._secrets:
-            lines = tuple(line.replace(secret, "***") for line in lines)
-        return Reply(reply.code, lines)
 
     def _receive(self) -> bool:
         """Read what is there; False when that is nothing."""

@@ -22,6 +22,7 @@ from ftpcli.session.transfer import Line, Transfer
 from ftpcli.wire.answers import parse_modify, parse_size, parse_time, write_time
 from ftpcli.wire.command import Command
 from ftpcli.wire.listing import ListingParser, parse_facts_line
+from ftpcli.wire.reply import Reply
 
 if TYPE_CHECKING:
     from ftpcli.net.tls import TlsIdentity
@@ -152,7 +153,7 @@ class FtpSession:
             reply = self._control.ask("MLST", target or None)
             if not reply.completed:
                 raise refusal(reply, f"look at {target or '.'}")
-            return self._facts_of(reply.lines, name)
+            return self._facts_of(reply, name)
         return self._probe(target, name)
 
     def size(self, path: str) -> int | None:
@@ -168,12 +169,12 @@ class FtpSession:
     def mtime(self, path: str) -> float | None:
         return self._mdtm(self._path(path))
 
-    def _facts_of(self, lines: tuple[str, ...], name: str) -> Entry:
-        for line in lines[1:-1]:
+    def _facts_of(self, reply: Reply, name: str) -> Entry:
+        for line in reply.lines[1:-1]:
             entry, _ = parse_facts_line(line.encode(self._encoding, "surrogateescape"), self._encoding, keep_path=True)
             if entry is not None:
                 return replace(entry, name=name)
-        raise PeerProtocolError("the server's answer to MLST cannot be read", reply=" / ".join(lines))
+        raise PeerProtocolError("the server's answer to MLST cannot be read", reply=reply.text)
 
     def _probe(self, target: str, name: str) -> Entry:
         """Without MLST: what has a SIZE is a file, what can be entered is a directory (vsftpd)."""

@@ -64,6 +64,8 @@ class ControlMachine:
         data = command.encode(self.encoding)
         if self.doubles_iac:
             data = data.replace(b"\xff", b"\xff\xff")
+        if command.secret and command.argument:
+            self._parser.hide(command.argument)
         self._expected.append(command)
         return data
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from ftpcli.errors import NotFtp, PeerProtocolError
 
@@ -10,18 +11,27 @@ MAX_LINE = 64 * 1024
 MAX_REPLY = 1024 * 1024
 
 
+def masked(text: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One whole reply. ``lines`` are without the code and the line ends."""
+    """One whole reply. ``lines`` are without the code and the line ends, and are for programs: a path or a size may
+    look like one of the ``secrets``."""
 
     code: int
     lines: tuple[str, ...]
+    secrets: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def text(self) -> str:
-        """The server's own words in one line, as messages quote them."""
-        words = " / ".join(line.strip() for line in self.lines if line.strip())
-        return f"{self.code} {words}".rstrip()
+        """The server's own words in one line, as messages quote them. Some servers repeat a password that they
+        refuse."""
+        lines = (masked(line, self.secrets).strip() for line in self.lines)
+        return f"{self.code} {' / '.join(filter(None, lines))}".rstrip()
 
     @property
     def preliminary(self) -> bool:
@@ -54,6 +64,11 @@ class ReplyParser:
         self._code: bytes | None = None
         self._lines: list[bytes] = []
         self._size = 0
+        self._secrets: tuple[str, ...] = ()
+
+    def hide(self, secret: str) -> None:
+        """Replies from now on do not show it."""
+        self._secrets = (*self._secrets, secret)
 
     @property
     def clean(self) -> bool:
@@ -93,7 +108,7 @@ class ReplyParser:
         if not (len(code) == 3 and code.isdigit() and b"100" <= code < b"660") or line[3:4] not in (b"", b" ", b"-"):
             if line.startswith(b"SSH-"):
                 raise NotFtp("this is an SSH server and not an FTP server; sftp:// is for that")
-            shown = line[:60].decode("ascii", "backslashreplace")
+            shown = masked(self._decode(line), self._secrets).encode("ascii", "backslashreplace")[:60].decode("ascii")
             raise PeerProtocolError(f"this is not an FTP reply: {shown!r}")
         if line[3:4] == b"-":
             self._code = code
@@ -116,7 +131,7 @@ class ReplyParser:
         return None
 
     def _reply(self, code: bytes, lines: list[bytes]) -> Reply:
-        return Reply(int(code), tuple(self._decode(line) for line in lines))
+        return Reply(int(code), tuple(self._decode(line) for line in lines), self._secrets)
 
     def _decode(self, line: bytes) -> str:
         try:

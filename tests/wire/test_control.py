@@ -176,3 +176,38 @@ def test_telnets_own_byte_is_doubled_where_the_server_reads_telnet(doubles: bool
     machine = started()
     machine.doubles_iac = doubles
     assert machine.send(Command("SIZE", "a\udcffb")) == sent
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"530 no: in-the-lines\r\n",
+        b"530- in-the-lines \r\n530 no\r\n",
+        b"no reply at all: in-the-lines\r\n",
+        b"no reply, and so long that its end is left out: in-the-lines\r\n",
+        b"230 yes\r\n530 unasked: in-the-lines\r\n",
+    ],
+)
+def test_a_password_that_the_server_repeats_is_not_shown(raw: bytes) -> None:
+    machine = started()
+    machine.send(Command("PASS", "in-the-lines", secret=True))
+    machine.receive(raw)
+    said = ""
+    try:
+        while (item := machine.next_reply()) is not None:
+            said += item[1].text
+    except PeerProtocolError as error:
+        said += str(error)
+    assert "***" in said
+    assert "in-the" not in said
+
+
+def test_what_only_looks_like_the_password_is_heard_as_it_is() -> None:
+    machine = started()
+    machine.send(Command("PASS", "1234", secret=True))
+    machine.send(Command("SIZE", "a"))
+    machine.receive(b"230 yes\r\n213 1234\r\n")
+    machine.next_reply()
+    item = machine.next_reply()
+    assert item is not None
+    assert (item[1].lines, item[1].text) == (("1234",), "213 ***")
