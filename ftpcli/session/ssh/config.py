@@ -85,6 +85,8 @@ def jump_of(endpoint: Endpoint, text: str, before: tuple[str, ...]) -> Hop:
     if found is None:
         raise UsageError(f"ProxyJump {text}: this is not [user@]host[:port]")
     port = int(found["port"]) if found["port"] else None
+    if port is not None and not 0 < port < 65536:  # the resolver would take the rest of a division
+        raise UsageError(f"ProxyJump {text}: ports go from 1 to 65535")
     return _Resolution(endpoint, found["ip"] or found["host"], found["user"], port).hop(target=False, before=before)
 
 
@@ -194,7 +196,8 @@ class _Resolution:
         """ProxyCommand and ProxyJump, whichever the files set first."""
         command, jump = self._word("proxycommand"), self._word("proxyjump")
         if command is not None and command.lower() != "none":
-            for what, text in (("host name", self.host), ("user", self.user)):
+            # %n, and %k without an alias, is the name as it was typed.
+            for what, text in (("host name", self._name), ("host name", self.host), ("user", self.user)):
                 if _FOR_SHELLS.search(text):
                     raise UsageError(f"the {what} {text!r} holds characters that must not get into a ProxyCommand")
             return expand(command, self._tokens), ()
@@ -225,9 +228,10 @@ def read_config(choice: str | None, who: Who) -> Settings:
 
 
 def _included(folder: str, pattern: str) -> Iterator[tuple[str, str]]:
-    """The files of an Include, in the order of their names; none at all is no mistake, as in OpenSSH."""
+    """The files of an Include, in the order of their names; none at all is no mistake, as in OpenSSH, which trusts no
+    included file that others can write, whoever includes it."""
     for path in sorted(glob.glob(os.path.join(folder, os.path.expanduser(pattern)))):
-        text = _text(path, checked=False) if os.path.isfile(path) else None
+        text = _text(path, checked=True) if os.path.isfile(path) else None
         if text is not None:
             yield text, path
 

@@ -110,6 +110,16 @@ def test_a_file_that_others_can_write(home: Path) -> None:
     assert hop(None, config="none").port == 22
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_an_included_file_that_others_can_write(home: Path, system: Path, named: bool) -> None:
+    """OpenSSH looks at these even where it trusts what includes them: the system's file, and one that was named."""
+    (home / "more").write_text("ProxyCommand evil\n")
+    (home / "more").chmod(0o666)
+    system.write_text(f"Include {home}/more\n")
+    with pytest.raises(UsageError, match="more can be written by others"):
+        hop(None, config=str(system) if named else None)
+
+
 def test_a_file_that_cannot_be_read(home: Path) -> None:
     (home / ".ssh" / "config").mkdir()
     with pytest.raises(UsageError, match=r"\.ssh/config cannot be read: is a directory"):
@@ -146,6 +156,13 @@ def test_the_way(text: str, command: str | None, jumps: tuple[str, ...]) -> None
     assert (found.command, found.jumps) == (command, jumps)
 
 
+@pytest.mark.parametrize("token", ["%n", "%k", "%h"])
+def test_no_host_name_is_a_command(token: str) -> None:
+    renamed = "" if token == "%h" else "HostName real\n"
+    with pytest.raises(UsageError, match="must not get into a ProxyCommand"):
+        hop(f"{renamed}ProxyCommand nc {token} %p\n", "a;touch$IFS;b")
+
+
 @pytest.mark.parametrize(
     ("text", "host", "port", "user"),
     [
@@ -163,9 +180,10 @@ def test_jumps(text: str, host: str, port: int, user: str) -> None:
     assert (found.password, found.pins, found.insecure, found.first) == (None, (), False, 0)
 
 
-def test_a_jump_that_is_none() -> None:
+@pytest.mark.parametrize("text", ["a:b:c", "a:0", "a:65558"])
+def test_a_jump_that_is_none(text: str) -> None:
     with pytest.raises(UsageError, match="ProxyJump"):
-        jump_of(Endpoint("sftp", "h", 22), "a:b:c", ())
+        jump_of(Endpoint("sftp", "h", 22), text, ())
 
 
 def test_an_address_with_a_zone() -> None:
