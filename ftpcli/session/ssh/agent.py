@@ -42,6 +42,7 @@ class Agent:
         self._timeout = timeout
         self._stop = stop
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.setblocking(False)  # an agent that hangs would hold us in connect, once enough others wait for it
         try:
             sock.connect(path)
         except OSError as error:

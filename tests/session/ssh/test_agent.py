@@ -38,6 +38,20 @@ def answering(path: Path, answer: bytes, *, close: bool = True) -> Iterator[str]
         yield str(path)
 
 
+def test_an_agent_that_hangs(tmp_path: Path) -> None:
+    """Its queue fills up, and then connect would wait as long as it hangs."""
+    with socket.socket(socket.AF_UNIX) as listener, contextlib.ExitStack() as waiting:
+        listener.bind(str(tmp_path / "agent"))
+        listener.listen(0)
+
+        def connect(times: int) -> None:
+            for _ in range(times):
+                waiting.callback(Agent(str(tmp_path / "agent"), 1, None).close)
+
+        with pytest.raises(ConnectionLost, match="cannot be reached"):
+            connect(10)
+
+
 KEYS = bytes([12]) + number(2) + string("one") + string("first") + string("two") + string("second")
 
 
