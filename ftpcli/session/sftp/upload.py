@@ -17,12 +17,10 @@ from ftpcli.session.sftp.window import Window
 from ftpcli.wire.sftp import requests
 from ftpcli.wire.sftp.codes import Code, OpenFlag
 from ftpcli.wire.sftp.extensions import parse_free_bytes
-from ftpcli.wire.sftp.replies import Attrs, ExtendedReply, Handle, Status
+from ftpcli.wire.sftp.replies import LONGEST_HANDLE, Attrs, ExtendedReply, Handle, Status
 
 # How a server says that this kind of file cannot be synced: for want of the call, or with EINVAL.
 NOT_SYNCED = (Code.OP_UNSUPPORTED, Code.BAD_MESSAGE)
-
-_LONGEST_HANDLE = 256
 # A WRITE that waits for the next request is copied once more.
 _HELD = 32 * 1024
 
@@ -184,5 +182,5 @@ class Upload:
 
 
 def buffer_for(block: int) -> bytearray:
-    """For one WRITE of up to ``block`` bytes. Handles have 256 bytes at most (§6.2 of the draft)."""
-    return bytearray(len(requests.write(bytes(_LONGEST_HANDLE), 0, 0).encode(0)) + block)
+    """For one WRITE of up to ``block`` bytes."""
+    return bytearray(len(requests.write(bytes(LONGEST_HANDLE), 0, 0).encode(0)) + block)

@@ -10,6 +10,8 @@ from ftpcli.wire.sftp.attributes import Attributes, parse_attributes
 from ftpcli.wire.sftp.codes import Code, Packet
 from ftpcli.wire.sftp.fields import Fields
 
+LONGEST_HANDLE = 256  # §6.2
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -112,7 +114,10 @@ def _readable(text: bytes) -> str:
 
 
 def _handle(number: int, body: Fields) -> Reply:
-    return Handle(number, body.string())
+    handle = body.string()
+    if len(handle) > LONGEST_HANDLE:  # it goes back with each of a thousand READs
+        raise PeerProtocolError(f"the server sent an SFTP handle of {len(handle)} bytes, which cannot be")
+    return Handle(number, handle)
 
 
 def _names(number: int, body: Fields) -> Reply:

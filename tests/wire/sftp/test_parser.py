@@ -13,7 +13,18 @@ from ftpcli.wire.sftp.codes import Packet
 from ftpcli.wire.sftp.extensions import Limits, digest_algorithms, parse_digest, parse_free_bytes, parse_limits
 from ftpcli.wire.sftp.fields import Fields, string, uint32, uint64
 from ftpcli.wire.sftp.parser import LONGEST_PACKET, ReplyParser
-from ftpcli.wire.sftp.replies import Attrs, Data, ExtendedReply, Handle, Name, Names, Piece, Status, Version
+from ftpcli.wire.sftp.replies import (
+    Attrs,
+    Data,
+    ExtendedReply,
+    Handle,
+    Name,
+    Names,
+    Piece,
+    Status,
+    Version,
+    parse_reply,
+)
 
 VERSION = b"\0\0\0\5\2\0\0\0\3"
 numbers = st.integers(0, 2**32 - 1)
@@ -169,6 +180,14 @@ def test_a_large_promise_takes_no_memory() -> None:
     parser.next()
     assert parser.next() is None
     assert len(parser._packet) < 100
+
+
+def test_a_handle_has_256_bytes_at_most() -> None:
+    """It is sent back a thousand times at once, in READs."""
+    longest = bytes(256)
+    assert parse([VERSION, framed(102, uint32(1) + string(longest))])[0][1] == Handle(1, longest)
+    with pytest.raises(PeerProtocolError, match="an SFTP handle of 257 bytes"):
+        parse_reply(Packet.HANDLE, Fields(uint32(1) + string(bytes(257))))
 
 
 def test_version_and_status() -> None:
