@@ -56,8 +56,10 @@ def _with_texts(conversation: Conversation, path: bytes, listing: Listing, encod
         paths = [path.rstrip(b"/") + b"/" + name.encode(encoding, "surrogateescape") for name in some]
         for name, number in zip(some, conversation.post(*map(requests.read_link, paths)), strict=True):
             reply = conversation.answer(number)
-            if isinstance(reply, Names) and len(reply.names) == 1:
-                texts[name] = reply.names[0].filename.decode(encoding, "surrogateescape")
+            if not isinstance(reply, Names) or len(reply.names) != 1:
+                continue
+            if (text := decoded(reply.names[0].filename, encoding)) is not None:
+                texts[name] = text
     if not texts:
         return listing
     entries = (replace(entry, target=texts.get(entry.name)) for entry in listing.entries)
@@ -70,11 +72,21 @@ def listing_of(names: list[Name], encoding: str) -> Listing:
     for name in names:
         if name.filename in (b".", b".."):
             continue
-        if not name.filename or b"/" in name.filename or b"\0" in name.filename:
+        text = decoded(name.filename, encoding)  # and then looked at: \\u002f is a slash in raw_unicode_escape
+        if not text or "/" in text or "\0" in text or text in (".", ".."):
             problems.append(f"the server listed {name.filename!a}, which cannot be a name in a directory")
             continue
-        entries.append(entry_of(name.filename.decode(encoding, "surrogateescape"), name.attributes))
+        entries.append(entry_of(text, name.attributes))
     return Listing(tuple(entries), tuple(problems))
+
+
+def decoded(raw: bytes, encoding: str) -> str | None:
+    """Bytes that the encoding cannot read stand as surrogate escapes. None where it cannot read ASCII bytes, for which
+    there are none: half a character of ISO-2022, say."""
+    try:
+        return raw.decode(encoding, "surrogateescape")
+    except UnicodeDecodeError:
+        return None
 
 
 def entry_of(name: str, attributes: Attributes) -> Entry:

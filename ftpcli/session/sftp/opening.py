@@ -10,6 +10,7 @@ from ftpcli.net.wait import StopSignal
 from ftpcli.session.protocol import HostMemory, Notify
 from ftpcli.session.sftp.channel import SshConnection, open_channel
 from ftpcli.session.sftp.conversation import Conversation
+from ftpcli.session.sftp.listing import decoded
 from ftpcli.session.sftp.session import SftpSession
 from ftpcli.wire.sftp import requests
 from ftpcli.wire.sftp.extensions import Limits, parse_limits
@@ -77,7 +78,8 @@ def _limits_and_home(
     told = [conversation.answer(number, stop) for number in limited]
     doing = "find the login directory"
     names = conversation.wanted(conversation.answer(where, stop), Names, doing).names
-    if len(names) != 1:
+    home = decoded(names[0].filename, endpoint.encoding) if len(names) == 1 else None
+    if home is None:
         raise conversation.nonsense(doing)
     limits = parse_limits(told[0]) if told and isinstance(told[0], ExtendedReply) else Limits()
-    return limits, names[0].filename.decode(endpoint.encoding, "surrogateescape")
+    return limits, home

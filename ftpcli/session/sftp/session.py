@@ -14,7 +14,7 @@ from ftpcli.parts import part_name
 from ftpcli.session.protocol import TimeSet
 from ftpcli.session.sftp.conversation import Conversation
 from ftpcli.session.sftp.download import Download
-from ftpcli.session.sftp.listing import entry_of, read_directory
+from ftpcli.session.sftp.listing import decoded, entry_of, read_directory
 from ftpcli.session.sftp.pipelined import PipelinedFiles
 from ftpcli.session.sftp.refusals import refusal
 from ftpcli.session.sftp.renaming import Move, Renaming
@@ -107,7 +107,7 @@ class SftpSession:
         told = self._conversation.wanted(attributes, Attrs, f"look at {path or '.'}").attributes
         if not isinstance(text, Names) or len(text.names) != 1:
             return entry_of(name, told)
-        target = text.names[0].filename.decode(self._encoding, "surrogateescape")
+        target = decoded(text.names[0].filename, self._encoding)
         return replace(entry_of(name, told), kind=Kind.LINK, size=None, target=target)
 
     def size(self, path: str) -> int | None:
