@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _SHOWS_ITSELF = re.compile(rb"(?:^|[ \t])\.\r?\n")
 _NO_TIMES = "none"
+# The years 1 to 9999, which is what fits into a command; file systems keep others.
+_TIMES = range(-62_135_596_800, 253_402_300_800)
 
 
 class FtpSession:
@@ -257,6 +259,8 @@ class FtpSession:
         That none works is believed of a file that this session has written: 550 may also mean that some other file
         is not ours to touch.
         """
+        if int(seconds // 1) not in _TIMES:
+            return TimeSet(False)
         for command in self._time_commands():
             verb, _, site = command.partition(" ")
             stamp = f"{site} {write_time(seconds)}".strip()
