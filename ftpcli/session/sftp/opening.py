@@ -40,19 +40,23 @@ def open_sftp_over(connection: SshConnection, endpoint: Endpoint, stop: StopSign
         raise
     conversation = Conversation(channel, endpoint.place, endpoint.timing.idle)
     try:
-        return set_up(conversation, endpoint, stop)
+        return set_up(conversation, endpoint, stop, str(connection.transport.remote_version))
     except BaseException:
         conversation.close()
         raise
 
 
-def set_up(conversation: Conversation, endpoint: Endpoint, stop: StopSignal | None) -> SftpSession:
-    """Version, limits and login directory, in two round trips. Raises FtpcliError."""
+def set_up(conversation: Conversation, endpoint: Endpoint, stop: StopSignal | None, program: str = "") -> SftpSession:
+    """Version, limits and login directory, in two round trips. Raises FtpcliError.
+
+    ``program``: the server's, as it calls itself (RFC 4253 §4.2).
+    """
     version = conversation.greet(stop)
+    extensions = {name: data for name, data in version.extensions.items() if not _is_broken(name, program)}
     limits, home = _limits_and_home(conversation, version, endpoint, stop)
     session = SftpSession(
         conversation,
-        version.extensions,
+        extensions,
         limits,
         home,
         endpoint.encoding,
@@ -66,6 +70,11 @@ def set_up(conversation: Conversation, endpoint: Endpoint, stop: StopSignal | No
         home,
     )
     return session
+
+
+def _is_broken(extension: str, program: str) -> bool:
+    """paramiko's server reads beyond the end of files of more than 64 KiB, for ever."""
+    return extension == "check-file" and "paramiko" in program
 
 
 def _limits_and_home(

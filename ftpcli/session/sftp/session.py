@@ -25,7 +25,7 @@ from ftpcli.wire.sftp import requests
 from ftpcli.wire.sftp.attributes import Attributes
 from ftpcli.wire.sftp.codes import Code, OpenFlag
 from ftpcli.wire.sftp.extensions import Limits, digest_algorithms, parse_digest, parse_free_bytes
-from ftpcli.wire.sftp.replies import Attrs, ExtendedReply, Handle, Names, Reply, Status
+from ftpcli.wire.sftp.replies import Attrs, ExtendedReply, Handle, Names, Status
 from ftpcli.wire.sftp.requests import Request
 
 _LATEST = 2**32 - 1  # version 3 has 32 bits for a time
@@ -232,16 +232,10 @@ class SftpSession:
         algorithm = self.capabilities.digests[0]
         doing = f"get the digest of {path}"
         handle = self._conversation.expect(requests.open_file(self._path(path), OpenFlag.READ), Handle, doing).handle
-        # The draft's name; paramiko's server knows the request by the name of the whole extension.
-        reply = self._digest_of(handle, "check-file-handle", algorithm)
-        if isinstance(reply, Status) and reply.code == Code.OP_UNSUPPORTED:
-            reply = self._digest_of(handle, "check-file", algorithm)
+        number = self._conversation.post(requests.check_file(handle, algorithm))[0]
+        reply = self._conversation.answer(number, patience=self._timing.final_reply)
         self._conversation.forget(requests.close(handle))
         return parse_digest(self._conversation.wanted(reply, ExtendedReply, doing), algorithm)
-
-    def _digest_of(self, handle: bytes, name: str, algorithm: str) -> Reply:
-        number = self._conversation.post(requests.check_file(name, handle, algorithm))[0]
-        return self._conversation.answer(number, patience=self._timing.final_reply)
 
     # Life and end
 

@@ -154,10 +154,7 @@ def copy_data(reading: bytes, offset: int, length: int, writing: bytes, target_o
     return extended("copy-data", fields)
 
 
-def check_file(name: str, subject: bytes, algorithm: str) -> Request:
-    """A digest of a whole file (draft-ietf-secsh-filexfer-extensions-00 §3).
-
-    ``name``: check-file-name, and ``subject`` is a path; check-file-handle or check-file, and it is a handle.
-    """
+def check_file(handle: bytes, algorithm: str) -> Request:
+    """A digest of a whole file (draft-ietf-secsh-filexfer-extensions-00 §3)."""
     whole = uint64(0) + uint64(0) + uint32(0)  # from the start, to the end, in one block
-    return extended(name, string(subject) + string(algorithm.encode("ascii")) + whole)
+    return extended("check-file-handle", string(handle) + string(algorithm.encode("ascii")) + whole)

@@ -55,7 +55,7 @@ EIGHT = (5).to_bytes(8, "big")
             (text(b"copy-data"), text(b"r"), EIGHT, (7).to_bytes(8, "big"), text(b"w"), (9).to_bytes(8, "big")),
         ),
         (
-            requests.check_file("check-file-handle", b"h", "md5"),
+            requests.check_file(b"h", "md5"),
             200,
             (text(b"check-file-handle"), text(b"h"), text(b"md5"), bytes(20)),
         ),
