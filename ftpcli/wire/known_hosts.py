@@ -1,6 +1,7 @@
-"""known_hosts files (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT): which keys a host may show, and which never.
+"""known_hosts files (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT), and lists of revoked keys: which keys a host may show, and
+which never.
 
-A line that is not understood is skipped: it can make a host unknown, but never a wrong key right.
+In known_hosts a line that is not understood is skipped: it can make a host unknown, but never a wrong key right.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from ftpcli.errors import PeerProtocolError
+from ftpcli.errors import PeerProtocolError, UsageError
 from ftpcli.wire.ssh_patterns import matches_any
 from ftpcli.wire.ssh_types import Reader
 
 DEFAULT_PORT = 22
 _MARKERS = {b"@cert-authority": "cert-authority", b"@revoked": "revoked"}
 _MAGIC = b"|1|"
+_KRL = b"SSHKRL\n\0"
 _LONGEST_LINE = 64 * 1024
 
 
@@ -90,6 +92,24 @@ def _parse_line(line: bytes, source: str, number: int) -> KnownHost | None:
     if not names.startswith(_MAGIC) or not found[0] or found[1] is None or len(found[1]) != hashlib.sha1().digest_size:
         return None
     return KnownHost(key_type, key, marker, salt=found[0], digest=found[1], source=source, line=number)
+
+
+def parse_revoked(content: bytes, source: str = "") -> Iterator[KnownHost]:
+    """The public keys of a RevokedHostKeys file, one a line: none of them is good for any host.
+
+    Raises UsageError for what is no such file: to skip a line could make a wrong key right.
+    """
+    if content.startswith(_KRL):
+        raise UsageError(f"{source} is a KRL; what is understood here is a text file with the revoked keys, one a line")
+    for number, line in enumerate(content.split(b"\n"), 1):
+        fields = line.split(None, 2)
+        if not fields or fields[0].startswith(b"#"):
+            continue
+        key_type = fields[0].decode("ascii", "replace")
+        key = _decoded(fields[1]) if len(fields) > 1 else None
+        if key is None or key_type_of(key) != key_type:
+            raise UsageError(f"{source}:{number}: this is no public key, so nobody knows which one is revoked")
+        yield KnownHost(key_type, key, "revoked", hosts=("*",), source=source, line=number)
 
 
 def _decoded(text: bytes) -> bytes | None:

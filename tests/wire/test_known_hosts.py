@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ftpcli.errors import UsageError
 from ftpcli.wire.known_hosts import (
     Judgement,
     KnownHosts,
@@ -21,6 +22,7 @@ from ftpcli.wire.known_hosts import (
     line_for,
     name_of,
     parse,
+    parse_revoked,
 )
 from ftpcli.wire.ssh_types import string
 from tests.servers.packages import openssh_tool
@@ -183,3 +185,21 @@ def test_the_names_and_fingerprints_of_openssh(tmp_path: Path) -> None:
     known = KnownHosts(parse(file.read_bytes()))
     assert known.hashes_names
     assert known.judge("h.org", 2222, blob).standing is Standing.KNOWN
+
+
+def test_a_list_of_revoked_keys() -> None:
+    lines = f"# ours\n\n  {text(key('a'))} anna@old\n{text(key('b'))}\r\n"
+    hosts = f"h {text(key('a'))}\nh {text(key('c'))}\n"
+    known = KnownHosts([*parse(hosts.encode()), *parse_revoked(lines.encode(), "file")])
+    judged = known.judge("h", 22, key("a"))
+    assert judged.standing is Standing.REVOKED
+    assert judged.entry is not None
+    assert judged.entry.where == "file:3"
+    assert known.judge("[::1]", 2222, key("b")).standing is Standing.REVOKED
+    assert known.judge("h", 22, key("c")).standing is Standing.KNOWN
+
+
+@pytest.mark.parametrize("content", [b"SSHKRL\n\0rest", b"ssh-ed25519", b"ssh-ed25519 !", b"h ssh-ed25519 AAAA"])
+def test_a_list_of_revoked_keys_that_cannot_be_read(content: bytes) -> None:
+    with pytest.raises(UsageError):
+        list(parse_revoked(content, "file"))

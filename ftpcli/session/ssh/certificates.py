@@ -14,10 +14,21 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_public_identity,
 )
 
+from ftpcli.errors import PeerProtocolError
 from ftpcli.wire.known_hosts import key_type_of
 from ftpcli.wire.ssh_patterns import matches
+from ftpcli.wire.ssh_types import Reader, string
 
 SUFFIX = "-cert-v01@openssh.com"
+# OpenSSH's CASignatureAlgorithms. Not ssh-rsa, which is RSA over SHA-1: two certificates can be made to share that.
+_SIGNATURES = (
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "rsa-sha2-512",
+    "rsa-sha2-256",
+)
 
 
 def load(blob: bytes) -> SSHCertificate | None:
@@ -38,6 +49,16 @@ def authority_of(certificate: SSHCertificate) -> bytes:
     return base64.b64decode(line.split()[1])
 
 
+def _signature_algorithm(certificate: SSHCertificate) -> str | None:
+    """The signature is the last field, behind the key of whoever made it."""
+    authority = string(authority_of(certificate))
+    signature = base64.b64decode(certificate.public_bytes().split()[1]).rpartition(authority)[2]
+    try:
+        return key_type_of(Reader(signature).string())
+    except PeerProtocolError:
+        return None
+
+
 def objection(certificate: SSHCertificate, host: str, authorities: Iterable[bytes], now: float) -> str | None:
     """Why the certificate does not prove that its key is the host's at ``now`` (seconds since 1970); None if it does.
 
@@ -49,6 +70,9 @@ def objection(certificate: SSHCertificate, host: str, authorities: Iterable[byte
         certificate.verify_cert_signature()
     except (InvalidSignature, UnsupportedAlgorithm, ValueError):
         return "its signature is wrong"
+    algorithm = _signature_algorithm(certificate)
+    if algorithm not in _SIGNATURES:
+        return f"it is signed by way of {algorithm}, which is not safe"
     if certificate.type is not SSHCertificateType.HOST:
         return "it is a user's, not a host's"
     if not certificate.valid_after <= now < certificate.valid_before:

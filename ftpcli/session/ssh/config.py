@@ -50,6 +50,7 @@ class Hop:
     known_as: tuple[str, int]
     known_hosts: tuple[str, ...]
     system_known_hosts: tuple[str, ...]
+    revoked: tuple[str, ...]
     hash_names: bool
     strictness: str
     identities: tuple[str, ...]
@@ -129,6 +130,7 @@ class _Resolution:
             known_as=(alias, DEFAULT_PORTS["sftp"]) if alias else (self.host, self.port),
             known_hosts=(ssh.known_hosts,) if ssh.known_hosts else self._paths("userknownhostsfile", USER_KNOWN_HOSTS),
             system_known_hosts=self._paths("globalknownhostsfile", SYSTEM_KNOWN_HOSTS),
+            revoked=self._paths("revokedhostkeys", ()),
             hash_names=self._flag("hashknownhosts"),
             strictness="accept-new" if ssh.accept_new_host_key else self._strictness(),
             identities=(*stated, *self._paths("identityfile", () if stated else DEFAULT_IDENTITIES)),

@@ -8,7 +8,7 @@ import logging
 import os
 import time
 
-from ftpcli.errors import HostKeyRejected, LocalFileError
+from ftpcli.errors import HostKeyRejected, LocalFileError, UsageError
 from ftpcli.model import Ask, Question
 from ftpcli.session.protocol import Notify
 from ftpcli.session.ssh import certificates
@@ -24,6 +24,7 @@ from ftpcli.wire.known_hosts import (
     line_for,
     name_of,
     parse,
+    parse_revoked,
 )
 
 log = logging.getLogger("ftpcli.ssh")
@@ -34,7 +35,8 @@ _ALGORITHMS = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 
 
 class Trust:
-    """The rules for one hop. Raises LocalFileError for a known_hosts file that cannot be read."""
+    """The rules for one hop. Raises LocalFileError for a known_hosts file that cannot be read, and UsageError for a
+    RevokedHostKeys file that says nothing."""
 
     def __init__(self, hop: Hop, ask: Ask | None, notify: Notify) -> None:
         self._hop = hop
@@ -42,7 +44,8 @@ class Trust:
         self._notify = notify
         self._user = tuple(entry for path in hop.known_hosts for entry in _read(path))
         system = (entry for path in hop.system_known_hosts for entry in _read(path))
-        self._known = KnownHosts((*self._user, *system))
+        revoked = (entry for path in hop.revoked for entry in _read_revoked(path))
+        self._known = KnownHosts((*self._user, *system, *revoked))
 
     def host_key_types(self) -> tuple[str, ...]:
         """What to ask the server for, best first: certificates where an authority is known, then the types that are
@@ -181,6 +184,16 @@ def _read(path: str) -> tuple[KnownHost, ...]:
         return ()
     except OSError as error:
         raise LocalFileError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
+
+
+def _read_revoked(path: str) -> tuple[KnownHost, ...]:
+    """A file that is not there could have named any key, so it is one to complain of, as for OpenSSH."""
+    try:
+        with open(path, "rb") as file:
+            return tuple(parse_revoked(file.read(), path))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(f"ssh_config: RevokedHostKeys {path} cannot be read: {reason}") from error
 
 
 def _short(key_type: str) -> str:

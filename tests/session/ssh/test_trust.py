@@ -12,7 +12,7 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from ftpcli.errors import HostKeyRejected, LocalFileError
+from ftpcli.errors import HostKeyRejected, LocalFileError, UsageError
 from ftpcli.session.ssh.trust import remember
 from ftpcli.wire.known_hosts import Standing, fingerprint, parse
 from tests.servers.real import Running, Setup, started
@@ -324,4 +324,30 @@ def test_known_by_an_authority_only(client: MakeClient, keys: Keys, tmp_path: Pa
     file = tmp_path / "known"
     file.write_text(f"@cert-authority * {public(keys.make('ca'))}\n")
     with started(Setup("sshd")) as server, pytest.raises(HostKeyRejected, match=f"by the authority in {file}:1 only"):
+        at(client, server, known_hosts=str(file))()
+
+
+def test_a_list_of_revoked_keys(client: MakeClient, tmp_path: Path) -> None:
+    config, revoked = tmp_path / "config", tmp_path / "revoked"
+    config.write_text(f"RevokedHostKeys {revoked}\n")
+    with started(Setup("sshd")) as server:
+        opening = at(client, server, config=str(config), known_hosts=str(server.known_hosts))
+        with pytest.raises(UsageError, match="cannot be read: no such file"):
+            opening()
+        revoked.write_text("# none so far\n")
+        opening()
+        assert server.known_hosts is not None
+        revoked.write_text(server.known_hosts.read_text().partition(" ")[2])
+        with pytest.raises(HostKeyRejected, match=f"is revoked in {revoked}:1"):
+            opening()
+
+
+# Was: taken. OpenSSH refuses them since 8.2.
+def test_an_authority_that_signs_over_sha1(client: MakeClient, keys: Keys, tmp_path: Path) -> None:
+    certified, file = Certified(keys, "rsa", "127.0.0.1", "-t", "ssh-rsa"), tmp_path / "known"
+    file.write_text(f"@cert-authority * {public(certified.authority)}\n")
+    with (
+        started(certified.setup) as server,
+        pytest.raises(HostKeyRejected, match="by way of ssh-rsa, which is not safe"),
+    ):
         at(client, server, known_hosts=str(file))()
