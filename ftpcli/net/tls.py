@@ -29,7 +29,7 @@ from OpenSSL import SSL, crypto
 from ftpcli.errors import CertificateRejected, ConnectionLost, FtpcliError, NotTls, TlsFailed, UsageError
 from ftpcli.model import TlsFacts, TlsSettings
 from ftpcli.net.stream import BLOCKED, ORDERLY_END, RAW_END, SocketStream
-from ftpcli.net.trust import Trust
+from ftpcli.net.trust import Trust, readable
 
 _RECORD = 16 * 1024
 _CHUNK = 256 * 1024
@@ -183,11 +183,12 @@ class TlsStream(SocketStream):
         certificate = self._connection.get_peer_certificate() if self.established else None
         if certificate is None:
             return None
+        found = readable(certificate)
         return TlsFacts(
             version=self._connection.get_protocol_version_name(),
             cipher=self._connection.get_cipher_name() or "",
             certificate_sha256=certificate.digest("sha256").decode("ascii").replace(":", "").lower(),
-            subject=certificate.to_cryptography().subject.rfc4514_string(),
+            subject="" if found is None else found.subject.rfc4514_string(),
         )
 
     def handshake(self) -> bool:

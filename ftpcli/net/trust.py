@@ -6,8 +6,8 @@ import hashlib
 import ipaddress
 import os
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from OpenSSL import SSL
+from cryptography import x509
+from OpenSSL import SSL, crypto
 from service_identity import CertificateError, VerificationError
 from service_identity.pyopenssl import verify_hostname, verify_ip_address
 
@@ -79,9 +79,8 @@ class Trust:
         if certificate is None:
             raise CertificateRejected(f"{host} showed no certificate")
         if self._pins:
-            found = certificate.to_cryptography()
-            der = found.public_bytes(Encoding.DER)
-            key = found.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+            der = crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
+            key = crypto.dump_publickey(crypto.FILETYPE_ASN1, certificate.get_pubkey())
             digests = [hashlib.sha256(der).hexdigest(), hashlib.sha256(key).hexdigest()]
             if self._pins.isdisjoint(digests):
                 raise CertificateRejected(
@@ -91,16 +90,26 @@ class Trust:
             return
         if not self.asks_chain:
             return
+        found = readable(certificate)
+        if found is None:
+            raise CertificateRejected(f"the names in the certificate of {host} cannot be read")
         try:
             if _is_address(host):
                 verify_ip_address(connection, host)
             else:
                 verify_hostname(connection, host)
         except (VerificationError, CertificateError) as error:
-            names = _names(certificate.to_cryptography())
-            raise CertificateRejected(f"the certificate is not for {host}, but for {names}") from error
+            raise CertificateRejected(f"the certificate is not for {host}, but for {_names(found)}") from error
         except ValueError as error:  # a host name that IDNA cannot encode
             raise CertificateRejected(f"{host!r} cannot be compared with the certificate's names") from error
+
+
+def readable(certificate: crypto.X509) -> x509.Certificate | None:
+    """None for one that only OpenSSL can make sense of: umlauts in a PrintableString, as some small devices have."""
+    try:
+        return certificate.to_cryptography()
+    except (ValueError, x509.InvalidVersion):
+        return None
 
 
 def _is_address(host: str) -> bool:
@@ -111,10 +120,7 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _names(certificate: object) -> str:
-    from cryptography import x509
-
-    assert isinstance(certificate, x509.Certificate)
+def _names(certificate: x509.Certificate) -> str:
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import hashlib
 import os
 import random
@@ -17,7 +18,10 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.x509.oid import NameOID
 
 from ftpcli.errors import CertificateRejected, ConnectionLost, TlsFailed, UsageError
 from ftpcli.model import TlsSettings
@@ -214,6 +218,29 @@ class TestTrust:
         assert ("--cafile" in caught.value.message) is helps
         assert f"--pin sha256:{digest(getattr(certificates, which), 'certificate')}" in caught.value.message
 
+    # Was: an internal error.
+    @pytest.mark.parametrize("pinned", [False, True])
+    def test_a_certificate_that_only_openssl_can_read(self, tmp_path: Path, pinned: bool) -> None:
+        file = tmp_path / "odd.pem"
+        sha256 = unreadable(file)
+        settings = TlsSettings(pins=(f"sha256:{sha256}",)) if pinned else TlsSettings(insecure=True)
+        identity = TlsIdentity(settings, "localhost")
+        with tls_server(file, say(b"x")) as server, connected(identity.wrap_control, server) as stream:
+            assert read_all(stream)[0] == b"x"
+            facts = identity.facts()
+            assert facts is not None
+            assert (facts.subject, facts.certificate_sha256) == ("", sha256)
+
+    def test_names_that_only_openssl_can_read(self, tmp_path: Path) -> None:
+        file = tmp_path / "odd.pem"
+        unreadable(file)
+        with (
+            tls_server(file, say(b"x")) as server,
+            pytest.raises(CertificateRejected, match="the names in the certificate of localhost cannot be read"),
+            connected(TlsIdentity(TlsSettings(cafile=str(file)), "localhost").wrap_control, server),
+        ):
+            pass
+
     def test_the_systems_authorities_do_not_know_ours(self, certificates: Certificates) -> None:
         with (
             tls_server(certificates.server, say(b"")) as server,
@@ -315,6 +342,21 @@ def digest(path: Path, what: str) -> str:
         return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
     key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(key).hexdigest()
+
+
+def unreadable(path: Path) -> str:
+    """A key and its certificate, which OpenSSL reads and others do not: a PrintableString that is none. Its SHA-256."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "XX")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    day = datetime.timedelta(days=1)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now - day, now + day)
+    readable = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+    der = readable.replace(b"\x13\x02XX", b"\x13\x02X\xff")
+    assert der != readable
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_text(private.decode() + ssl.DER_cert_to_PEM_cert(der))
+    return hashlib.sha256(der).hexdigest()
 
 
 class TestHandshake:
