@@ -20,7 +20,7 @@ def begin(address: str, port: int) -> tuple[socket.socket, int]:
     """A socket that is connecting, and what connect said. Raises ConnectFailed where there is no socket to be had."""
     sock = _new_socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     sock.setblocking(False)
-    return sock, sock.connect_ex((address, port))
+    return sock, sock.connect_ex(_at(address, port))
 
 
 def connect(
@@ -91,15 +91,27 @@ def no_delay(sock: socket.socket) -> None:
 
 def address_of(sock: socket.socket) -> str:
     """Our own address on this socket."""
-    return plain_address(sock.getsockname()[0])
+    return _address(sock.getsockname())
 
 
 def peer_of(sock: socket.socket) -> str:
     """The other side's address. Raises ConnectionLost when it is gone already."""
     try:
-        return plain_address(sock.getpeername()[0])
+        return _address(sock.getpeername())
     except OSError as error:
         raise ConnectionLost("the server closed the connection at once") from error
+
+
+def _address(name: tuple[Any, ...]) -> str:
+    """With the zone (RFC 4007 §11) where there is one: fe80::1 is another computer on every link."""
+    address, zone = plain_address(name[0]), name[3] if len(name) > 3 else 0
+    return f"{address}%{zone}" if zone else address
+
+
+def _at(address: str, port: int) -> tuple[Any, ...]:
+    """As the socket layer wants it, which overlooks a zone in the text."""
+    plain, _, zone = address.partition("%")
+    return (plain, port, 0, int(zone)) if zone else (address, port)
 
 
 def plain_address(address: str) -> str:
@@ -123,7 +135,7 @@ def listen(address: str, ports: tuple[int, int] | None) -> socket.socket:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            sock.bind((address, port))
+            sock.bind(_at(address, port))
             sock.listen(1)
         except OSError as error:
             sock.close()
@@ -148,7 +160,7 @@ def accept(listener: socket.socket, expected: str) -> socket.socket | None:
         return None
     except OSError as error:
         raise ConnectFailed(f"cannot accept the data connection: {(error.strerror or str(error)).lower()}") from error
-    if plain_address(address[0]) != expected:
+    if _address(address) != expected:
         sock.close()
         return None
     sock.setblocking(False)

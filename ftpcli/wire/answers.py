@@ -13,6 +13,7 @@ from ftpcli.wire.reply import Reply
 _SIX_NUMBERS = re.compile(r"(?<!\d)" + ",".join([r"(\d{1,3})"] * 6) + r"(?!\d)", re.ASCII)
 _EPSV = re.compile(r"\(([\x21-\x7e])\1\1(\d{1,5})\1\)", re.ASCII)
 _MODIFY = re.compile(r"(?:^|[;\s])modify=(\d[^;\s]*)", re.ASCII | re.IGNORECASE)
+_YEAR_10000 = 253_402_300_800  # a leap second may lead there, and no calendar goes on
 _TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d{1,9}))?", re.ASCII)
 
 
@@ -81,7 +82,8 @@ def parse_time(text: str) -> float | None:
     if not (1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60 and second <= 60 and year >= 1):
         return None
     fraction = float("0." + found[7]) if found[7] else 0.0
-    return calendar.timegm((year, month, day, hour, minute, second, 0, 0, 0)) + fraction
+    moment = calendar.timegm((year, month, day, hour, minute, second, 0, 0, 0))
+    return moment + fraction if moment < _YEAR_10000 else None
 
 
 def parse_modify(reply: Reply) -> float | None:
@@ -104,6 +106,7 @@ def write_port(address: str, port: int) -> str:
 
 
 def write_eprt(address: str, port: int) -> str:
-    """EPRT's argument (RFC 2428 §2)."""
+    """EPRT's argument (RFC 2428 §2). A zone means something on this computer only."""
+    address = address.partition("%")[0]
     family = 2 if ipaddress.ip_address(address).version == 6 else 1
     return f"|{family}|{address}|{port}|"

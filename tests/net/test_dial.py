@@ -168,6 +168,28 @@ class TestListen:
     def test_mapped_addresses(self, address: str, plain: str) -> None:
         assert dial.plain_address(address) == plain
 
+    # Was: data connections to a link-local address were invalid arguments.
+    def test_an_address_keeps_its_zone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Socket(socket.socket):
+            asked: tuple[object, ...] = ()
+
+            def getpeername(self) -> tuple[str, int, int, int]:
+                return ("fe80::1", 21, 0, 7)
+
+            getsockname = getpeername
+
+            def connect_ex(self, address: object) -> int:
+                self.asked = (address,)
+                return 0
+
+        monkeypatch.setattr(socket, "socket", Socket)
+        with Socket(socket.AF_INET6) as sock:
+            assert dial.peer_of(sock) == dial.address_of(sock) == "fe80::1%7"
+        found, code = dial.begin("fe80::1%7", 2121)
+        assert isinstance(found, Socket)
+        assert (found.asked, code) == ((("fe80::1", 2121, 0, 7),), 0)
+        found.close()
+
 
 class TestWaiting:
     def test_ready_says_which(self) -> None:

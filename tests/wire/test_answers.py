@@ -167,7 +167,17 @@ def test_fractions_of_a_second() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["", "now", "2026", "20261301000000", "20260001000000", "20260132000000", "20260101240000", "00000101000000"],
+    [
+        "",
+        "now",
+        "2026",
+        "20261301000000",
+        "20260001000000",
+        "20260132000000",
+        "20260101240000",
+        "00000101000000",
+        "99991231235960",
+    ],
 )
 def test_time_that_is_none(line: str) -> None:
     assert answers.parse_time(line) is None
