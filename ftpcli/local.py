@@ -100,8 +100,10 @@ def make_link(path: str, text: str, part: str) -> None:
 
 
 def set_mode(path: str, mode: int) -> None:
-    """Set the permission bits of a file or directory. Raises LocalFileError."""
+    """Set the permission bits of a file or directory. Raises LocalFileError, also for a symbolic link."""
     with translated("set the permissions of", path):
+        if stat.S_ISLNK(os.lstat(path).st_mode):
+            raise OSError(errno.ELOOP, "a symbolic link has come in its place")
         os.chmod(path, mode)
 
 

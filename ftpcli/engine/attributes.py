@@ -30,12 +30,15 @@ _OWNERS = 0o700
 
 @dataclass(frozen=True)
 class SetMode:
-    """Give a file or directory its permission bits. ``told``: that is news, and not a part of making the copy."""
+    """Give a file or directory its permission bits. ``told``: that is news, and not a part of making the copy.
+
+    ``root``: the local tree that it is in; None where it is on the server.
+    """
 
     path: str
     shown: str
     mode: int
-    remote: bool
+    root: str | None
     told: bool
 
     @property
@@ -44,10 +47,11 @@ class SetMode:
         return self.mode & _OWNERS != _OWNERS
 
     def run(self, bench: Bench) -> ModeSet:
-        if self.remote:
+        if self.root is None:
             problem = bench.insist(self.shown, lambda session: mode_problem(session, self.path, self.mode))
             return ModeSet(self, problem, bench.number)
         try:
+            local.check_straight(self.path, self.root)
             local.set_mode(self.path, self.mode)
         except LocalFileError as error:
             return ModeSet(self, error.message, bench.number)
@@ -65,18 +69,23 @@ class ModeSet:
 
 @dataclass(frozen=True)
 class MakeLink:
-    """Make a symbolic link that says ``text``. ``replaces``: another link is in its place."""
+    """Make a symbolic link that says ``text``. ``replaces``: another link is in its place.
+
+    ``root``: the local tree that it is in; None where it is on the server.
+    """
 
     path: str
     shown: str
     text: str
-    remote: bool
+    root: str | None
     replaces: bool
     backup: Backup | None = None
 
     def run(self, bench: Bench) -> LinkMade:
+        if self.root is not None:
+            local.check_straight(self.path, self.root)
         kept = self.backup.keep_link(self.path, self.shown) if self.replaces and self.backup is not None else None
-        if not self.remote:
+        if self.root is not None:
             links.copy_local(self.path, self.text, bench.journal)
             return LinkMade(self, bench.number)
         link = links.RemoteLink(self.path, self.text, bench.journal, replaces=self.replaces, kept=kept)
@@ -99,7 +108,7 @@ class AttributePlan:
 
     def __init__(self, job: Job, pairing: Pairing, ledger: Ledger, backup: Backup | None) -> None:
         self._rules = job.rules
-        self._remote = job.direction is Direction.UPLOAD
+        self._root = None if job.direction is Direction.UPLOAD else job.roots[0].target
         self._pairing = pairing
         self._ledger = ledger
         self._backup = backup
@@ -124,15 +133,15 @@ class AttributePlan:
             self._ledger.report.transferred += 1
             return []
         target, replaces = self._pairing.target(where, decision.name), decision.target is not None
-        if self._remote:
+        if self._root is None:
             self._links.append(target, path, text, "replaces" if replaces else "")
             return []
-        return [MakeLink(target, path, text, remote=False, replaces=replaces, backup=self._backup)]
+        return [MakeLink(target, path, text, self._root, replaces=replaces, backup=self._backup)]
 
     def links(self) -> Iterator[MakeLink]:
         """Those that wait until all files are there."""
         for path, name, text, replaces in reversed(self._links):
-            yield MakeLink(path, name, text, remote=True, replaces=bool(replaces), backup=self._backup)
+            yield MakeLink(path, name, text, None, replaces=bool(replaces), backup=self._backup)
 
     # Permissions
 
@@ -142,7 +151,7 @@ class AttributePlan:
         self._ledger.tell(Planned(name, "chmod", why=why))
         if self._rules.dry_run:
             return []
-        return [SetMode(target, name, source.mode & PERMISSIONS, self._remote, told=True)]
+        return [SetMode(target, name, source.mode & PERMISSIONS, self._root, told=True)]
 
     def descent(self, decision: Decision, listed: Listed) -> Pair:
         """The pair for a directory; one that is there and has other permissions, or too few, gets them at the end."""
@@ -178,7 +187,7 @@ class AttributePlan:
     def modes(self) -> Iterator[SetMode]:
         """For directories, the deepest first."""
         for path, name, mode, told in reversed(self._modes):
-            yield SetMode(path, name, int(mode), self._remote, bool(told))
+            yield SetMode(path, name, int(mode), self._root, bool(told))
 
     # What came of it
 

@@ -342,6 +342,28 @@ class TestDownloadOnly:
         assert {path.name: path.read_bytes() for path in outside.iterdir()} == {"gone": b"precious", "f": b"precious"}
         assert set(side.failures()) == {"d/gone" if delete else "d/f"}
 
+    # Was: chmod and symlink followed it.
+    @pytest.mark.parametrize("swapped", ["d", "d/sub"])
+    def test_a_link_that_appears_leads_no_attributes_away(self, side: Side, tmp_path: Path, swapped: str) -> None:
+        outside = tmp_path / "outside"
+        (outside / "sub").mkdir(parents=True)
+        (outside / "l").symlink_to("precious")
+        source = {"d": {"sub": {"x": b"1"}, "l": Link("new")}, "z": {"f": b"1"}}
+        side.put(source, {"d": {"sub": {"x": b"1"}, "l": Link("old")}})
+        folder = side.server.find("top/d/sub")
+        assert isinstance(folder, Folder)
+        folder.mode = 0o700
+
+        def swap() -> None:
+            shutil.move(side.folder / swapped, tmp_path / "moved")
+            os.symlink(outside, side.folder / swapped)
+
+        side.server.on("list", swap, path="top/z")
+        before = [path.lstat().st_mode for path in (outside, outside / "sub")]
+        side.mirror(symlinks="copy", perms=True, parallel=1)
+        assert [path.lstat().st_mode for path in (outside, outside / "sub")] == before
+        assert os.readlink(outside / "l") == "precious"
+
     def test_two_names_of_one_kind_each(self, side: Side, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A server that lists a name as a link and again as a directory gets nothing written through the link."""
         (tmp_path / "outside").mkdir()
