@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 _BATCH = 500
+_LARGEST = 2**63 - 1  # an integer of the database
 # How far a time may be off whose zone is not known; see plan.same_time.
 _ZONES = 14 * 3600.0 + 900.0
 _SETTINGS = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000; BEGIN"
@@ -72,8 +73,9 @@ class Candidates:
         self._do(_TABLE)
 
     def add(self, entry: Entry, *about: object) -> bool:
-        """False for a file that nothing can tell to be the same as another: an empty one, or one without a time."""
-        if entry.kind is not Kind.FILE or not entry.size or entry.mtime is None:
+        """False for a file that nothing can tell to be the same as another: an empty one, or one
+        without a time, or of a size that no file has."""
+        if entry.kind is not Kind.FILE or entry.mtime is None or not 0 < (entry.size or 0) <= _LARGEST:
             return False
         values = (*_values(entry), _text(entry, about))
         self._do("INSERT INTO {0} (name, size, mtime, slack, exact, record) VALUES (?, ?, ?, ?, ?, ?)", *values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import posixpath
@@ -198,8 +199,7 @@ class Upload:
             sink.pump_from(source.file, self._hands.moved)
             moved = sink.finish()
         if offset + moved.bytes != source.size or not source.unchanged():
-            if part != self._target:
-                session.remove(part)
+            self._drop(session, part)
             raise SourceChanged(f"{self._source} changed while it was being sent")
         if not moved.confirmed and session.size(part) != source.size:
             raise Incomplete("the server called the upload complete, but its file has another size")
@@ -218,9 +218,14 @@ class Upload:
         except VerifyMismatch:
             self._doubted = True
             self._sent = False
-            if part != self._target:
-                session.remove(part)
+            self._drop(session, part)
             raise
+
+    def _drop(self, session: Session, part: str) -> None:
+        """A part file of no use. A server that lets nothing be deleted lets it be written anew at least."""
+        if part != self._target:
+            with contextlib.suppress(Refused):
+                session.remove(part)
 
     def _set_time(self, session: Session, part: str, source: OpenSource) -> None:
         wanted = source.mtime_ns / 1e9

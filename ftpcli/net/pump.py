@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -94,6 +95,8 @@ def _sendfile(stream: PlainStream, file: Reader) -> Callable[[], int]:
         except (BlockingIOError, InterruptedError):
             return BLOCKED
         except OSError as error:
+            if error.errno == errno.EIO:  # the disk's word; a socket never says that
+                raise LocalFileError(f"cannot read: {(error.strerror or str(error)).lower()}") from error
             raise ConnectionLost(f"the connection to {stream.peer} broke: {error.strerror or error}") from error
         position += count
         return count

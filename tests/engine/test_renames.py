@@ -503,6 +503,7 @@ def found(candidates: Iterator[Candidate]) -> list[str]:
 class TestCandidates:
     def test_what_nothing_can_be_like(self, candidates: Candidates) -> None:
         assert not candidates.add(entry("a", size=0))
+        assert not candidates.add(entry("a", size=2**63))
         assert not candidates.add(entry("a", size=None))
         assert not candidates.add(entry("a", mtime=None))
         assert not candidates.add(Entry("a", Kind.DIR, 5, 1e9))

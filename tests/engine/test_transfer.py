@@ -413,6 +413,13 @@ class TestUpload:
             run(upload(source), retries=2)
         assert server.tree() == {"a": b"old"}
 
+    # Was: the refusal was what counted, and there was no other try.
+    def test_source_changes_and_nothing_may_be_deleted(self, server: FakeServer, source: Path, run: Run) -> None:
+        server.on("writing", lambda: source.write_bytes(OTHER * 2), at=500)
+        server.on("remove", raising(Refused("no", reply="550 no")))
+        run(upload(source))
+        assert server.tree()["a"] == OTHER * 2
+
     @pytest.mark.parametrize("there", [len(DATA), 10])
     def test_unconfirmed_is_looked_at(self, server: FakeServer, source: Path, run: Run, there: int) -> None:
         server.confirms = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import socket
@@ -209,3 +210,16 @@ class TestPump:
         out = Slow()
         pump.write_all(out, memoryview(b"0123456789"))
         assert out.getvalue() == b"0123456789"
+
+
+# Was: taken for a lost connection, tried again and again, and told as one.
+def test_a_disk_that_cannot_be_read(pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    (tmp_path / "file").write_bytes(b"content")
+    with open(tmp_path / "file", "rb", 0) as source:
+        send = pump.sender(pair[0], source, buffer())
+        monkeypatch.setattr(os, "sendfile", broken)
+        with pytest.raises(LocalFileError, match="cannot read: input/output error"):
+            send()
