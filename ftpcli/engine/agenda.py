@@ -156,6 +156,9 @@ class Agenda:
 
     def _compare(self, listed: Listed) -> None:
         where = listed.pair
+        if where.lazy and any(decision.what in (What.COPY, What.LINK) for decision in self._decisions(listed)):
+            self._pairs.append(replace(where, lazy=False))  # so it is made after all, and compared then
+            return
         if listed.made:
             self._ledger.directory_made(where)
             if not self._rules.dry_run:
@@ -169,9 +172,6 @@ class Agenda:
             return
         if listed.made:
             listed = replace(listed, pair=replace(where, whole=True))
-        if where.lazy and any(decision.what in (What.COPY, What.LINK) for decision in self._decisions(listed)):
-            self._pairs.append(replace(where, lazy=False))  # so it is made after all
-            return
         self._ledger.report.entries += len(listed.source.entries)
         self._carry_out(listed)
 

@@ -63,6 +63,14 @@ def test_includes_first_make_only_the_directories_that_are_needed(side: Side) ->
     assert side.target == {"a": {"b": {"x.txt": b"1"}}, "w.txt": b"4", "c2": {"k.log": b"5"}}
 
 
+# Was: what is in such a directory counted twice, and so half as many deletes seemed to be too many.
+def test_a_directory_that_is_needed_after_all_counts_once(side: Side) -> None:
+    gone = {f"{number}.txt": b"" for number in range(12)}
+    side.put({"d": {"new.txt": b"1"}}, {"d": gone})
+    assert side.mirror(delete=True, filters=patterns("!*.txt")).exit_code == 9
+    assert side.target == {"d": gone | {"new.txt": b"1"}}
+
+
 def test_sizes(side: Side) -> None:
     side.put({"small": b"1", "large": b"1" * 100}, {"small": b"22", "large": b"2", "also small": b"3"})
     side.mirror(delete=True, filters=FilterRules(min_size=50))
