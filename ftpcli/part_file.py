@@ -7,10 +7,15 @@ import errno
 import fcntl
 import os
 import stat
+import time
 from collections.abc import Callable
 
 from ftpcli.local import translated
 from ftpcli.parts import part_name
+
+# The time of a part file that was left in order, all of it on disk, until it is opened again.
+_SYNCED = 1.0
+_SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # Linux, macOS
 
 
 class PartFile:
@@ -57,8 +62,10 @@ class PartFile:
                 descriptor = self._claim(0o666 if self._mode is None else self._mode & 0o666 | 0o600)
         self.file = os.fdopen(descriptor, "wb", buffering=0)
         self.size = 0
-        if not self._in_place and os.fstat(descriptor).st_size:
-            if not resume:
+        found = os.fstat(descriptor)
+        if not self._in_place and found.st_size:
+            os.utime(descriptor)
+            if not resume or not _is_sound(found):
                 self.file.truncate(0)
             self.size = self.file.seek(0, os.SEEK_END)
 
@@ -142,15 +149,26 @@ class PartFile:
                 self.mode_problem = f"cannot set the permissions: {(error.strerror or str(error)).lower()}"
 
     def close(self) -> None:
-        """Leave what is there for another try; an empty part file is of no use to anybody."""
+        """Leave what is there, on disk, for another try; an empty part file is of no use to anybody."""
         if self.file.closed:
             return
+        descriptor = self.file.fileno()
         if not self._in_place:
             with contextlib.suppress(OSError):
-                if os.fstat(self.file.fileno()).st_size == 0:
+                if os.fstat(descriptor).st_size == 0:
                     os.unlink(self.path)
+                else:
+                    os.fsync(descriptor)
+                    os.utime(descriptor, (_SYNCED, _SYNCED))
         with contextlib.suppress(OSError):
             self.file.close()
+
+
+def _is_sound(found: os.stat_result) -> bool:
+    """Whether what a part file holds is what was written to it. Not after a power failure: its size may have reached
+    the disk sooner than its bytes (XFS, FAT), which are zeros then."""
+    booted = time.time() - time.clock_gettime(_SINCE_BOOT)
+    return found.st_mtime == _SYNCED or found.st_mtime > booted
 
 
 def sweep(path: str, root: str) -> None:

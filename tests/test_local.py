@@ -7,6 +7,7 @@ import resource
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,6 +69,34 @@ class TestPartNames:
 
 
 class TestPartFile:
+    # Was: gone on with, though its tail may be zeros.
+    @pytest.mark.parametrize("in_order", [False, True])
+    def test_a_part_file_of_before_the_machine_went_down(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_order: bool
+    ) -> None:
+        part = PartFile(str(tmp_path / "a"), "source", resume=True)
+        part.append(b"12")
+        if in_order:
+            part.close()
+        else:
+            part.file.close()
+        moment = time.clock_gettime(part_file._SINCE_BOOT)
+        monkeypatch.setattr(time, "clock_gettime", lambda _: -moment)
+        part = PartFile(str(tmp_path / "a"), "source", resume=True)
+        assert part.size == (2 if in_order else 0)
+        part.append(b"3")
+        part.file.close()
+        part = PartFile(str(tmp_path / "a"), "source", resume=True)
+        assert part.size == 0, "it was not left in order this time"
+        part.close()
+
+    def test_what_was_left_in_order_has_no_odd_time(self, tmp_path: Path) -> None:
+        part = PartFile(str(tmp_path / "a"), "source", resume=True)
+        part.append(b"12")
+        part.close()
+        PartFile(str(tmp_path / "a"), "source", resume=True).commit(None)
+        assert (tmp_path / "a").stat().st_mtime > time.time() - 3600
+
     def test_whole(self, tmp_path: Path) -> None:
         fill(tmp_path / "a", b"data", mtime=5e8)
         assert (tmp_path / "a").read_bytes() == b"data"
