@@ -114,6 +114,10 @@ def test_eprt(address: str, port: int) -> None:
     assert (host, int(number)) == (address, port)
 
 
+def test_eprt_names_no_zone() -> None:
+    assert answers.write_eprt("fe80::1%2", 2121) == "|2|fe80::1|2121|"
+
+
 @pytest.mark.parametrize(
     ("line", "path"),
     [
