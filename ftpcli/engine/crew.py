@@ -38,7 +38,8 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class Failure:
-    """A task that did not work out. ``error`` may be a defect of ours, which the coordinator raises again."""
+    """A task that did not work out; None between two of them. ``error`` may be a defect of ours, which the coordinator
+    raises again."""
 
     task: Any
     error: BaseException
@@ -209,6 +210,8 @@ class Crew:
                         self._unfinished -= 1
                 self._settle()
                 outbox.put(result)
+        except BaseException as error:
+            outbox.put(Failure(None, error))  # nobody is to wait for this worker
         finally:
             outbox.flush()
             slot.retire()

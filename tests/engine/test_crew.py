@@ -290,6 +290,17 @@ def test_idle_sessions_are_kept_alive(busy_server: FakeServer, hire: Hire) -> No
     assert pinged.wait(PATIENCE)
 
 
+# Was: the worker was gone without a word, and its tasks were waited for without end.
+def test_a_defect_between_two_tasks_comes_back(busy_server: FakeServer, hire: Hire) -> None:
+    crew = hire(busy_server, 1, keepalive=0.01)
+    crew.submit(Ask(1))
+    assert results(crew) == [(1, 0)]
+    busy_server.on("ping", raising(RuntimeError("a defect")))
+    result = crew.next_result()
+    assert isinstance(result, Failure)
+    assert isinstance(result.error, RuntimeError)
+
+
 def test_after_a_stop_nobody_is_hired_and_tasks_fail(busy_server: FakeServer, hire: Hire, stop: StopToken) -> None:
     crew = hire(busy_server, 4)
     crew.submit(Ask(0))
