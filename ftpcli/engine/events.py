@@ -32,7 +32,6 @@ class Started:
     action: str
     worker: int
     bytes: int | None = None
-    resumed_from: int = 0
 
 
 @dataclass(frozen=True, slots=True)
