@@ -92,7 +92,7 @@ class Resolve:
         if into is None:
             into = _is_remote_directory(session, root.target)
         target = root.target
-        if into:
+        if into and not _names_contents(root.source):
             name = os.path.basename(os.path.abspath(root.source))
             target = posixpath.join(root.target, name) if root.target else name
         folder = posixpath.dirname(target)
@@ -105,6 +105,11 @@ class Resolve:
 class Resolved:
     task: Resolve
     found: tuple[Found, ...]
+
+
+def _names_contents(path: str) -> bool:
+    """Whether a directory is named by no name of its own (``.``, ``folder/.``): what is in it is meant, as with cp."""
+    return posixpath.basename(path.rstrip("/")) in (".", "..")
 
 
 def _followed(session: Session, path: str, entry: Entry) -> Entry:

@@ -166,6 +166,13 @@ class TestUpload:
         (found,) = go(FakeServer(), Root(f"{tmp_path}/folder/", "", into=True), Direction.UPLOAD)
         assert found.target == "folder"
 
+    @pytest.mark.parametrize("written", ["folder/.", "folder/./", "folder/sub/.."])
+    @pytest.mark.parametrize("target", ["", "one", "new"])
+    def test_a_source_that_is_no_name_is_what_it_holds(self, tmp_path: Path, go: Go, written: str, target: str) -> None:
+        (tmp_path / "folder" / "sub").mkdir(parents=True)
+        (found,) = go(FakeServer(TREE), Root(f"{tmp_path}/{written}", target, into=True), Direction.UPLOAD)
+        assert found.target == target
+
     def test_a_link_that_was_named_is_followed(self, tmp_path: Path, go: Go) -> None:
         (tmp_path / "file").write_bytes(b"123")
         os.symlink("file", tmp_path / "link")
