@@ -24,7 +24,7 @@ from ftpcli.engine.journal import Journal
 from ftpcli.engine.meter import Meter
 from ftpcli.engine.stop import StopToken
 from ftpcli.errors import FtpcliError, Retry, Stopped
-from ftpcli.model import Endpoint, Job, Report
+from ftpcli.model import Direction, Endpoint, Job, Report
 
 if TYPE_CHECKING:
     from ftpcli.engine.solo import Solo
@@ -149,7 +149,9 @@ def one_run(around: Surroundings, job: Job, on_event: OnEvent, journal: Journal 
     from ftpcli.engine.run import run
 
     for root in job.roots:
-        _log.info("%s: %s to %s on %s", job.direction.value, root.source or ".", root.target or ".", job.endpoint.place)
+        up, url = job.direction is Direction.UPLOAD, job.endpoint.url
+        source, target = (root.source, url(root.target)) if up else (url(root.source), root.target)
+        _log.info("%s: %s to %s", job.direction.value, source, target)
     meter = Meter(min(job.parallel, job.max_connections or job.parallel))
     progress = "none" if job.rules.dry_run else around.progress
     with showing(progress, around.screen, meter) as say, watching(around.stop, say=say):

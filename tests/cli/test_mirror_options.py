@@ -168,6 +168,17 @@ def test_download(scripted: Start, run_ftpcli: Program, local: Path) -> None:
     assert re.search(rf"^delete gone/x \(kept as kept/{DATED}/gone/x\)$", result.stderr, re.MULTILINE)
 
 
+@pytest.mark.parametrize("up", [True, False])
+def test_the_log_tells_which_side_is_the_server(scripted: Start, run_ftpcli: Program, local: Path, up: bool) -> None:
+    server = scripted(files={"/site/a": b"a"})
+    fill(local, {"a": b"a"})
+    sides = ("local", server.url("site")) if up else (server.url("site"), "local")
+    result = run_ftpcli("mirror", *sides, "-v", *QUICK)
+    there = f"ftp://{server.host}:{server.port}/site"
+    first = f"upload: local to {there}" if up else f"download: {there} to local"
+    assert result.stderr.splitlines()[0] == first
+
+
 def test_a_server_that_cannot_say_what_is_there(scripted: Start, run_ftpcli: Program, local: Path) -> None:
     """Neither MLST nor SIZE: what was listed is kept all the same."""
     server = scripted(files={"/site/a": b"old", "/site/sub/b": b"other"}, features=("EPSV",))
