@@ -66,14 +66,17 @@ class Targets:
         if self._profile is not None:
             self.config.profile(self._profile)
 
-    def remote(self, text: str) -> Target:
-        """The place that an argument names which cannot be local; beside --profile it may be a bare path."""
+    def remote(self, text: str, hint: str = "") -> Target:
+        """The place that an argument names which cannot be local; beside --profile it may be a bare path.
+
+        ``hint`` ends the sentence for whoever gave a local path all the same.
+        """
         place = parse(text)
         if place is None:
             if self._profile is None:
                 shown = re.sub(r":[^:@/]*@", ":***@", text)  # a mistyped URL may hold a password all the same
                 forms = "ftp://host/path, ftpes://..., ftps://..., sftp://... or PROFILE:path"
-                raise UsageError(f"{shown!r} is not a URL: {forms}")
+                raise UsageError(f"{shown!r} is not a URL: {forms}{hint}")
             place = ProfilePath(self._profile, text)
         if isinstance(place, ProfilePath):
             return self._by_profile(place)

@@ -128,6 +128,7 @@ def test_completion_scripts_speak_to_the_program(shell: str) -> None:
         (["ls", "scp://host/x"], "this version speaks ftp, ftpes, ftps and sftp only"),
         (["ls", "nobody:x"], "no profile 'nobody'"),
         (["ls", "ftp:/host/x"], "a URL begins with ftp://"),
+        (["get", "ftp://h/a", "./here"], "-d DIR or -o FILE tells where to write"),
         (["get", "-o", "x", "ftp://h/a", "ftp://h/b"], "one URL"),
         (["get", "-o", "x", "ftp://h/*"], "one URL"),
         (["get", "-o", "x", "-d", "y", "ftp://h/a"], "contradict"),

@@ -46,7 +46,8 @@ def get(ctx: click.Context, /, urls: tuple[str, ...], **_options: Any) -> int:
     from ftpcli.cli.work import surroundings
 
     targets = Targets(ctx)
-    places = [targets.remote(url) for url in urls]
+    hint = "; -d DIR or -o FILE tells where to write"  # with scp and sftp the last argument does
+    places = [targets.remote(url, hint) for url in urls]
     output: str | None = places[0].choices["output"]
     if output is not None:
         _check_output(places, output)
