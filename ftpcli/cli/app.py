@@ -61,6 +61,7 @@ def cli(ctx: click.Context, /) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the result is the process's exit code."""
+    code = 0
     try:
         code = _run(arguments)
         if sys.stdout is not None:
@@ -71,7 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BROKEN_PIPE
     except OSError as error:
         _forget_stdout()
-        Screen().fail(f"standard output: {error.strerror}")
+        if code != LocalFileError.exit_code:  # with that one it was told when the first byte did not fit
+            Screen().fail(f"standard output: {error.strerror}")
         return LocalFileError.exit_code
 
 

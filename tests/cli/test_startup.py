@@ -204,11 +204,12 @@ sys.exit(app.main())
 """
 
 
+@pytest.mark.parametrize("count", [1, 100000])
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_full_disk_behind_standard_output_is_no_success(unbuffered: str) -> None:
+def test_a_full_disk_behind_standard_output_is_no_success(unbuffered: str, count: int) -> None:
     with open("/dev/full", "wb") as full:
         env = {**os.environ, "PYTHONPATH": str(HERE), "PYTHONUNBUFFERED": unbuffered}
-        command = [sys.executable, "-c", PRINTING.replace("COUNT", "1")]
+        command = [sys.executable, "-c", PRINTING.replace("COUNT", str(count))]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=env, check=False)
     assert done.returncode == 7
     assert done.stderr == b"ftpcli: standard output: No space left on device\n"
