@@ -12,7 +12,7 @@ from ftpcli.model import Question, Secret, SshSettings
 from ftpcli.session.protocol import HostMemory
 from ftpcli.session.ssh.agent import Agent, AgentKey
 from ftpcli.session.ssh.certificates import SUFFIX
-from ftpcli.session.ssh.config import Hop
+from ftpcli.session.ssh.config import DEFAULT_IDENTITIES, Hop
 from ftpcli.session.ssh.keys import KeyFile, KeyUnusable, NeedsPassphrase, certificate_beside, public_from
 from ftpcli.wire.known_hosts import fingerprint, key_type_of
 from ftpcli.wire.ssh_types import Reader
@@ -110,6 +110,7 @@ class Keyring:
 
     def _from_files(self, paths: Iterable[str], held: dict[bytes, AgentKey]) -> Iterator[Identity]:
         stated = self._hop.identities[: self._hop.first]
+        usual = {os.path.expanduser(path) for path in DEFAULT_IDENTITIES}
         for path in paths:
             try:
                 file = KeyFile(path)
@@ -117,7 +118,7 @@ class Keyring:
                 public = public_from(f"{path}.pub") or public_from(path)
                 if public in held:  # the private half is with the agent alone
                     yield Identity(path, public, agent=self._agent)
-                elif path in stated:
+                elif path in stated or path not in usual:
                     self.problems.append(f"there is no key {path}")
                 continue
             except KeyUnusable as error:

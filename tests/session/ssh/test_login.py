@@ -194,6 +194,15 @@ def test_files_that_are_no_keys(client: MakeClient, keys: Keys, tmp_path: Path) 
         at(client, server, identities=tuple(map(str, (text, broken, missing, good))))()
 
 
+def test_a_key_that_ssh_config_names_and_that_is_not_there(client: MakeClient, tmp_path: Path) -> None:
+    config = tmp_path / "ssh_config"
+    config.write_text(f"IdentityFile {tmp_path}/missing\nIdentityFile ~/.ssh/id_rsa\n")
+    with started(Setup("sshd")) as server, pytest.raises(LoginRejected) as caught:
+        at(client, server, config=str(config))()
+    assert f"there is no key {tmp_path}/missing" in str(caught.value)
+    assert "id_rsa" not in str(caught.value), "many a config names the usual ones, whether they are there or not"
+
+
 def test_a_rejected_key_says_what_was_tried(client: MakeClient, keys: Keys) -> None:
     key, other = keys.make("id"), keys.make("other")
     with started(Setup("sshd")) as server:
