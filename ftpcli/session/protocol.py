@@ -79,7 +79,8 @@ class ToStore:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A file that the server has whole. ``mtime``: the time that it has there, in seconds since 1970."""
+    """A file that the server has whole. ``mtime``: the time that it has there, in seconds since 1970; None where that
+    is not the one it was given."""
 
     mtime: float | None
 

@@ -98,12 +98,14 @@ class PipelinedFiles:
             return None
         if not isinstance(told, Attrs) or told.attributes.size != len(file.content):
             return None
-        return Stored(told.attributes.mtime)
+        # Where the time was refused the one that is told is that of the last write, which may be close to it by chance.
+        timed = all(_ok(answer) for request, answer in answered if request.kind is Packet.FSETSTAT)
+        return Stored(told.attributes.mtime if timed else None)
 
     def rename(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:
         request = requests.posix_rename if "posix-rename@openssh.com" in self._extensions else requests.rename
         answers = self._ask([request(self._encoded(path), self._encoded(target)) for path, target in pairs])
-        return [isinstance(answer, Status) and answer.ok for answer in answers]
+        return [_ok(answer) for answer in answers]
 
     # Asking
 
@@ -141,6 +143,10 @@ class PipelinedFiles:
             answers[item.id] = content = bytearray()
             left = item.length
         return answers
+
+
+def _ok(answer: Answer) -> bool:
+    return isinstance(answer, Status) and answer.ok
 
 
 def _is_well(request: Request, answer: Answer) -> bool:
