@@ -236,7 +236,10 @@ def _start_subsystem(connection: SshConnection, channel: Any, place: str, idle: 
     event, channel.event = channel.event, bell
     try:
         channel.invoke_subsystem("sftp")
-    except (OSError, EOFError, paramiko.SSHException) as error:
+    except (OSError, EOFError) as error:
+        # The end of the connection, which paramiko tells before it calls the transport inactive.
+        raise connection.failure() from error
+    except paramiko.SSHException as error:
         if connection.transport.is_active():
             raise _no_sftp(f"{place} lets you in, but offers no SFTP (subsystem sftp)") from error
         raise connection.failure() from error

@@ -129,6 +129,30 @@ def test_no_subsystem() -> None:
     assert caught.value.retry is Retry.STOP_RUN
 
 
+class Leaves(paramiko.SubsystemHandler):
+    """The server is gone when it is asked for SFTP."""
+
+    def __init__(self, channel: paramiko.Channel, *_: object) -> None:
+        channel.get_transport().close()
+        raise EOFError
+
+
+def test_a_server_that_is_gone_when_it_is_asked_for_the_subsystem(monkeypatch: pytest.MonkeyPatch) -> None:
+    """paramiko wakes whoever waits for an answer before it calls the connection ended."""
+    with paramiko_server(Leaves) as server:
+        connection = log_in(server.host, server.port, server.user, password=server.password)
+        unlink = connection.transport._unlink_channel
+
+        def slowly(number: int) -> None:
+            time.sleep(0.3)
+            unlink(number)
+
+        monkeypatch.setattr(connection.transport, "_unlink_channel", slowly)
+        with pytest.raises(ConnectionLost):
+            open_channel(connection, "there", 20, None)
+        connection.close()
+
+
 def test_a_shell_that_talks() -> None:
     with (
         started(Setup("sshd", extra=("ForceCommand echo Welcome; sleep 5",))) as server,
