@@ -216,11 +216,14 @@ class OpenSource:
         found = os.fstat(self.file.fileno())
         return (found.st_size, found.st_mtime_ns) == (self.size, self.mtime_ns)
 
+    def close(self) -> None:
+        self.file.close()
+
     def __enter__(self) -> OpenSource:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.file.close()
+        self.close()
 
 
 def check_straight(path: str, root: str) -> None:

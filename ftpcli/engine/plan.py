@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
@@ -16,7 +17,8 @@ _VAGUE = 60.0
 _EXACT = 2.0
 _YOUTH = 31 * 86_400.0
 _CLOCKS = 3600.0
-
+# The kernel's clock for files lags behind by a tick of its timer, 10 ms at most.
+_TICK = 0.02
 
 # Permission bits of owner, group and others; setuid, setgid and sticky bits are never copied.
 PERMISSIONS = 0o777
@@ -26,6 +28,10 @@ UP_TO_DATE = "up to date"
 TIME_DIFFERS = "time differs"
 CONTENT_UNKNOWN = "same size; its digest will tell"
 TIME_UNSURE = "same size, and its time is listed to the minute only"
+
+
+# Comparisons that may take a file for up to date because of its time.
+BY_TIME = frozenset({"auto", "time"})
 
 
 class What(Enum):
@@ -186,6 +192,15 @@ def may_change_unseen(entry: Entry, now: float) -> bool:
     """True where the minute that a listing shows may not be over yet on the server, whatever its clock and zone."""
     margin = _CLOCKS if entry.mtime_is_utc else _CLOCKS + _WIDEST_ZONE
     return is_vague(entry) and (entry.mtime or 0.0) >= now - margin
+
+
+def settles_in(mtime: float, now: float) -> float:
+    """Seconds until no other version of a local file can get the second that this one has: a copy's time says no more.
+
+    A time to come says nothing: clocks differ.
+    """
+    left = math.floor(mtime) + 1 - now
+    return left + _TICK if mtime <= now and left > -_TICK else 0.0
 
 
 def is_vague(entry: Entry | None) -> bool:

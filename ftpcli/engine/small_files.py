@@ -91,6 +91,8 @@ def _store(small: Sequence[CopyFile], pipelined: Pipelined, bench: Bench) -> Car
     uploads = [task.upload(bench) for task in small]
     # First, for whatever comes they know what they have begun.
     yield from zip(small, uploads, strict=True)
+    # Once for all of them: a file whose second is not over would go by itself.
+    bench.stop.sleep(max(task.settles_in() for task in small))
     with bench.turns.taken():
         files = list(_prepared(uploads, pipelined.largest))
     unnamed = list(_stored(files, pipelined.store([file for _, file in files])))

@@ -12,7 +12,7 @@ from ftpcli.engine import links
 from ftpcli.engine.bench import Bench
 from ftpcli.engine.download import Download
 from ftpcli.engine.events import Deleted, Started, Warned
-from ftpcli.engine.plan import TIME_DIFFERS, is_vague, same_time
+from ftpcli.engine.plan import BY_TIME, TIME_DIFFERS, is_vague, same_time, settles_in
 from ftpcli.engine.replacement import exists
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.times import TargetTimes
@@ -78,6 +78,11 @@ class CopyFile:
             bench.lane.clear()
         backup = kept.place if kept is not None else None
         return Copied(self, done, tries, time.monotonic() - began, bench.number, bench.slot.tls_facts(), backup)
+
+    def settles_in(self) -> float:
+        """Seconds until the source, as it was listed, may be sent."""
+        mtime = self.entry.mtime
+        return settles_in(mtime, time.time()) if mtime is not None and self.rules.compare in BY_TIME else 0.0
 
     def download(self, bench: Bench) -> Download:
         return Download(self.source, self.target, self.entry, self.rules, bench.hands, self.place, self.shown)

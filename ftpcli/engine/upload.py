@@ -6,9 +6,11 @@ import contextlib
 import logging
 import os
 import posixpath
+import time
 from collections.abc import Callable
 
 from ftpcli.engine.journal import Journal
+from ftpcli.engine.plan import BY_TIME, settles_in
 from ftpcli.engine.replacement import Replacement
 from ftpcli.engine.room import require_room
 from ftpcli.engine.transfer import OVERLAP, WORTH_RESUMING, Done, Hands, mode_problem
@@ -65,9 +67,9 @@ class Upload:
 
     def prepare(self, largest: int) -> ToStore | None:
         """The whole file, for its part file to be stored together with others; None where it has more than ``largest``
-        bytes, or changes while it is read. Raises LocalFileError."""
+        bytes, changes while it is read, or changed just now. Raises LocalFileError."""
         with open_source(self._source) as source, translated("read", self._source):
-            if source.size > largest:
+            if source.size > largest or self._settles_in(source):
                 return None
             part = self._begin(source)
             content = source.file.read(source.size + 1)
@@ -110,7 +112,7 @@ class Upload:
 
     def attempt(self, session: Session) -> Done:
         journal = self._hands.journal
-        with open_source(self._source) as source:
+        with self._open() as source:
             part = self._begin(source)
             # A step that was taken counts as progress, once, and is not taken again after the connection was lost.
             if not self._sent:
@@ -134,6 +136,20 @@ class Upload:
             if self._rules.perms and not source.mode & 0o200:
                 self._set_mode(session, self._target, source)
             return Done(source.size, self._started_at or 0, self._verified, self._mode_problem)
+
+    def _open(self) -> OpenSource:
+        """The file, once a change that comes while it is sent, or later, will show in its time."""
+        source = open_source(self._source)
+        left = self._settles_in(source)
+        if not left:
+            return source
+        source.close()
+        self._hands.turns.give_up()
+        self._hands.stop.sleep(left)
+        return open_source(self._source)
+
+    def _settles_in(self, source: OpenSource) -> float:
+        return settles_in(source.mtime_ns / 1e9, time.time()) if self._rules.compare in BY_TIME else 0.0
 
     def _begin(self, source: OpenSource) -> str:
         """The part file's path. At the first try, and where the source changed, what was sent so far is of another

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,19 @@ class TestUploads:
         monkeypatch.setattr(FakePipelined, "store", store)
         assert side.mirror(parallel=1).exit_code == 0
         assert_done(side, MANY | {"d0": MANY["d0"] | {"f3": b"another"}})
+
+    @pytest.mark.parametrize("together", [True, False])
+    def test_two_contents_in_one_second(self, side: Side, batches: list[int], together: bool) -> None:
+        """The server keeps times to the second. Was: "up to date", for ever."""
+        side.server.pipelines = together
+        side.put({}, {})
+        time.sleep(1 - time.time() % 1)  # a second that is long enough for both
+        for content in (b"one", b"two"):
+            for name in ("a", "b", "c"):
+                (side.folder / name).write_bytes(content)
+            assert side.mirror(parallel=1).transferred == 3
+            assert_done(side, {"a": content, "b": content, "c": content})
+        assert batches == ([3, 3] if together else [])
 
     def test_a_source_that_changes_while_it_is_read_goes_alone(
         self, side: Side, monkeypatch: pytest.MonkeyPatch, batches: list[int]
