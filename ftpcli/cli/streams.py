@@ -26,13 +26,14 @@ def fetch_to_stdout(around: Surroundings, endpoint: Endpoint, place: Target, pro
     sys.stdout.flush()
     try:
         with (
+            # Without a buffer, which would not wait for a reader where somebody made our standard output non-blocking.
+            open(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as out,
             around.solo(endpoint, place.choices, tries) as solo,
             showing(progress, around.screen, meter) as say,
             watching(around.stop, say=say),
         ):
             limit = place.choices.get("limit_rate")
-            report = fetch(solo, place.path, sys.stdout.buffer, meter, limit_rate=limit)
-            sys.stdout.buffer.flush()
+            report = fetch(solo, place.path, out, meter, limit_rate=limit)
     except BrokenPipeError:
         return BROKEN_PIPE
     except OSError as error:

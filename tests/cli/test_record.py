@@ -457,3 +457,14 @@ def test_standard_output_that_is_lost_ends_the_run(scripted: Start, tmp_path: Pa
     found = records(report.read_text())
     assert found[-1]["exit_code"] == code
     assert found[-1]["transferred"] < 300
+
+
+@pytest.mark.parametrize("command", [["cat"], ["get", "-o", "-"]])
+def test_standard_output_that_does_not_block(scripted: Start, command: list[str]) -> None:
+    """Was: "write could not complete without blocking", where the reader was slower than the server."""
+    server = scripted(files={"/a": b"x" * 3_000_000})
+    unblock = f"unset PYTHONUNBUFFERED; {sys.executable} -c 'import os; os.set_blocking(1, False)'"
+    done = shell(
+        f"{{ {unblock}; $FTPCLI; }} | {{ sleep 0.5; wc -c; }}; exit ${{PIPESTATUS[0]}}", *command, server.url("a")
+    )
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "3000000", "")
