@@ -151,8 +151,9 @@ class Source:
 def test_fifty_kills_and_then_the_trees_are_the_same(trees: Trees, direction: Direction) -> None:
     chance = random.Random(f"kills {direction.value}")
     source = Source(trees, chance)
-    killed = killed_in_transfer = resumable = 0
-    for step in range(KILLS):
+    step = killed = killed_in_transfer = resumable = journals = 0
+    while killed < KILLS:  # where the machine stands still for a moment, a run gets to its end before it is killed
+        assert step < 2 * KILLS
         before = trees.look()
         pause = chance.uniform(0, 0.15)
         early = step % 5 == 0
@@ -171,11 +172,12 @@ def test_fifty_kills_and_then_the_trees_are_the_same(trees: Trees, direction: Di
         killed += dead
         killed_in_transfer += dead and bool(moving)
         resumable += any(is_part(os.path.basename(path)) for path in trees.look())
+        journals += any(trees.state.glob("*/journal"))
         source.change(step)
-    assert killed >= KILLS * 0.9
+        step += 1
     assert killed_in_transfer >= KILLS * 0.6
     assert resumable >= KILLS * 0.3
-    assert list(trees.state.glob("*/journal"))
+    assert journals >= KILLS * 0.6
 
     result = trees.run(*trees.command, "--delete", "--max-delete", "100%", env=trees.environment)
     assert (result.code, result.stderr) == (0, "")
@@ -189,7 +191,7 @@ def test_what_was_committed_before_a_kill_is_not_moved_again(trees: Trees) -> No
     sizes = {f"d{number % 3}/f{number}": 40_000 + number for number in range(30)}
     for name, size in sizes.items():
         trees.write(name, os.urandom(size))
-    assert trees.kill(lambda: len(trees.committed()) >= 10, *SLOW)
+    assert trees.kill(lambda: len(trees.committed()) >= 10, "--limit-rate", "500K")
     there = trees.committed()
     assert 10 <= len(there) < len(sizes)
 
