@@ -60,16 +60,16 @@ def test_a_local_source(
 ) -> None:
     server = scripted(tls=tls)
     process = run_ftpcli.start("mirror", "--watch", "--delete", source, server.url("up"), *options())
-    wait_for(lambda: uploaded(server) == files_below(source), process)
+    wait_for(lambda: uploaded(server) == present(source), process)
     (source / "a/b/new").write_bytes(b"new")
-    wait_for(lambda: uploaded(server) == files_below(source), process)
+    wait_for(lambda: uploaded(server) == present(source), process)
     (source / "d/e").mkdir(parents=True)
     (source / "d/e/f").write_bytes(b"deep")
-    wait_for(lambda: uploaded(server) == files_below(source), process)
+    wait_for(lambda: uploaded(server) == present(source), process)
     (source / "c").write_bytes(b"4444")
-    wait_for(lambda: uploaded(server) == files_below(source), process)
+    wait_for(lambda: uploaded(server) == present(source), process)
     shutil.rmtree(source / "d")
-    wait_for(lambda: uploaded(server) == files_below(source) and not server.tree.exists("/up/d"), process)
+    wait_for(lambda: uploaded(server) == present(source) and not server.tree.exists("/up/d"), process)
     process.send_signal(number)
     result = run_ftpcli.finish(process)
     assert result.code == code
@@ -106,7 +106,7 @@ def test_a_server_that_restarts(scripted: Start, run_ftpcli: Program, tmp_path: 
     wait_for(lambda: present(folder) == uploaded(server), process)
     port = server.port
     server.stop()
-    before = files_below(folder)
+    before = uploaded(server)
     if up:
         (folder / "meanwhile").write_bytes(b"new")
     else:
@@ -129,7 +129,7 @@ def test_one_line_for_each_round_that_did_something(
 ) -> None:
     server = scripted()
     process = run_ftpcli.start("mirror", "--watch", "-v", source, server.url("up"), *options("--json"))
-    wait_for(lambda: uploaded(server) == files_below(source), process)
+    wait_for(lambda: uploaded(server) == present(source), process)
     (tmp_path / "new").write_bytes(b"new")
     (tmp_path / "new").rename(source / "a/new")
     wait_for(lambda: "a/new" in uploaded(server), process)
@@ -158,7 +158,7 @@ def test_one_line_for_each_round_that_did_something(
 def test_quiet(scripted: Start, run_ftpcli: Program, source: Path) -> None:
     server = scripted()
     process = run_ftpcli.start("mirror", "--watch", "-q", source, server.url("up"), *options())
-    wait_for(lambda: uploaded(server) == files_below(source), process)
+    wait_for(lambda: uploaded(server) == present(source), process)
     process.send_signal(signal.SIGINT)
     result = run_ftpcli.finish(process)
     assert result.code == 130
@@ -175,12 +175,12 @@ def test_the_deadline_ends_it(scripted: Start, run_ftpcli: Program, source: Path
 def test_a_file_that_is_still_being_written_arrives_whole(scripted: Start, run_ftpcli: Program, source: Path) -> None:
     server = scripted()
     process = run_ftpcli.start("mirror", "--watch", source, server.url("up"), *SOON, *options())
-    wait_for(lambda: uploaded(server) == files_below(source), process)
+    wait_for(lambda: uploaded(server) == present(source), process)
     with (source / "growing").open("wb", buffering=0) as file:
         for _ in range(30):
             file.write(bytes(10_000))
             time.sleep(0.02)
-    wait_for(lambda: uploaded(server) == files_below(source), process)
+    wait_for(lambda: uploaded(server) == present(source), process)
     process.send_signal(signal.SIGINT)
     assert run_ftpcli.finish(process).code == 130
 
