@@ -147,6 +147,7 @@ class Source:
             self.trees.write(f"large{step % 3}", self.content(LARGE))
 
 
+@pytest.mark.timeout(600)
 @BOTH
 def test_fifty_kills_and_then_the_trees_are_the_same(trees: Trees, direction: Direction) -> None:
     chance = random.Random(f"kills {direction.value}")

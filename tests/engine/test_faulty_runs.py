@@ -219,6 +219,7 @@ def cases(monkeypatch: pytest.MonkeyPatch, folder: Path, seeds: range) -> Iterat
             shutil.rmtree(folder / "local", ignore_errors=True)
 
 
+@pytest.mark.timeout(600)  # where the disk is slow: each run syncs its files and its journal
 def test_a_thousand_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     hits: Counter[str] = Counter()
     deleting = 0
