@@ -47,7 +47,9 @@ class EventPrinter:
 
     def _planned(self, event: Planned) -> None:
         if self._dry_run:
-            emit(f"{event.action} {event.path}" + (f" -> {event.target}" if event.target else ""))
+            target = f" -> {event.target}" if event.target else ""
+            why = f" ({event.why})" if event.why and self._screen.verbosity else ""
+            emit(f"{event.action} {event.path}{target}{why}")
         elif self._screen.verbosity and event.why:
             self._why[event.path] = event.why
 

@@ -109,7 +109,7 @@ class Agenda:
         elif found.entry.kind is not Kind.DIR:
             self._add(self._copy(found.source, found.target, found.source, found.entry, "asked for"))
         elif not self._rules.recursive:
-            self._ledger.fail(found.source or ".", Refused("it is a directory; -r takes directories as well"))
+            self._ledger.fail(found.source or ".", self._at_source("it is a directory; -r takes directories as well"))
         else:
             self._overlap.begin(found.source, found.target)
             name = "" if task.root.tree else found.entry.name
@@ -272,6 +272,9 @@ class Agenda:
         if decision.target is None and self._renames is not None and self._renames.wait(new):
             return None
         return self._copy_new(new)
+
+    def _at_source(self, message: str) -> FtpcliError:
+        return LocalFileError(message) if self._remote_target else Refused(message)
 
     def _conflict(self, message: str) -> FtpcliError:
         return Refused(message) if self._remote_target else LocalFileError(message)

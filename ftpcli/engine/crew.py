@@ -272,7 +272,11 @@ class Crew:
             count = sum(slot.live for slot in self._slots)
         connections = "1 connection" if count == 1 else f"{count} connections"
         why = error.reply or error.message
-        self._tell(Warned(f"{self._place} admits {connections} and no more; going on with that ({why})"))
+        if error.by_limit:
+            message = f"{self._place} admits {connections} and no more; going on with that ({why})"
+        else:
+            message = f"no further connection to {self._place} can be had; going on with {connections} ({why})"
+        self._tell(Warned(message))
 
     def _tell(self, event: Event) -> None:
         self._results.put([Told(event)])

@@ -25,7 +25,7 @@ from ftpcli.engine.stop import StopToken
 from ftpcli.engine.tasks import CopyFile
 from ftpcli.engine.verify import same_digest
 from ftpcli.errors import LocalFileError, Refused, Unsupported, VerifyMismatch
-from ftpcli.model import Direction, Entry, Job, Kind, TlsFacts
+from ftpcli.model import Direction, Entry, Job, Kind
 from ftpcli.parts import is_part
 from ftpcli.session.protocol import Session
 
@@ -196,7 +196,7 @@ class RenameFile:
         except (Refused, Unsupported, LocalFileError) as error:
             log.info("%s is not renamed to %s: %s", self.old.shown, self.shown, error)
             return Declined(self)
-        return Renamed(self, time.monotonic() - began, bench.number, bench.slot.tls_facts())
+        return Renamed(self, time.monotonic() - began, bench.number)
 
     def _same(self, session: Session, stop: StopToken) -> bool:
         down = self.root is not None
@@ -220,11 +220,10 @@ class Renamed:
     task: RenameFile
     seconds: float
     worker: int
-    tls: TlsFacts | None
 
     def event(self) -> Finished:
         old, new = self.task.old.shown, self.task.new.shown
-        return Finished(old, "rename", self.worker, seconds=self.seconds, tls=self.tls, target=new)
+        return Finished(old, "rename", self.worker, seconds=self.seconds, target=new)
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,14 @@ _PROBE_AFTER = 5.0
 
 
 class NotAdmitted(FtpcliError):
-    """The server takes no further connection, and there are others that can do the work."""
+    """No further connection can be had, and there are others that can do the work."""
 
     exit_code = 3
+
+    @property
+    def by_limit(self) -> bool:
+        """Whether the server said that it has enough of them; else it may be down by now."""
+        return isinstance(self.__cause__, Busy)
 
 
 class Slot:

@@ -78,8 +78,8 @@ class Trust:
         certificate = connection.get_peer_certificate()
         if certificate is None:
             raise CertificateRejected(f"{host} showed no certificate")
+        der = crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
         if self._pins:
-            der = crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
             key = crypto.dump_publickey(crypto.FILETYPE_ASN1, certificate.get_pubkey())
             digests = [hashlib.sha256(der).hexdigest(), hashlib.sha256(key).hexdigest()]
             if self._pins.isdisjoint(digests):
@@ -99,7 +99,10 @@ class Trust:
             else:
                 verify_hostname(connection, host)
         except (VerificationError, CertificateError) as error:
-            raise CertificateRejected(f"the certificate is not for {host}, but for {_names(found)}") from error
+            raise CertificateRejected(
+                f"the certificate is not for {host}, but for {_names(found)}; "
+                f"use such a name, or --pin sha256:{hashlib.sha256(der).hexdigest()} accepts just this certificate"
+            ) from error
         except ValueError as error:  # a host name that IDNA cannot encode
             raise CertificateRejected(f"{host!r} cannot be compared with the certificate's names") from error
 

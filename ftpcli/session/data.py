@@ -134,8 +134,12 @@ class Dialer:
             return make()
         except Unsupported as error:
             if not self._fall_back(mode, error.reply or ""):
+                active = self._settings.active and self._settings.mode == "auto"
+                help_ = "drop --active" if active else "--data-mode and --active choose another way"
+                if self._settings.active_address:  # vsftpd refuses one that is not the client's own
+                    help_ += ", or check --active-address"
                 raise DataConnectionFailed(
-                    f"this server does not take {mode.upper()}; --data-mode and --active choose another way",
+                    f"this server does not take {mode.upper()}; {help_}",
                     reply=error.reply,
                 ) from error
             return self.prepare()

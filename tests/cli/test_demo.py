@@ -243,6 +243,8 @@ def test_put(run: Run, tmp_path: Path, root: Path) -> None:
     lines(run("put", str(first), "@new"))
     lines(run("put", str(first), "@sub"))
     lines(run("put", "--mkdir", str(first), str(second), "@p/q/"))
+    refused = run("put", str(root / "sub"), "@copy")
+    assert (refused.returncode, b"-r" in refused.stderr) == (7, True)
     lines(run("put", "-r", str(root / "sub"), "@copy"))
     assert (root / "new").read_text() == (root / "sub" / "1").read_text() == (root / "p/q/1").read_text() == "one"
     assert (root / "p/q/2:x").read_text() == "two"

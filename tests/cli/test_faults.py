@@ -610,6 +610,22 @@ def test_refused_epsv_is_remembered(scripted: Start, run_ftpcli: Program, down: 
     assert server.verbs().count("EPSV") <= server.connections
 
 
+def test_no_way_to_a_data_connection(scripted: Start, run_ftpcli: Program) -> None:
+    server = scripted()
+    for verb in ("EPRT", "PORT", "EPSV", "PASV"):
+        server.on(verb, "500 Illegal command.")
+    for address, helps in (
+        ([], "drop --active"),
+        (["--active-address", "127.0.0.1"], "drop --active, or check --active-a"),
+    ):
+        result = run_ftpcli("ls", server.url(), "--active", *address, *options())
+        assert result.code == 3
+        assert f"this server does not take PORT; {helps}" in result.stderr
+    for mode, last in ("eprt", "EPRT"), ("auto", "PASV"):
+        result = run_ftpcli("ls", server.url(), "--data-mode", mode, *options())
+        assert f"does not take {last}; --data-mode and --active choose another way" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("hook", "patience"),
     [(silence, 20), (black_hole, 20), (black_hole, 1)],

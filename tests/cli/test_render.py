@@ -153,6 +153,11 @@ def test_a_dry_runs_plan_is_data(capsys: pytest.CaptureFixture[str]) -> None:
     printer(Planned("one", "rename", target="two"))
     sys.stdout.flush()
     assert capsys.readouterr() == ("download a b\ndelete old\nrename one -> two\n", "")
+    with_reasons = EventPrinter(Screen(verbosity=1), dry_run=True)
+    with_reasons(Planned("a b", "download", 5, "missing"))
+    with_reasons(Planned("one", "rename", target="two"))
+    sys.stdout.flush()
+    assert capsys.readouterr() == ("download a b (missing)\nrename one -> two\n", "")
 
 
 REPORT = Report(transferred=2, skipped=3, deleted=1, bytes=5 << 20, seconds=2.0, connections=4, reconnects=1)

@@ -231,7 +231,12 @@ def test_a_firewall_that_refuses_further_connections(busy_server: FakeServer, hi
         crew.submit(Ask(number))
     assert knocked.wait(PATIENCE)
     together.wait(PATIENCE)
-    assert sorted(results(crew)) == [(number, 0) for number in range(20)]
+    told: list[Any] = []
+    assert sorted(results(crew, told)) == [(number, 0) for number in range(20)]
+    told += crew.leftover_events()
+    assert [event.message for event in told if isinstance(event, Warned)] == [
+        "no further connection to fake:21 can be had; going on with 1 connection (refused)"
+    ]
 
 
 def test_a_full_server_fails_the_first(busy_server: FakeServer, hire: Hire) -> None:

@@ -186,7 +186,11 @@ class TestTrust:
         [
             ("expired", "localhost", "expired"),
             ("foreign", "localhost", "not among the trusted ones|self-signed"),
-            ("wrong_host", "localhost", "not for localhost, but for other.invalid"),
+            (
+                "wrong_host",
+                "localhost",
+                "not for localhost, but for other.invalid; use such a name, or --pin sha256:[0-9a-f]{64} accepts",
+            ),
             ("wrong_host", "127.0.0.1", "not for 127.0.0.1"),
             ("server", "127.0.0.2", "not for 127.0.0.2, but for localhost, 127.0.0.1"),
             ("server", "sub.localhost", "not for sub.localhost"),

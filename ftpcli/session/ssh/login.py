@@ -241,6 +241,10 @@ class Login:
             words.append(reason)
         words.append(f"tried: {self._what_was_tried()}; the server takes {', '.join(self._methods) or 'nothing'}")
         words += self._keyring.problems
+        if _KEYS in tried.methods and not tried.offered and not self._keyring.problems:
+            words.append("--identity names a key")
+        if _PASSWORD in tried.methods and not self._passwords.sent:
+            words.append("FTPCLI_PASSWORD or --password-command gives a password")
         if tried.left_out or (reason and len(tried.offered) > 1):
             more = f"{tried.left_out} more were not, lest it close the connection" if tried.left_out else ""
             words.append(

@@ -244,7 +244,7 @@ def test_an_agent(client: MakeClient, keys: Keys, agent: Agent) -> None:
         with started(Setup("sshd")) as server:
             admit(server, key)
             at(client, server)()
-            with pytest.raises(LoginRejected, match="tried: no key"):
+            with pytest.raises(LoginRejected, match=r"tried: no key; .*; --identity names a key$"):
                 at(client, server, agent=False)()
 
 
