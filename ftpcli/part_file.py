@@ -13,8 +13,9 @@ from collections.abc import Callable
 from ftpcli.local import translated
 from ftpcli.parts import part_name
 
-# The time of a part file that was left in order, all of it on disk, until it is opened again.
-_SYNCED = 1.0
+# The time of a part file that was left in order, all of it on disk, until it is opened again: long before any boot, and
+# one that FAT can keep, which has even seconds only, and none before 1980.
+_SYNCED = 946_771_200.0
 _SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # Linux, macOS
 
 
@@ -62,11 +63,21 @@ class PartFile:
                 descriptor = self._claim(0o666 if self._mode is None else self._mode & 0o666 | 0o600)
         self.file = os.fdopen(descriptor, "wb", buffering=0)
         self.size = 0
-        found = os.fstat(descriptor)
-        if not self._in_place and found.st_size:
-            os.utime(descriptor)
+        if not self._in_place:
+            try:
+                with translated("write", target):
+                    self._take_up(resume)
+            except BaseException:
+                self.file.close()
+                raise
+
+    def _take_up(self, resume: bool) -> None:
+        """What an earlier try left, where it can be gone on with. It counts as sound from here on, in this boot."""
+        found = os.fstat(self.file.fileno())
+        if found.st_size:
             if not resume or not _is_sound(found):
                 self.file.truncate(0)
+            os.utime(self.file.fileno())
             self.size = self.file.seek(0, os.SEEK_END)
 
     def _existing(self) -> os.stat_result | None:
@@ -105,18 +116,20 @@ class PartFile:
         self.size += len(data)
 
     def restart(self) -> None:
-        """Throw away what is there, where that can be done."""
+        """Throw away what is there, where that can be done. Raises LocalFileError."""
         if not self._in_place:
-            self.file.seek(0)
-            self.file.truncate(0)
+            with translated("write", self.target):
+                self.file.seek(0)
+                self.file.truncate(0)
         if self.rewinds:
             self.size = 0
 
     def step_back(self, count: int) -> None:
-        """Drop the last ``count`` bytes."""
+        """Drop the last ``count`` bytes. Raises LocalFileError."""
         self.size = max(0, self.size - count)
-        self.file.truncate(self.size)
-        self.file.seek(self.size)
+        with translated("write", self.target):
+            self.file.truncate(self.size)
+            self.file.seek(self.size)
 
     def sync(self) -> None:
         """Have what was written on disk. Raises LocalFileError."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import stat
@@ -89,6 +90,34 @@ class TestPartFile:
         part = PartFile(str(tmp_path / "a"), "source", resume=True)
         assert part.size == 0, "it was not left in order this time"
         part.close()
+
+    def test_a_file_system_with_few_times(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """FAT has even seconds only, and none before 1980. Was: no part file there was ever gone on with."""
+        utime = os.utime
+
+        def coarse(file: int, times: tuple[float, float] | None = None) -> None:
+            utime(file, times and tuple(max(315_532_800, moment // 2 * 2) for moment in times))
+
+        monkeypatch.setattr(os, "utime", coarse)
+        for size in (0, 2):
+            part = PartFile(str(tmp_path / "a"), "source", resume=True)
+            assert part.size == size
+            part.append(b"12")
+            part.close()
+
+    def test_a_disk_that_fails_when_a_part_file_is_taken_up(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        part = PartFile(str(tmp_path / "a"), "source", resume=True)
+        part.append(b"12")
+        part.close()
+
+        def fail(*_: object) -> None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        monkeypatch.setattr(os, "utime", fail)
+        with pytest.raises(LocalFileError, match="input/output error"):
+            PartFile(str(tmp_path / "a"), "source", resume=True)
 
     def test_what_was_left_in_order_has_no_odd_time(self, tmp_path: Path) -> None:
         part = PartFile(str(tmp_path / "a"), "source", resume=True)

@@ -31,6 +31,9 @@ from ftpcli.session.protocol import Session, Stored, ToStore
 
 log = logging.getLogger("ftpcli.transfer")
 
+# Seconds: more than any file system or server rounds a time by.
+_EARLIER = 4.0
+
 
 class Upload:
     """A local file onto the server."""
@@ -62,6 +65,7 @@ class Upload:
         self._moded = False
         self._mode_problem = ""
         self._named = False
+        self._unsettled = False
 
     # Together with others
 
@@ -117,6 +121,7 @@ class Upload:
             # A step that was taken counts as progress, once, and is not taken again after the connection was lost.
             if not self._sent:
                 self._hands.turns.give_up()  # a source that changed just now goes by itself after all
+                self._unsettled = self._settles_in(source) > 0
                 self._send(session, source, part)
                 self._sent = True
                 self._steps = max(self._steps, 1)
@@ -138,7 +143,8 @@ class Upload:
             return Done(source.size, self._started_at or 0, self._verified, self._mode_problem)
 
     def _open(self) -> OpenSource:
-        """The file, once a change that comes while it is sent, or later, will show in its time."""
+        """The file, once a change that comes while it is sent, or later, will show in its time; or, where it changed
+        again meanwhile, as it is."""
         source = open_source(self._source)
         left = self._settles_in(source)
         if not left:
@@ -245,6 +251,10 @@ class Upload:
 
     def _set_time(self, session: Session, part: str, source: OpenSource) -> None:
         wanted = source.mtime_ns / 1e9
+        if self._unsettled:
+            # It changes all the time. Whatever comes of it in this second, the next run is to send it again: so its
+            # copy gets a time that no version has.
+            wanted -= _EARLIER
         answer = session.set_mtime(part, wanted)
         if not answer:
             log.info("%s: this server has no command that sets a file's time", self._shown)

@@ -183,6 +183,36 @@ class TestUploads:
             assert_done(side, {"a": content, "b": content, "c": content})
         assert batches == ([3, 3] if together else [])
 
+    @pytest.mark.parametrize("together", [True, False])
+    def test_a_content_that_changes_all_the_time(self, side: Side, together: bool) -> None:
+        """While its second is waited for, and again in that of the second version, which has been sent by then."""
+        side.server.pipelines = together
+        side.put({}, {})
+        path = side.folder / "a"
+        time.sleep(1 - time.time() % 1)
+        second = int(time.time())
+        path.write_bytes(b"one")
+
+        def at(moment: float) -> None:
+            time.sleep(max(0.0, second + moment - time.time()))
+
+        def change() -> None:
+            at(1.001)
+            for _ in range(4):
+                path.write_bytes(b"two")
+                time.sleep(0.004)
+            at(1.6)
+            path.write_bytes(b"six")
+
+        writer = threading.Thread(target=change)
+        writer.start()
+        side.mirror(parallel=1)
+        writer.join()
+        at(3)
+        assert side.mirror(parallel=1).exit_code == 0
+        assert_done(side, {"a": b"six"})
+        assert side.mirror(parallel=1).transferred == 0
+
     def test_a_source_that_changes_while_it_is_read_goes_alone(
         self, side: Side, monkeypatch: pytest.MonkeyPatch, batches: list[int]
     ) -> None:
