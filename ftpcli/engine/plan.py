@@ -31,7 +31,7 @@ TIME_UNSURE = "same size, and its time is listed to the minute only"
 
 
 # Comparisons that may take a file for up to date because of its time.
-BY_TIME = frozenset({"auto", "time"})
+_BY_TIME = frozenset({"auto", "time"})
 
 
 class What(Enum):
@@ -194,11 +194,13 @@ def may_change_unseen(entry: Entry, now: float) -> bool:
     return is_vague(entry) and (entry.mtime or 0.0) >= now - margin
 
 
-def settles_in(mtime: float, now: float) -> float:
+def settles_in(mtime: float, now: float, compare: str) -> float:
     """Seconds until no other version of a local file can get the second that this one has: a copy's time says no more.
 
-    A time to come says nothing: clocks differ.
+    A time to come says nothing: clocks differ. Nothing is waited for where ``compare`` does not go by times.
     """
+    if compare not in _BY_TIME:
+        return 0.0
     left = math.floor(mtime) + 1 - now
     return left + _TICK if mtime <= now and left > -_TICK else 0.0
 

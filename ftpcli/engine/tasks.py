@@ -12,7 +12,7 @@ from ftpcli.engine import links
 from ftpcli.engine.bench import Bench
 from ftpcli.engine.download import Download
 from ftpcli.engine.events import Deleted, Started, Warned
-from ftpcli.engine.plan import BY_TIME, TIME_DIFFERS, is_vague, same_time, settles_in
+from ftpcli.engine.plan import TIME_DIFFERS, is_vague, same_time, settles_in
 from ftpcli.engine.replacement import exists
 from ftpcli.engine.stop import StopToken
 from ftpcli.engine.times import TargetTimes
@@ -82,7 +82,7 @@ class CopyFile:
     def settles_in(self) -> float:
         """Seconds until the source, as it was listed, may be sent."""
         mtime = self.entry.mtime
-        return settles_in(mtime, time.time()) if mtime is not None and self.rules.compare in BY_TIME else 0.0
+        return 0.0 if mtime is None else settles_in(mtime, time.time(), self.rules.compare)
 
     def download(self, bench: Bench) -> Download:
         return Download(self.source, self.target, self.entry, self.rules, bench.hands, self.place, self.shown)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from ftpcli.engine.journal import Journal
-from ftpcli.engine.plan import BY_TIME, settles_in
+from ftpcli.engine.plan import settles_in
 from ftpcli.engine.replacement import Replacement
 from ftpcli.engine.room import require_room
 from ftpcli.engine.transfer import OVERLAP, WORTH_RESUMING, Done, Hands, mode_problem
@@ -155,7 +155,7 @@ class Upload:
         return open_source(self._source)
 
     def _settles_in(self, source: OpenSource) -> float:
-        return settles_in(source.mtime_ns / 1e9, time.time()) if self._rules.compare in BY_TIME else 0.0
+        return settles_in(source.mtime_ns / 1e9, time.time(), self._rules.compare)
 
     def _begin(self, source: OpenSource) -> str:
         """The part file's path. At the first try, and where the source changed, what was sent so far is of another

@@ -29,7 +29,7 @@ from OpenSSL import SSL, crypto
 from ftpcli.errors import CertificateRejected, ConnectionLost, FtpcliError, NotTls, TlsFailed, UsageError
 from ftpcli.model import TlsFacts, TlsSettings
 from ftpcli.net.stream import BLOCKED, ORDERLY_END, RAW_END, SocketStream
-from ftpcli.net.trust import Trust, readable
+from ftpcli.net.trust import Trust, fingerprint, readable
 
 _RECORD = 16 * 1024
 _CHUNK = 256 * 1024
@@ -101,7 +101,7 @@ class TlsIdentity:
         if not ok and self._trust.asks_chain:
             handshake.error = handshake.error or code
         if depth == 0:
-            handshake.leaf = certificate.digest("sha256").decode("ascii").replace(":", "").lower()
+            handshake.leaf = fingerprint(certificate)
         # OpenSSL comes to the server's own certificate last: by then it is known which one to name, and it still ends
         # there before anything of ours was said.
         return not handshake.error or depth > 0
@@ -187,7 +187,7 @@ class TlsStream(SocketStream):
         return TlsFacts(
             version=self._connection.get_protocol_version_name(),
             cipher=self._connection.get_cipher_name() or "",
-            certificate_sha256=certificate.digest("sha256").decode("ascii").replace(":", "").lower(),
+            certificate_sha256=fingerprint(certificate),
             subject="" if found is None else found.subject.rfc4514_string(),
         )
 

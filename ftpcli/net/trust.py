@@ -78,10 +78,9 @@ class Trust:
         certificate = connection.get_peer_certificate()
         if certificate is None:
             raise CertificateRejected(f"{host} showed no certificate")
-        der = crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
         if self._pins:
             key = crypto.dump_publickey(crypto.FILETYPE_ASN1, certificate.get_pubkey())
-            digests = [hashlib.sha256(der).hexdigest(), hashlib.sha256(key).hexdigest()]
+            digests = [fingerprint(certificate), hashlib.sha256(key).hexdigest()]
             if self._pins.isdisjoint(digests):
                 raise CertificateRejected(
                     f"the certificate of {host} is not the pinned one: it has sha256:{digests[0]}"
@@ -101,10 +100,15 @@ class Trust:
         except (VerificationError, CertificateError) as error:
             raise CertificateRejected(
                 f"the certificate is not for {host}, but for {_names(found)}; "
-                f"use such a name, or --pin sha256:{hashlib.sha256(der).hexdigest()} accepts just this certificate"
+                f"use such a name, or --pin sha256:{fingerprint(certificate)} accepts just this certificate"
             ) from error
         except ValueError as error:  # a host name that IDNA cannot encode
             raise CertificateRejected(f"{host!r} cannot be compared with the certificate's names") from error
+
+
+def fingerprint(certificate: crypto.X509) -> str:
+    """SHA-256 of the whole certificate, in hexadecimal digits as --pin takes them."""
+    return certificate.digest("sha256").decode("ascii").replace(":", "").lower()
 
 
 def readable(certificate: crypto.X509) -> x509.Certificate | None:
