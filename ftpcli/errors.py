@@ -238,3 +238,8 @@ class Stopped(FtpcliError):
     def __init__(self, exit_code: int = 130) -> None:
         super().__init__("stopped")
         self.exit_code = exit_code
+
+
+def cause_of(error: OSError) -> str:
+    """What the system says of an error, to go into a sentence: ``no space left on device``."""
+    return (error.strerror or str(error)).lower()

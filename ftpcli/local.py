@@ -12,7 +12,7 @@ import stat
 import unicodedata
 from collections.abc import Iterator
 
-from ftpcli.errors import LocalFileError
+from ftpcli.errors import LocalFileError, cause_of
 from ftpcli.model import Entry, Kind, Listing
 from ftpcli.parts import part_name
 
@@ -29,7 +29,7 @@ def translated(doing: str, path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise LocalFileError(f"cannot {doing} {path}: {(error.strerror or str(error)).lower()}") from error
+        raise LocalFileError(f"cannot {doing} {path}: {cause_of(error)}") from error
     except ValueError as error:  # NUL in a name, or a letter that the file system's encoding does not have
         raise LocalFileError(f"cannot {doing} {path!a}: this system cannot hold such a name") from error
 
@@ -41,7 +41,7 @@ def look(path: str, name: str | None = None) -> Entry | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise LocalFileError(f"cannot look at {path}: {(error.strerror or str(error)).lower()}") from error
+        raise LocalFileError(f"cannot look at {path}: {cause_of(error)}") from error
     except ValueError as error:  # a NUL in the name
         raise LocalFileError(f"cannot look at {path!a}: {error}") from error
     return _entry(os.path.basename(path) if name is None else name, found)
@@ -54,7 +54,7 @@ def look_behind(path: str, name: str) -> Entry | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise LocalFileError(f"cannot follow {path}: {(error.strerror or str(error)).lower()}") from error
+        raise LocalFileError(f"cannot follow {path}: {cause_of(error)}") from error
 
 
 def identity(path: str) -> tuple[int, int]:

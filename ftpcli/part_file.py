@@ -10,6 +10,7 @@ import stat
 import time
 from collections.abc import Callable
 
+from ftpcli.errors import cause_of
 from ftpcli.local import translated
 from ftpcli.parts import part_name
 
@@ -159,7 +160,7 @@ class PartFile:
             try:
                 os.fchmod(self.file.fileno(), self._mode)
             except OSError as error:  # a file system without permissions: no reason to do without the file
-                self.mode_problem = f"cannot set the permissions: {(error.strerror or str(error)).lower()}"
+                self.mode_problem = f"cannot set the permissions: {cause_of(error)}"
 
     def close(self) -> None:
         """Leave what is there, on disk, for another try; an empty part file is of no use to anybody."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ftpcli.cli.choices import Choices, Origin
 from ftpcli.engine.filters import parse
-from ftpcli.errors import UsageError
+from ftpcli.errors import UsageError, cause_of
 from ftpcli.model import FilterRules
 
 _PATTERNS = ("filter_from", "exclude", "include")
@@ -52,7 +52,7 @@ def _patterns_in(path: str) -> Iterator[str]:
     try:
         text = Path(path).read_bytes().decode("utf-8-sig", "surrogateescape")
     except OSError as error:
-        raise UsageError(f"--filter-from: cannot read {path}: {(error.strerror or str(error)).lower()}") from None
+        raise UsageError(f"--filter-from: cannot read {path}: {cause_of(error)}") from None
     for number, line in enumerate(text.split("\n"), 1):
         pattern = line.removesuffix("\r")
         if pattern.startswith("#") or not pattern.strip(" "):

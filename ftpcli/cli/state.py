@@ -12,6 +12,7 @@ from pathlib import Path
 from ftpcli.cli.work import Surroundings
 from ftpcli.engine.journal import Journal, open_journal
 from ftpcli.engine.lock import RunLock, take_turn
+from ftpcli.errors import cause_of
 from ftpcli.model import Direction, Job
 
 
@@ -95,7 +96,7 @@ def turn(around: Surroundings, job: Job, mode: str) -> Iterator[Turn | None]:
 def _complaint(folder: str, error: OSError, *, locked: bool) -> str:
     what = "the journal" if locked else "the lock and the journal"
     alone = "" if locked else "nothing keeps a second run away, and "
-    why = (error.strerror or str(error)).lower()
+    why = cause_of(error)
     return (
         f"going on without {what}, for {folder} cannot be used ({why}): {alone}part files that are left when a run is "
         "killed stay where they are"

@@ -12,7 +12,7 @@ from ftpcli.cli.targets import Target
 from ftpcli.cli.work import Surroundings
 from ftpcli.engine.events import Event, Finished, OnEvent, Retrying, Summary
 from ftpcli.engine.meter import Meter
-from ftpcli.errors import FtpcliError, LocalFileError, UsageError
+from ftpcli.errors import FtpcliError, LocalFileError, UsageError, cause_of
 from ftpcli.model import Endpoint, Report
 
 
@@ -37,7 +37,7 @@ def fetch_to_stdout(around: Surroundings, endpoint: Endpoint, place: Target, pro
     except BrokenPipeError:
         return BROKEN_PIPE
     except OSError as error:
-        raise LocalFileError(f"cannot write to standard output: {(error.strerror or str(error)).lower()}") from error
+        raise LocalFileError(f"cannot write to standard output: {cause_of(error)}") from error
     except FtpcliError:
         if stdout_is_gone():
             return BROKEN_PIPE

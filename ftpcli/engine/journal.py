@@ -18,6 +18,7 @@ from enum import Enum
 from typing import Any
 
 from ftpcli.engine.journal_file import JournalFile, Past, Unreadable, head, line, read
+from ftpcli.errors import cause_of
 from ftpcli.parts import part_name, part_stem
 
 log = logging.getLogger("ftpcli.journal")
@@ -186,7 +187,7 @@ class Journal:
         try:
             yield
         except OSError as error:
-            why = (error.strerror or str(error)).lower()
+            why = cause_of(error)
             self.trouble = (
                 f"the journal in {self._folder} cannot be written ({why}): "
                 "what this run leaves behind the next one may not know of"

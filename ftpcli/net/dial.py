@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from ftpcli.errors import ConnectFailed, ConnectionLost, HostUnknown, PortClosed
+from ftpcli.errors import ConnectFailed, ConnectionLost, HostUnknown, PortClosed, cause_of
 from ftpcli.net.wait import StopSignal, ready
 
 _LONGEST_KEEPALIVE = 32767  # Linux takes no more
@@ -36,7 +36,7 @@ def connect(
             return _connect_one(address_family, address, timeout, stop)
         except OSError as error:
             kind = PortClosed if error.errno == errno.ECONNREFUSED else ConnectFailed
-            reason = (error.strerror or str(error)).lower()
+            reason = cause_of(error)
             failure = kind(f"cannot connect to {_shown(host)}:{port}: {reason}")
     assert failure is not None
     raise failure
@@ -149,7 +149,7 @@ def _new_socket(family: int) -> socket.socket:
     try:
         return socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:  # no descriptors left, or a family that the kernel does not have
-        raise ConnectFailed(f"no socket to be had: {(error.strerror or str(error)).lower()}") from error
+        raise ConnectFailed(f"no socket to be had: {cause_of(error)}") from error
 
 
 def accept(listener: socket.socket, expected: str) -> socket.socket | None:
@@ -159,7 +159,7 @@ def accept(listener: socket.socket, expected: str) -> socket.socket | None:
     except (BlockingIOError, InterruptedError, ConnectionAbortedError):
         return None
     except OSError as error:
-        raise ConnectFailed(f"cannot accept the data connection: {(error.strerror or str(error)).lower()}") from error
+        raise ConnectFailed(f"cannot accept the data connection: {cause_of(error)}") from error
     if _address(address) != expected:
         sock.close()
         return None

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from ftpcli.errors import ConnectionLost, LocalFileError
+from ftpcli.errors import ConnectionLost, LocalFileError, cause_of
 from ftpcli.net.stream import BLOCKED, PlainStream, Stream
 from ftpcli.net.wait import StopSignal, ready
 
@@ -54,7 +54,7 @@ def write_all(file: Writer, data: memoryview) -> None:
             else:
                 data = data[written:]
     except OSError as error:
-        raise LocalFileError(f"cannot write: {(error.strerror or str(error)).lower()}") from error
+        raise LocalFileError(f"cannot write: {cause_of(error)}") from error
 
 
 END_OF_FILE = 0
@@ -67,7 +67,7 @@ def read_into(file: Reader, buffer: memoryview, stop: StopSignal | None) -> int:
             ready((file.fileno(),), (), _EMPTY_PIPE, stop)
         return count
     except OSError as error:
-        raise LocalFileError(f"cannot read: {(error.strerror or str(error)).lower()}") from error
+        raise LocalFileError(f"cannot read: {cause_of(error)}") from error
 
 
 def sender(stream: Stream, file: Reader, buffer: memoryview, stop: StopSignal | None = None) -> Callable[[], int]:
@@ -96,7 +96,7 @@ def _sendfile(stream: PlainStream, file: Reader) -> Callable[[], int]:
             return BLOCKED
         except OSError as error:
             if error.errno == errno.EIO:  # the disk's word; a socket never says that
-                raise LocalFileError(f"cannot read: {(error.strerror or str(error)).lower()}") from error
+                raise LocalFileError(f"cannot read: {cause_of(error)}") from error
             raise ConnectionLost(f"the connection to {stream.peer} broke: {error.strerror or error}") from error
         position += count
         return count

@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 
 from OpenSSL import SSL, crypto
 
-from ftpcli.errors import CertificateRejected, ConnectionLost, FtpcliError, NotTls, TlsFailed, UsageError
+from ftpcli.errors import CertificateRejected, ConnectionLost, FtpcliError, NotTls, TlsFailed, UsageError, cause_of
 from ftpcli.model import TlsFacts, TlsSettings
 from ftpcli.net.stream import BLOCKED, ORDERLY_END, RAW_END, SocketStream
 from ftpcli.net.trust import Trust, fingerprint, readable
@@ -85,7 +85,7 @@ class TlsIdentity:
                 with open(path, "rb"):
                     pass
             except OSError as error:
-                raise UsageError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+                raise UsageError(f"cannot read {path}: {cause_of(error)}") from error
         try:
             self._context.use_certificate_chain_file(settings.cert)
             self._context.use_privatekey_file(settings.key or settings.cert)

@@ -11,7 +11,7 @@ from OpenSSL import SSL, crypto
 from service_identity import CertificateError, VerificationError
 from service_identity.pyopenssl import verify_hostname, verify_ip_address
 
-from ftpcli.errors import CertificateRejected, UsageError
+from ftpcli.errors import CertificateRejected, UsageError, cause_of
 from ftpcli.model import TlsSettings
 
 # The commonest of X509_V_ERR_*; pyOpenSSL has no public way to OpenSSL's own sentences.
@@ -61,7 +61,7 @@ class Trust:
                     pass
                 context.load_verify_locations(cafile)
         except OSError as error:
-            raise UsageError(f"cannot read the CA file {cafile}: {(error.strerror or str(error)).lower()}") from error
+            raise UsageError(f"cannot read the CA file {cafile}: {cause_of(error)}") from error
         except SSL.Error as error:
             raise UsageError(f"{cafile} holds no CA certificate in PEM form") from error
 

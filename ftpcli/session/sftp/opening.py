@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from ftpcli.errors import Busy
+from ftpcli.errors import Busy, cause_of
 from ftpcli.model import Endpoint
 from ftpcli.net.wait import StopSignal
 from ftpcli.session.protocol import HostMemory, Notify
@@ -27,7 +27,7 @@ def open_sftp(endpoint: Endpoint, memory: HostMemory, notify: Notify, stop: Stop
         return open_sftp_over(open_transport(endpoint, memory, notify, stop), endpoint, stop)
     except OSError as error:
         # A connection takes several descriptors: `ulimit -n` may allow fewer connections than the server does.
-        why = (error.strerror or str(error)).lower()
+        why = cause_of(error)
         raise Busy(f"this machine lets no further connection to {endpoint.place} be made: {why}") from error
 
 

@@ -6,7 +6,7 @@ import contextlib
 import socket
 from dataclasses import dataclass
 
-from ftpcli.errors import ConnectionLost, FtpcliError, PeerProtocolError, TimedOut
+from ftpcli.errors import ConnectionLost, FtpcliError, PeerProtocolError, TimedOut, cause_of
 from ftpcli.net.dial import Deadline
 from ftpcli.net.stream import BLOCKED, PlainStream
 from ftpcli.net.wait import StopSignal, ready
@@ -47,7 +47,7 @@ class Agent:
             sock.connect(path)
         except OSError as error:
             sock.close()
-            reason = (error.strerror or str(error)).lower()
+            reason = cause_of(error)
             raise ConnectionLost(f"the ssh-agent at {path} cannot be reached: {reason}") from error
         self._stream = PlainStream(sock, "the ssh-agent")
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from ftpcli.errors import UsageError
+from ftpcli.errors import UsageError, cause_of
 from ftpcli.model import DEFAULT_PORTS, Endpoint, Secret, SshSettings
 from ftpcli.wire.ssh_config import Evaluation, Settings, Who, expand
 
@@ -253,7 +253,7 @@ def _text(path: str, *, checked: bool) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise UsageError(f"{path} cannot be read: {cause_of(error)}") from error
 
 
 def _local_user() -> str:

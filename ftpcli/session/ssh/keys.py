@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
-from ftpcli.errors import PeerProtocolError
+from ftpcli.errors import PeerProtocolError, cause_of
 from ftpcli.wire.known_hosts import key_type_of
 from ftpcli.wire.ssh_types import Reader, mpint, string
 
@@ -115,7 +115,7 @@ def _content(path: str) -> bytes:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise KeyUnusable(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise KeyUnusable(f"{path} cannot be read: {cause_of(error)}") from error
 
 
 def _openssh_header(content: bytes) -> tuple[bool, bytes] | None:

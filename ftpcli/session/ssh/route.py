@@ -11,7 +11,7 @@ from typing import Protocol
 
 import paramiko
 
-from ftpcli.errors import ConnectFailed, FtpcliError
+from ftpcli.errors import ConnectFailed, FtpcliError, cause_of
 from ftpcli.model import Endpoint
 from ftpcli.net import dial
 from ftpcli.net.wait import StopSignal
@@ -59,7 +59,7 @@ class ProxyCommand:
             )
         except OSError as error:
             ours.close()
-            raise ConnectFailed(f"the ProxyCommand cannot be run: {(error.strerror or str(error)).lower()}") from error
+            raise ConnectFailed(f"the ProxyCommand cannot be run: {cause_of(error)}") from error
         finally:
             its.close()
         self.socket = ours

@@ -17,7 +17,17 @@ from typing import Any
 import paramiko
 from paramiko.common import cMSG_GLOBAL_REQUEST
 
-from ftpcli.errors import Busy, ConnectionLost, FtpcliError, NotSsh, PeerProtocolError, Retry, TimedOut, Unsupported
+from ftpcli.errors import (
+    Busy,
+    ConnectionLost,
+    FtpcliError,
+    NotSsh,
+    PeerProtocolError,
+    Retry,
+    TimedOut,
+    Unsupported,
+    cause_of,
+)
 from ftpcli.net.dial import Deadline
 from ftpcli.net.wait import StopSignal, ready
 from ftpcli.session.ssh.bell import Bell
@@ -167,7 +177,7 @@ class SshTransport(paramiko.Transport):  # type: ignore[misc]
         if error is None or isinstance(error, EOFError):
             return ConnectionLost(f"{self.place} closed the SSH connection")
         if isinstance(error, OSError):
-            return ConnectionLost(f"the connection to {self.place} broke: {(error.strerror or str(error)).lower()}")
+            return ConnectionLost(f"the connection to {self.place} broke: {cause_of(error)}")
         return PeerProtocolError(f"{self.place} broke the SSH protocol: {error}")
 
     def _not_ssh(self) -> FtpcliError:

@@ -8,7 +8,7 @@ import logging
 import os
 import time
 
-from ftpcli.errors import HostKeyRejected, LocalFileError, UsageError
+from ftpcli.errors import HostKeyRejected, LocalFileError, UsageError, cause_of
 from ftpcli.model import Ask, Question
 from ftpcli.session.protocol import Notify
 from ftpcli.session.ssh import certificates
@@ -171,7 +171,7 @@ def remember(path: str, host: str, port: int, key: bytes, *, hashed: bool) -> Ju
                 file.write(line if not content or content.endswith(b"\n") else b"\n" + line)
             return found
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = cause_of(error)
         raise LocalFileError(f"cannot store the host key of {name_of(host, port)} in {path}: {reason}") from error
 
 
@@ -183,7 +183,7 @@ def _read(path: str) -> tuple[KnownHost, ...]:
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except OSError as error:
-        raise LocalFileError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise LocalFileError(f"{path} cannot be read: {cause_of(error)}") from error
 
 
 def _read_revoked(path: str) -> tuple[KnownHost, ...]:
@@ -192,7 +192,7 @@ def _read_revoked(path: str) -> tuple[KnownHost, ...]:
         with open(path, "rb") as file:
             return tuple(parse_revoked(file.read(), path))
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = cause_of(error)
         raise UsageError(f"ssh_config: RevokedHostKeys {path} cannot be read: {reason}") from error
 
 
