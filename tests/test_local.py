@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftpcli import local, part_file
+from ftpcli.engine.trees import local, part_file
+from ftpcli.engine.trees.part_file import PartFile
 from ftpcli.errors import LocalFileError
 from ftpcli.model import Kind
-from ftpcli.part_file import PartFile
-from ftpcli.parts import is_part, part_name
+from ftpcli.part_names import is_part, part_name
 
 ROOT = Path(__file__).parents[1]
 AS_ROOT = os.geteuid() == 0
@@ -198,7 +198,8 @@ class TestPartFile:
 
     def test_another_process_writes_it(self, tmp_path: Path) -> None:
         script = (
-            "import sys; from ftpcli.part_file import PartFile; part = PartFile(sys.argv[1], 1, resume=True);"
+            "import sys; from ftpcli.engine.trees.part_file import PartFile;"
+            "part = PartFile(sys.argv[1], 1, resume=True);"
             "print('open', flush=True); sys.stdin.read(); part.close()"
         )
         command = [sys.executable, "-c", script, str(tmp_path / "a")]
@@ -223,7 +224,7 @@ class TestPartFile:
                 first.commit(None)
             flock(file, flags)  # type: ignore[arg-type]
 
-        monkeypatch.setattr("ftpcli.part_file.fcntl.flock", late)
+        monkeypatch.setattr("ftpcli.engine.trees.part_file.fcntl.flock", late)
         second = PartFile(str(target), resume=False)
         try:
             assert target.read_bytes() == b"precious"
@@ -303,8 +304,8 @@ class TestFullDisk:
     SCRIPT = """
 import sys
 from ftpcli.errors import LocalFileError
-from ftpcli.part_file import PartFile
-from ftpcli.parts import is_part
+from ftpcli.engine.trees.part_file import PartFile
+from ftpcli.part_names import is_part
 from ftpcli.net.pump import write_all
 import os
 folder = sys.argv[1]

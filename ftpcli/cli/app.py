@@ -10,9 +10,10 @@ from collections.abc import Sequence
 import click
 
 from ftpcli import __version__
-from ftpcli.cli.options import CONTEXT, help_when_alone
-from ftpcli.cli.screen import BROKEN_PIPE, Screen
+from ftpcli.cli.options.base import CONTEXT, help_when_alone
+from ftpcli.cli.output.screen import Screen
 from ftpcli.errors import FtpcliError, LocalFileError, Stopped
+from ftpcli.exit_codes import BROKEN_PIPE, INTERNAL_ERROR
 
 COMMANDS = {
     "ls": "List a directory on a server.",
@@ -26,7 +27,6 @@ COMMANDS = {
     "profile": "Show what the config file says.",
     "demo": "Show it at work, against a server of its own.",
 }
-INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
 
 
 class LazyGroup(click.Group):

@@ -6,11 +6,11 @@ import itertools
 import posixpath
 from collections.abc import Iterator
 
-from ftpcli.engine.roots import expand
-from ftpcli.engine.solo import Solo
+from ftpcli.engine.trees.glob import expand
+from ftpcli.engine.workers.solo import Solo
 from ftpcli.errors import NotFound, Unsupported
 from ftpcli.model import Entry, Kind, Listing
-from ftpcli.session.protocol import Session
+from ftpcli.session.contract import Session
 
 
 def browse(solo: Solo, path: str, *, recursive: bool, glob: bool) -> Iterator[tuple[str, Listing]]:

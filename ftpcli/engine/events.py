@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ftpcli.model import Report, TlsFacts
+from ftpcli.engine.job import Report
+from ftpcli.model import TlsFacts
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,29 +10,37 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from ftpcli.engine import links, retry, small_files
-from ftpcli.engine.agenda import Agenda
-from ftpcli.engine.attributes import LinkMade, ModeSet, SetMode
-from ftpcli.engine.crew import Crew, Failure, Task, Told
-from ftpcli.engine.deletes import Deletes
+from ftpcli.engine.backup.local import LocalBackup
+from ftpcli.engine.backup.remote import RemoteBackup
 from ftpcli.engine.events import Failed, OnEvent, Planned, Summary, Warned
-from ftpcli.engine.journal import Journal
-from ftpcli.engine.ledger import Ledger
-from ftpcli.engine.leftovers import Leftovers
-from ftpcli.engine.local_backup import LocalBackup
-from ftpcli.engine.meter import Meter
-from ftpcli.engine.overlap import Probe, Probed
-from ftpcli.engine.pairs import Listed, ListPair
-from ftpcli.engine.rate import RateLimit
-from ftpcli.engine.remote_backup import RemoteBackup
-from ftpcli.engine.renames import Asked, AskTime, Declined, Renamed, RenameFile
-from ftpcli.engine.roots import Resolve, Resolved
-from ftpcli.engine.stop import StopToken
-from ftpcli.engine.tasks import Copied, Rechecked, Remove
+from ftpcli.engine.job import Direction, Job, Report
+from ftpcli.engine.journal.journal import Journal
+from ftpcli.engine.plan.agenda import Agenda
+from ftpcli.engine.plan.deletes import Deletes
+from ftpcli.engine.plan.report import Ledger
+from ftpcli.engine.progress import Meter
+from ftpcli.engine.tasks import small_files
+from ftpcli.engine.tasks.copy_file import Copied
+from ftpcli.engine.tasks.leftovers import Leftovers
+from ftpcli.engine.tasks.list_pair import ListPair
+from ftpcli.engine.tasks.make_link import LinkMade
+from ftpcli.engine.tasks.pair import Listed
+from ftpcli.engine.tasks.probe import Probe, Probed
+from ftpcli.engine.tasks.recheck import Rechecked
+from ftpcli.engine.tasks.remove import Remove
+from ftpcli.engine.tasks.rename_file import Asked, AskTime, Declined, Renamed, RenameFile
+from ftpcli.engine.tasks.resolve import Resolve, Resolved
+from ftpcli.engine.tasks.set_mode import ModeSet, SetMode
+from ftpcli.engine.trees import links
+from ftpcli.engine.workers import retry
+from ftpcli.engine.workers.pool import Crew, Failure, Task, Told
+from ftpcli.engine.workers.rate_limit import RateLimit
 from ftpcli.errors import FtpcliError, GuardRefused, Retry
-from ftpcli.model import Direction, Job, Kind, Report
-from ftpcli.session.opening import open_session
-from ftpcli.session.protocol import HostMemory, Session
+from ftpcli.exit_codes import INTERNAL_ERROR
+from ftpcli.model import Kind
+from ftpcli.session.contract import HostMemory, Session
+from ftpcli.session.open import open_session
+from ftpcli.stop import StopToken
 
 
 def run(
@@ -87,6 +95,7 @@ class _Coordinator:
             stop,
             job.endpoint.timing.keepalive,
             job.endpoint.place,
+            small_files.SmallFiles(),
             RateLimit(job.limit_rate, stop.sleep) if job.limit_rate else None,
             journal,
         )
@@ -166,7 +175,7 @@ class _Coordinator:
             case LinkMade() | ModeSet():
                 self._agenda.attributes.done(result)
             case Asked():
-                result.learn()
+                result.task.learn(result.entry)
             case Renamed():
                 self._ledger.renamed(result)
                 self._agenda.renamed(result)
@@ -221,7 +230,7 @@ class _Coordinator:
 
     def _failed(self, task: Any, error: BaseException) -> None:
         if not isinstance(error, FtpcliError):
-            self._stop.request(70)
+            self._stop.request(INTERNAL_ERROR)
             raise error
         if isinstance(task, (ListPair, Probe)):
             self._agenda.not_listed(task.pair)

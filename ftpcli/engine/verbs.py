@@ -6,14 +6,14 @@ import posixpath
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ftpcli.engine.directories import make_directories
 from ftpcli.engine.events import Deleted
-from ftpcli.engine.roots import expand
-from ftpcli.engine.solo import Solo
-from ftpcli.engine.tasks import Removal
+from ftpcli.engine.trees.glob import expand
+from ftpcli.engine.trees.remote import make_directories
+from ftpcli.engine.trees.remove import Removal
+from ftpcli.engine.workers.solo import Solo
 from ftpcli.errors import NotFound, Refused
 from ftpcli.model import Entry, Kind
-from ftpcli.session.protocol import Session
+from ftpcli.session.contract import Session
 
 
 def remove(solo: Solo, path: str, *, recursive: bool, glob: bool) -> None:

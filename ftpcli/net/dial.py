@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,8 @@ from ftpcli.errors import ConnectFailed, ConnectionLost, HostUnknown, PortClosed
 from ftpcli.net.wait import StopSignal, ready
 
 _LONGEST_KEEPALIVE = 32767  # Linux takes no more
+
+
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6, None: socket.AF_UNSPEC}
 
 
@@ -165,24 +166,3 @@ def accept(listener: socket.socket, expected: str) -> socket.socket | None:
         return None
     sock.setblocking(False)
     return sock
-
-
-class Deadline:
-    """A moment after which waiting is over; every byte that moves may put it off."""
-
-    __slots__ = ("_seconds", "at")
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self.at = time.monotonic() + seconds
-
-    def renew(self) -> None:
-        self.at = time.monotonic() + self._seconds
-
-    @property
-    def left(self) -> float:
-        return self.at - time.monotonic()
-
-    @property
-    def passed(self) -> bool:
-        return self.left <= 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import time
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -48,3 +49,24 @@ def ready(
     if stop is not None and stop.fileno() in found:
         raise Stopped(stop.exit_code)
     return found
+
+
+class Deadline:
+    """A moment after which waiting is over; every byte that moves may put it off."""
+
+    __slots__ = ("_seconds", "at")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.at = time.monotonic() + seconds
+
+    def renew(self) -> None:
+        self.at = time.monotonic() + self._seconds
+
+    @property
+    def left(self) -> float:
+        return self.at - time.monotonic()
+
+    @property
+    def passed(self) -> bool:
+        return self.left <= 0

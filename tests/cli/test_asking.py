@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ftpcli.cli import asking
-from ftpcli.cli.asking import Terminal
-from ftpcli.engine.stop import StopToken
+from ftpcli.cli.output import terminal as asking
+from ftpcli.cli.output.terminal import Terminal
 from ftpcli.errors import Stopped
 from ftpcli.model import Question, Secret
+from ftpcli.stop import StopToken
 
 
 @dataclass

@@ -8,8 +8,8 @@ import click
 import pytest
 
 from ftpcli.cli import app
-from ftpcli.cli.config import Config, load
-from ftpcli.cli.targets import Target, Targets, all_commands
+from ftpcli.cli.options.config_file import Config, all_commands, load
+from ftpcli.cli.server.targets import Target, Targets
 from ftpcli.errors import UsageError
 from ftpcli.model import DataSettings, Endpoint, TlsMode
 

@@ -9,11 +9,11 @@ import click
 import pytest
 
 from ftpcli.cli import app
-from ftpcli.cli.filtering import filter_rules
-from ftpcli.cli.parameters import Moment, Pattern, Size, moment
-from ftpcli.cli.targets import Targets
+from ftpcli.cli.options.filters import filter_rules
+from ftpcli.cli.options.types import Moment, Pattern, Size, moment
+from ftpcli.cli.server.targets import Targets
+from ftpcli.engine.job import FilterRules
 from ftpcli.errors import UsageError
-from ftpcli.model import FilterRules
 
 NOW = 1_000_000.0
 CONFIG = """

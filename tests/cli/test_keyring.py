@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ftpcli.cli.asking import TERMINAL
-from ftpcli.cli.keyring import SystemKeyring
-from ftpcli.engine.stop import StopToken
+from ftpcli.cli.output.terminal import TERMINAL
+from ftpcli.cli.server.keyring import SystemKeyring
 from ftpcli.errors import Stopped
+from ftpcli.stop import StopToken
 from tests.cli.sftp_side import QUICK
 from tests.cli.test_sftp_trust import make_key
 from tests.servers.real import Setup, started

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ftpcli.model import Direction
-from ftpcli.parts import is_part
+from ftpcli.engine.job import Direction
+from ftpcli.part_names import is_part
 from tests.servers.embedded import Embedded, embedded
 from tests.servers.packages import find
 from tests.servers.real import Running, Setup, started

@@ -13,8 +13,8 @@ import click
 import pytest
 
 from ftpcli.cli import app
-from ftpcli.cli.login import password_from_command, password_from_file
-from ftpcli.cli.targets import Targets
+from ftpcli.cli.server.credentials import password_from_command, password_from_file
+from ftpcli.cli.server.targets import Targets
 from ftpcli.errors import UsageError
 
 SECRETS = ("optsecret", "urlsecret", "envsecret", "profsecret", "netsecret", "typed")

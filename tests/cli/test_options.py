@@ -12,9 +12,9 @@ import click
 import pytest
 
 from ftpcli.cli.app import COMMANDS, cli
-from ftpcli.cli.config import known_keys
-from ftpcli.cli.parameters import Charset, Duration, IpAddress, Pin, PortRange, PositiveDuration
-from ftpcli.cli.targets import Targets
+from ftpcli.cli.options.config_file import known_keys
+from ftpcli.cli.options.types import Charset, Duration, IpAddress, Pin, PortRange, PositiveDuration
+from ftpcli.cli.server.targets import Targets
 from ftpcli.errors import UsageError
 from ftpcli.model import Endpoint, SshSettings, TlsMode, TlsSettings
 

@@ -17,19 +17,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftpcli.cli.amounts import duration_text, size_text
 from ftpcli.cli.commands.ls import below_top
-from ftpcli.cli.listing import json_line, long_lines, mode_text, ordered, time_text
-from ftpcli.cli.logs import logging_to
-from ftpcli.cli.progress import Pace, showing
-from ftpcli.cli.render import EventPrinter, connections_line, show_summary, summary_line
-from ftpcli.cli.screen import Screen, emit, harmless
-from ftpcli.cli.signals import watching
-from ftpcli.cli.work import combined
+from ftpcli.cli.output.listing import json_line, long_lines, mode_text, ordered, time_text
+from ftpcli.cli.output.logs import logging_to
+from ftpcli.cli.output.progress import Pace, showing
+from ftpcli.cli.output.render import EventPrinter, connections_line, show_summary, summary_line
+from ftpcli.cli.output.screen import Screen, emit, harmless
+from ftpcli.cli.output.units import duration_text, size_text
+from ftpcli.cli.running.context import combined
+from ftpcli.cli.running.signals import watching
 from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Retrying, Skipped, Warned
-from ftpcli.engine.meter import Meter
-from ftpcli.engine.stop import StopToken
-from ftpcli.model import Entry, Kind, Report, TlsFacts
+from ftpcli.engine.job import Report
+from ftpcli.engine.progress import Meter
+from ftpcli.model import Entry, Kind, TlsFacts
+from ftpcli.stop import StopToken
 
 FILE = Entry("a.txt", Kind.FILE, size=1234, mtime=1_600_000_000.0, mode=0o640, owner="ann", group="staff")
 FAILED = Failed("dir/a\x1b[31m", "Refused", "cannot read", "550 \x07no", 6)
@@ -355,7 +356,7 @@ def test_words_between_bars_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_plain_progress(err: Said, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ftpcli.cli.progress.PLAIN_INTERVAL", 0.01)
+    monkeypatch.setattr("ftpcli.cli.output.progress.PLAIN_INTERVAL", 0.01)
     with showing("plain", Screen(), Meter(1)):
         while not err.getvalue():
             time.sleep(0.01)

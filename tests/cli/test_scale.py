@@ -9,11 +9,12 @@ import pytest
 
 from ftpcli.__main__ import main
 from ftpcli.engine.events import Event, OnEvent, Skipped
-from ftpcli.engine.journal import Journal
-from ftpcli.engine.meter import Meter
+from ftpcli.engine.job import Direction, Job, Report, Root
+from ftpcli.engine.journal.journal import Journal
+from ftpcli.engine.progress import Meter
 from ftpcli.engine.run import run
-from ftpcli.engine.stop import StopToken
-from ftpcli.model import Direction, Endpoint, Job, Report, Root, Secret
+from ftpcli.model import Endpoint, Secret
+from ftpcli.stop import StopToken
 from tests.servers.imaginary import Chain, Forest, Wide, make_tree, serving
 from tests.servers.measured import run_measured
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import paramiko
 import pytest
 
-from ftpcli.wire.known_hosts import fingerprint
+from ftpcli.wire.ssh.known_hosts import fingerprint
 from tests.cli.sftp_side import QUICK, base_url
 from tests.cli.talker import talker
 from tests.servers.packages import openssh_tool

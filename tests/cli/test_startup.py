@@ -194,7 +194,7 @@ def test_internal_errors_show_where_under_vv(
 PRINTING = """
 import sys
 from ftpcli.cli import app
-from ftpcli.cli.screen import emit
+from ftpcli.cli.output.screen import emit
 def lines(*_, **__):
     for number in range(COUNT):
         emit(str(number))

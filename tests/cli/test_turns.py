@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ftpcli.parts import part_name
+from ftpcli.part_names import part_name
 from tests.servers.embedded import Embedded, embedded
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ftpcli.engine.stop import StopToken
+from ftpcli.stop import StopToken
 from tests.engine.fake import Events, FakeServer, use
 
 

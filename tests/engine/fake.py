@@ -20,7 +20,7 @@ from ftpcli.errors import Busy, ConnectionLost, FtpcliError, LoginRejected, NotF
 from ftpcli.model import Capabilities, Digest, Endpoint, Entry, Kind, Listing, TlsFacts
 from ftpcli.net.pump import Reader, Writer
 from ftpcli.net.wait import StopSignal, check
-from ftpcli.session.protocol import Fetched, HostMemory, Moved, Notify, OnMoved, Stored, TimeSet, ToStore
+from ftpcli.session.contract import Fetched, HostMemory, Moved, Notify, OnMoved, Stored, TimeSet, ToStore
 
 ENDPOINT = Endpoint("ftp", "fake.test", 21)
 CHUNK = 100
@@ -512,5 +512,5 @@ class Events(list[Event]):
 
 def use(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every session that the engine opens is on this server."""
-    for place in ("run", "solo"):
+    for place in ("run", "workers.solo"):
         monkeypatch.setattr(f"ftpcli.engine.{place}.open_session", server.open)

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from ftpcli.engine.events import Deleted, Finished, Planned
-from ftpcli.engine.stop import StopToken
-from ftpcli.model import Direction, FilterRules, Report
+from ftpcli.engine.job import Direction, FilterRules, Report
+from ftpcli.stop import StopToken
 from tests.engine.fake import Events, FakeServer, File, Folder, Link, Tree, use
 from tests.engine.test_run import BOTH, Side
 

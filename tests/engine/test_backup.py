@@ -13,14 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ftpcli.engine.backup_folder import backup_folder
+from ftpcli.engine.backup.folder import backup_folder
+from ftpcli.engine.backup.local import LocalBackup
+from ftpcli.engine.backup.remote import RemoteBackup, RemoteKept
 from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Warned
-from ftpcli.engine.local_backup import LocalBackup
-from ftpcli.engine.remote_backup import RemoteBackup, RemoteKept
-from ftpcli.engine.stop import StopToken
+from ftpcli.engine.job import Direction, Report
 from ftpcli.errors import Denied, LocalFileError, NotFound, TransientRefusal, UsageError
-from ftpcli.model import Direction, Report
-from ftpcli.parts import is_part
+from ftpcli.part_names import is_part
+from ftpcli.stop import StopToken
 from tests.engine.fake import Events, FakeServer, Folder, Link, Tree, lost, raising, use
 from tests.engine.test_run import BOTH, OLD, TREE, Side, names, read, trees
 
@@ -178,7 +178,7 @@ class TestOnTheDisk:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
         side.put({"a": b"new", "sub": {"x": b"1"}}, {"a": b"old one", "sub": {"x": b"1", "gone": b"g"}})
-        monkeypatch.setattr("ftpcli.engine.local_backup.os.fsync", fsync)
+        monkeypatch.setattr("ftpcli.engine.backup.local.os.fsync", fsync)
         report = side.run()
         assert side.target == {"a": b"old one", "sub": {"x": b"1", "gone": b"g"}} | {
             name: data for name, data in side.target.items() if is_part(name)

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
-from ftpcli.engine import changes as module
-from ftpcli.engine.changes import Changes
+from ftpcli.engine.compare.filters import Filters
 from ftpcli.engine.events import Deleted, Skipped, Warned
-from ftpcli.engine.filters import Filters
-from ftpcli.engine.stop import StopToken
-from ftpcli.model import Direction, FilterRules, Kind, Scope
-from ftpcli.parts import part_name
+from ftpcli.engine.job import Direction, FilterRules, Scope
+from ftpcli.engine.watch import changes as module
+from ftpcli.engine.watch.changes import Changes
+from ftpcli.model import Kind
+from ftpcli.part_names import part_name
+from ftpcli.stop import StopToken
 from tests.engine.fake import Events, FakeServer, Link, Tree, use
 from tests.engine.test_run import Side, clashes, names, trees
 

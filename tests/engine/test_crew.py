@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from ftpcli.engine.bench import Bench
-from ftpcli.engine.crew import Crew, Failure, Told
 from ftpcli.engine.events import Warned
-from ftpcli.engine.meter import Meter
-from ftpcli.engine.retry import Policy
-from ftpcli.engine.stop import StopToken
+from ftpcli.engine.progress import Meter
+from ftpcli.engine.tasks.small_files import SmallFiles
+from ftpcli.engine.workers.bench import Bench
+from ftpcli.engine.workers.pool import Crew, Failure, Told
+from ftpcli.engine.workers.retry import Policy
 from ftpcli.errors import Busy, LoginRejected, NotFound, PortClosed, Stopped
+from ftpcli.stop import StopToken
 from tests.engine.fake import FakeServer, lost, raising
 
 Hire = Callable[..., Crew]
@@ -55,7 +56,7 @@ def hire(stop: StopToken) -> Iterator[Hire]:
     crews: list[Crew] = []
 
     def hire(server: FakeServer, limit: int, retries: int = 0, keepalive: float = 0.0) -> Crew:
-        crew = Crew(limit, server.open, Policy(retries, 0.0), Meter(limit), stop, keepalive, "fake:21")
+        crew = Crew(limit, server.open, Policy(retries, 0.0), Meter(limit), stop, keepalive, "fake:21", SmallFiles())
         crews.append(crew)
         return crew
 

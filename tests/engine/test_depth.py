@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from ftpcli.engine.events import Deleted
-from ftpcli.engine.retry import Policy
-from ftpcli.engine.solo import Solo
-from ftpcli.engine.stop import StopToken
+from ftpcli.engine.job import Direction
 from ftpcli.engine.verbs import remove
-from ftpcli.model import Direction
+from ftpcli.engine.workers.retry import Policy
+from ftpcli.engine.workers.solo import Solo
+from ftpcli.stop import StopToken
 from tests.engine.fake import ENDPOINT, Events, FakeServer, File, Folder
 from tests.engine.test_run import BOTH, Side
 

@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from ftpcli.engine.events import Deleted, Failed
-from ftpcli.engine.stop import StopToken
+from ftpcli.engine.job import Direction
 from ftpcli.errors import ConnectionLost, Denied, FtpcliError, NotFound, TransientRefusal
-from ftpcli.model import Direction, Listing
-from ftpcli.parts import is_part
+from ftpcli.model import Listing
+from ftpcli.part_names import is_part
+from ftpcli.stop import StopToken
 from tests.engine.fake import Events, FakeServer, Tree, use
 from tests.engine.test_run import Side, names
 

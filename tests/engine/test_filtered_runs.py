@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ftpcli.engine.events import Deleted, Planned
-from ftpcli.engine.stop import StopToken
-from ftpcli.model import Direction, FilterRules
+from ftpcli.engine.job import Direction, FilterRules
+from ftpcli.stop import StopToken
 from tests.engine.fake import Events, FakeServer
 from tests.engine.test_run import Side
 

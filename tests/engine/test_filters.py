@@ -15,8 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ftpcli.engine.filters import Filters, parse
-from ftpcli.model import Entry, FilterRules, Kind
+from ftpcli.engine.compare.filters import Filters, parse
+from ftpcli.engine.job import FilterRules
+from ftpcli.model import Entry, Kind
 
 FILE = Entry("x", Kind.FILE, size=1000, mtime=5000.0)
 # ASCII only: to git a ? is one byte, here it is one character.

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.engine import journal as journal_module
-from ftpcli.engine import journal_file
-from ftpcli.engine.journal import Failures, Journal, open_journal
-from ftpcli.parts import part_name
+from ftpcli.engine.journal import file as journal_file
+from ftpcli.engine.journal import journal as journal_module
+from ftpcli.engine.journal.journal import Failures, Journal, open_journal
+from ftpcli.part_names import part_name
 
 NONE = Failures()
 ROOT = "up/site"

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from ftpcli.engine.events import Deleted, Event, Failed, Warned
-from ftpcli.engine.journal import Journal, open_journal
-from ftpcli.engine.meter import Meter
+from ftpcli.engine.job import Direction, Job, Report, Root, Rules, Scope
+from ftpcli.engine.journal.journal import Journal, open_journal
+from ftpcli.engine.progress import Meter
 from ftpcli.engine.run import run
-from ftpcli.engine.stop import StopToken
+from ftpcli.engine.trees.part_file import PartFile
 from ftpcli.errors import ConnectionLost, Denied, LoginRejected, NotFound, Refused
-from ftpcli.model import Direction, Job, Report, Root, Rules, Scope
-from ftpcli.part_file import PartFile
-from ftpcli.parts import is_part, part_name
+from ftpcli.part_names import is_part, part_name
+from ftpcli.stop import StopToken
 from tests.engine.fake import ENDPOINT, Events, FakeServer, FakeSession, Folder, Link, Tree, lost, raising
 
 BOTH = pytest.mark.parametrize("direction", Direction)
@@ -178,8 +178,8 @@ def test_without_a_journal_nothing_is_swept(mirror: Mirror) -> None:
 @BOTH
 def test_a_dead_run_is_resumed_at_the_byte_and_leaves_nothing(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     for direction in ("download", "upload"):
-        monkeypatch.setattr(f"ftpcli.engine.{direction}.WORTH_RESUMING", 100)
-        monkeypatch.setattr(f"ftpcli.engine.{direction}.OVERLAP", 100)
+        monkeypatch.setattr(f"ftpcli.engine.transfer.{direction}.WORTH_RESUMING", 100)
+        monkeypatch.setattr(f"ftpcli.engine.transfer.{direction}.OVERLAP", 100)
     mirror.put({"a": BIG, "b": b"beta"}, {})
     mirror.server.on("writing" if mirror.up else "reading", raising(ConnectionLost("x")), at=1000)
     assert mirror(parallel=1).failed == 1

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from ftpcli.engine.compare.decide import What, decide
 from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Skipped, Warned
-from ftpcli.engine.links import same_text
-from ftpcli.engine.plan import What, decide
-from ftpcli.engine.stop import StopToken
-from ftpcli.model import Direction, Entry, FilterRules, Kind, Listing, Report, Root, Rules
+from ftpcli.engine.job import Direction, FilterRules, Report, Root, Rules
+from ftpcli.engine.trees.links import same_text
+from ftpcli.model import Entry, Kind, Listing
+from ftpcli.stop import StopToken
 from tests.engine.fake import Events, FakeServer, File, Folder, Link, Tree, lost
 from tests.engine.test_backup import at_number
 from tests.engine.test_run import Side, go

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.engine import lock as lock_module
-from ftpcli.engine.lock import RunLock, take_turn
-from ftpcli.engine.stop import StopToken
+from ftpcli.engine.journal import lock as lock_module
+from ftpcli.engine.journal.lock import RunLock, take_turn
 from ftpcli.errors import Locked, Stopped
+from ftpcli.stop import StopToken
 
 HOLD = """
 import sys
-from ftpcli.engine.lock import RunLock
+from ftpcli.engine.journal.lock import RunLock
 lock = RunLock(sys.argv[1])
 assert lock.take()
 print("held", flush=True)
@@ -167,7 +167,7 @@ def test_the_folder_may_go_while_the_lock_is_being_taken(folder: str, monkeypatc
 
 ORPHAN = """
 import subprocess, sys
-from ftpcli.engine.lock import RunLock
+from ftpcli.engine.journal.lock import RunLock
 lock = RunLock(sys.argv[1])
 assert lock.take()
 child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=sys.stdin, close_fds=False)

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from ftpcli.engine.events import Event
-from ftpcli.engine.meter import Meter
+from ftpcli.engine.job import Direction, Job, Report, Root, Rules
+from ftpcli.engine.progress import Meter
 from ftpcli.engine.run import run
-from ftpcli.engine.stop import StopToken
-from ftpcli.model import Direction, Endpoint, Job, Report, Root, Rules, Secret, Timing
+from ftpcli.model import Endpoint, Secret, Timing
+from ftpcli.stop import StopToken
 from tests.servers.real import Running, Setup, started
 
 

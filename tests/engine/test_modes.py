@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from ftpcli.engine.compare.decide import What, decide
 from ftpcli.engine.events import Finished, Planned, Warned
-from ftpcli.engine.plan import What, decide
-from ftpcli.engine.stop import StopToken
+from ftpcli.engine.job import Direction, FilterRules, Rules
+from ftpcli.engine.trees.part_file import PartFile
 from ftpcli.errors import Denied
-from ftpcli.model import Direction, Entry, FilterRules, Kind, Listing, Rules
-from ftpcli.part_file import PartFile
+from ftpcli.model import Entry, Kind, Listing
+from ftpcli.stop import StopToken
 from tests.engine.fake import Events, FakeServer, FakeSession, File, Folder, lost, raising
 from tests.engine.test_run import Side
 

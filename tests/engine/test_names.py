@@ -14,13 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftpcli import local
+from ftpcli.engine.compare.decide import What, decide, pair
+from ftpcli.engine.compare.names import EXACT, Folding, has_twins, pair_folded, rewritten, without_clashes
 from ftpcli.engine.events import Failed
-from ftpcli.engine.foldings import Foldings
-from ftpcli.engine.names import EXACT, Folding, has_twins, pair_folded, rewritten, without_clashes
-from ftpcli.engine.plan import What, decide, pair
-from ftpcli.engine.stop import StopToken
-from ftpcli.model import Direction, Entry, FilterRules, Kind, Listing, Rules
+from ftpcli.engine.job import Direction, FilterRules, Rules
+from ftpcli.engine.trees import local
+from ftpcli.engine.trees.name_folding import Foldings
+from ftpcli.model import Entry, Kind, Listing
+from ftpcli.stop import StopToken
 from tests.engine.fake import Events, FakeServer, Link, Tree
 from tests.engine.test_real_servers import carry_out, endpoint, mirror
 from tests.engine.test_run import Side

@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from ftpcli.engine.events import Deleted, Failed
-from ftpcli.engine.meter import Meter
-from ftpcli.engine.overlap import Overlap
+from ftpcli.engine.job import Direction, Job, Report, Root, Rules
+from ftpcli.engine.plan.overlap import Overlap
+from ftpcli.engine.progress import Meter
 from ftpcli.engine.run import run
-from ftpcli.engine.stop import StopToken
 from ftpcli.errors import Denied, NotFound
-from ftpcli.model import Direction, Endpoint, Job, Listing, Report, Root, Rules, Secret
-from ftpcli.parts import part_name
-from ftpcli.session.ftp import FtpSession
+from ftpcli.model import Endpoint, Listing, Secret
+from ftpcli.part_names import part_name
+from ftpcli.session.ftp.session import FtpSession
+from ftpcli.stop import StopToken
 from tests.engine.fake import Events, Tree
 from tests.engine.test_run import BOTH, names, read, write
 from tests.servers.embedded import Embedded, embedded

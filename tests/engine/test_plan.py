@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftpcli.engine.plan import What, decide, difference, pair, same_time
-from ftpcli.model import Entry, Kind, Listing, Rules
-from ftpcli.parts import is_part, part_name
+from ftpcli.engine.compare.decide import What, decide, difference, pair
+from ftpcli.engine.compare.times import same_time
+from ftpcli.engine.job import Rules
+from ftpcli.model import Entry, Kind, Listing
+from ftpcli.part_names import is_part, part_name
 
 FILE = Entry("a", Kind.FILE, size=3, mtime=100.0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from ftpcli.engine.rate import RateLimit
+from ftpcli.engine.workers.rate_limit import RateLimit
 
 
 class Clock:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ftpcli.engine.events import Event, Failed, Warned
-from ftpcli.model import Direction, Endpoint, Job, Report, Root, Rules, Secret, Timing
+from ftpcli.engine.job import Direction, Job, Report, Root, Rules
+from ftpcli.model import Endpoint, Secret, Timing
 from tests.engine.test_real_servers import carry_out
 from tests.servers.embedded import Embedded, embedded
 from tests.servers.real import Running, Setup, started

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ftpcli.engine.events import Event, Finished
-from ftpcli.model import Direction, Job, Report, Root, Rules
+from ftpcli.engine.job import Direction, Job, Report, Root, Rules
 from tests.engine.test_real_servers import carry_out, contents, endpoint
 from tests.servers.embedded import Embedded, embedded
 from tests.servers.real import Running, Setup, started

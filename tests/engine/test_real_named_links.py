@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from ftpcli.engine.events import Deleted, Event
-from ftpcli.engine.retry import Policy
-from ftpcli.engine.solo import Solo
-from ftpcli.engine.stop import StopToken
+from ftpcli.engine.job import Direction, Job, Root, Rules
 from ftpcli.engine.verbs import remove
+from ftpcli.engine.workers.retry import Policy
+from ftpcli.engine.workers.solo import Solo
 from ftpcli.errors import Refused
-from ftpcli.model import Direction, Endpoint, Job, Root, Rules, Secret, Timing
+from ftpcli.model import Endpoint, Secret, Timing
+from ftpcli.stop import StopToken
 from tests.engine.test_real_servers import carry_out
 from tests.servers.embedded import Embedded, embedded
 from tests.servers.real import Running, Setup, started

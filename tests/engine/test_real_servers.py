@@ -9,22 +9,11 @@ from pathlib import Path
 import pytest
 
 from ftpcli.engine.events import Event, Finished, Warned
-from ftpcli.engine.meter import Meter
+from ftpcli.engine.job import Direction, Job, Report, Root, Rules
+from ftpcli.engine.progress import Meter
 from ftpcli.engine.run import run
-from ftpcli.engine.stop import StopToken
-from ftpcli.model import (
-    DataSettings,
-    Direction,
-    Endpoint,
-    Job,
-    Report,
-    Root,
-    Rules,
-    Secret,
-    Timing,
-    TlsMode,
-    TlsSettings,
-)
+from ftpcli.model import DataSettings, Endpoint, Secret, Timing, TlsMode, TlsSettings
+from ftpcli.stop import StopToken
 from tests.servers.real import Running, Setup, started
 
 STRICT = [

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.model import Direction, Endpoint, Job, Report, Root, Rules, Timing
+from ftpcli.engine.job import Direction, Job, Report, Root, Rules
+from ftpcli.model import Endpoint, Timing
 from ftpcli.net.wait import StopSignal
-from ftpcli.session.protocol import HostMemory, Notify
-from ftpcli.session.sftp import opening
+from ftpcli.session.contract import HostMemory, Notify
+from ftpcli.session.sftp import login as opening
 from tests.engine.test_real_servers import carry_out, contents, fill
 from tests.servers.paramiko_server import ParamikoServer, paramiko_server
 from tests.servers.real import Running, Setup, started

@@ -14,12 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ftpcli.engine.candidates import Candidate, Candidates, open_database
 from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Summary
-from ftpcli.engine.renames import Renames, rename_local
-from ftpcli.engine.stop import StopToken
+from ftpcli.engine.job import Direction, FilterRules, Report
+from ftpcli.engine.plan.rename_index import Candidate, Candidates, open_database
+from ftpcli.engine.plan.renames import Renames
+from ftpcli.engine.tasks.rename_file import rename_local
 from ftpcli.errors import Denied, LocalFileError, TransientRefusal
-from ftpcli.model import Direction, Entry, FilterRules, Kind, Report
+from ftpcli.model import Entry, Kind
+from ftpcli.stop import StopToken
 from tests.engine.fake import Events, FakeServer, FakeSession, File, Folder, Tree, lost, raising, use
 from tests.engine.test_backup import Kept, at_number, files
 from tests.engine.test_modes import mode, set_modes
@@ -226,7 +228,9 @@ class TestRuns:
 
     def test_a_temporary_file_that_cannot_be_written(self, side: Moved, monkeypatch: pytest.MonkeyPatch) -> None:
         side.put(NEW, BEFORE)
-        monkeypatch.setattr("ftpcli.engine.candidates._SETTINGS", "PRAGMA page_size = 512; PRAGMA max_page_count = 3")
+        monkeypatch.setattr(
+            "ftpcli.engine.plan.rename_index._SETTINGS", "PRAGMA page_size = 512; PRAGMA max_page_count = 3"
+        )
         with pytest.raises(LocalFileError, match="temporary"):
             side.run()
         assert side.server.live == 0
@@ -384,7 +388,7 @@ class TestOnTheDisk:
             (side.folder / name).write_bytes(b"2")
             rename_local(*values)
 
-        monkeypatch.setattr("ftpcli.engine.renames.rename_local", rename)
+        monkeypatch.setattr("ftpcli.engine.tasks.rename_file.rename_local", rename)
         report = side.run(parallel=1)
         assert (report.exit_code, report.renamed, report.transferred) == (0, 0, 1)
         assert side.target == {"n": b"1"}

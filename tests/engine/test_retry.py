@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from ftpcli import errors
-from ftpcli.engine import retry
-from ftpcli.engine.retry import Policy
-from ftpcli.engine.slot import Slot
-from ftpcli.engine.stop import StopToken
+from ftpcli.engine.workers import retry
+from ftpcli.engine.workers.retry import Policy
+from ftpcli.engine.workers.slot import Slot
 from ftpcli.errors import ConnectionLost, FtpcliError, PortClosed, Retry, Stopped, TransientRefusal
-from ftpcli.session.protocol import Session
+from ftpcli.session.contract import Session
+from ftpcli.stop import StopToken
 from tests.engine.fake import FakeServer, raising
 
 ALL = [

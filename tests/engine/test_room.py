@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ftpcli.engine.room import require_room
+from ftpcli.engine.transfer.free_space import require_room
 from ftpcli.errors import NoSpace
-from ftpcli.session.sftp.room import Room
+from ftpcli.session.sftp.free_space import Room
 from tests.engine.fake import FakeServer, FakeSession, File, Folder
 
 LARGE = 4_000_000

@@ -11,15 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftpcli.engine.bench import Bench
-from ftpcli.engine.meter import Lane
-from ftpcli.engine.retry import Policy
-from ftpcli.engine.roots import Found, Resolve, expand
-from ftpcli.engine.slot import Slot
-from ftpcli.engine.stop import StopToken
+from ftpcli.engine.job import Direction, Root, Rules
+from ftpcli.engine.progress import Lane
+from ftpcli.engine.tasks.resolve import Found, Resolve
+from ftpcli.engine.trees.glob import expand
+from ftpcli.engine.workers.bench import Bench
+from ftpcli.engine.workers.retry import Policy
+from ftpcli.engine.workers.slot import Slot
 from ftpcli.errors import LocalFileError, NotFound
-from ftpcli.model import Direction, Kind, Root, Rules
-from ftpcli.parts import part_name
+from ftpcli.model import Kind
+from ftpcli.part_names import part_name
+from ftpcli.stop import StopToken
 from tests.engine.fake import Events, FakeServer, Link
 
 TREE = {

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ftpcli.engine.directories import make_directories
 from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Retrying, Skipped, Started, Summary, Warned
-from ftpcli.engine.meter import Meter
+from ftpcli.engine.job import Direction, Job, Report, Root, Rules
+from ftpcli.engine.progress import Meter
 from ftpcli.engine.run import run
-from ftpcli.engine.stop import StopToken
+from ftpcli.engine.trees.remote import make_directories
 from ftpcli.errors import ConnectFailed, Denied, LocalFileError, LoginRejected, NotFound, Refused, TransientRefusal
-from ftpcli.model import Direction, Job, Report, Root, Rules
-from ftpcli.parts import is_part
+from ftpcli.part_names import is_part
+from ftpcli.stop import StopToken
 from tests.engine.fake import ENDPOINT, Events, FakeServer, File, Folder, Link, Tree, lost, raising, use
 
 TREE: Tree = {

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from ftpcli.engine.events import Retrying
-from ftpcli.engine.meter import Meter
-from ftpcli.engine.retry import Policy
-from ftpcli.engine.single import fetch, send
-from ftpcli.engine.solo import Solo
-from ftpcli.engine.stop import StopToken
+from ftpcli.engine.job import Report
+from ftpcli.engine.progress import Meter
+from ftpcli.engine.transfer.stream import fetch, send
+from ftpcli.engine.workers.retry import Policy
+from ftpcli.engine.workers.solo import Solo
 from ftpcli.errors import (
     ConnectionLost,
     FtpcliError,
@@ -27,7 +27,7 @@ from ftpcli.errors import (
     TransientRefusal,
     Unsupported,
 )
-from ftpcli.model import Report
+from ftpcli.stop import StopToken
 from tests.engine.fake import ENDPOINT, Events, FakeServer, File, lost, raising
 
 DATA = bytes(range(256)) * 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ftpcli.engine.slot import NotAdmitted, Slot
+from ftpcli.engine.workers.slot import NotAdmitted, Slot
 from ftpcli.errors import Busy, ConnectionLost
 from tests.engine.fake import FakeServer, FakeSession, lost
 

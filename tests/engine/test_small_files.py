@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.engine import crew, small_files
 from ftpcli.engine.events import Failed, Finished, Retrying, Started
-from ftpcli.engine.stop import StopToken
-from ftpcli.engine.turns import Turns
+from ftpcli.engine.job import Direction
+from ftpcli.engine.tasks import small_files
+from ftpcli.engine.trees.local import OpenSource
+from ftpcli.engine.workers import pool as crew
+from ftpcli.engine.workers.cpu_turns import Turns
 from ftpcli.errors import ConnectionLost, Denied, FtpcliError, NotFound
-from ftpcli.local import OpenSource
-from ftpcli.model import Direction
-from ftpcli.parts import is_part
-from ftpcli.session.protocol import Fetched, ToStore
+from ftpcli.part_names import is_part
+from ftpcli.session.contract import Fetched, ToStore
+from ftpcli.stop import StopToken
 from tests.engine.fake import Events, FakePipelined, FakeServer, Tree, lost, raising
 from tests.engine.test_run import BOTH, Side, names
 
@@ -147,7 +148,7 @@ class TestMirror:
         def broken(*_: object) -> None:
             raise ZeroDivisionError
 
-        monkeypatch.setattr(small_files, "begin", broken)
+        monkeypatch.setattr(small_files.SmallFiles, "begin", broken)
         with pytest.raises(ZeroDivisionError):
             side.mirror()
 

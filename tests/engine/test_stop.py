@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.engine.stop import StopToken
+from ftpcli.engine.job import Direction, Report
 from ftpcli.errors import Stopped
-from ftpcli.model import Direction, Report
 from ftpcli.net.wait import ready
+from ftpcli.stop import StopToken
 from tests.engine.fake import Events, FakeServer
 from tests.engine.test_run import Side
 

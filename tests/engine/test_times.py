@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from ftpcli.engine.events import Planned
-from ftpcli.engine.stop import StopToken
+from ftpcli.engine.job import Direction
 from ftpcli.errors import Denied
-from ftpcli.model import Direction, Endpoint, Secret
+from ftpcli.model import Endpoint, Secret
+from ftpcli.stop import StopToken
 from tests.engine.fake import Events, FakeServer, raising
 from tests.engine.test_real_servers import carry_out, contents, endpoint, fill, mirror
 from tests.engine.test_run import Side

@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 
-from ftpcli.engine import retry, verify
-from ftpcli.engine.download import Download
-from ftpcli.engine.meter import Lane
-from ftpcli.engine.replacement import Replacement
-from ftpcli.engine.retry import Policy
-from ftpcli.engine.slot import Slot
-from ftpcli.engine.stop import StopToken
-from ftpcli.engine.transfer import Done, FileTransfer, Hands
-from ftpcli.engine.upload import Upload
+from ftpcli.engine.job import Rules
+from ftpcli.engine.progress import Lane
+from ftpcli.engine.transfer import verify
+from ftpcli.engine.transfer.commit import Replacement
+from ftpcli.engine.transfer.download import Download
+from ftpcli.engine.transfer.outcome import Done, FileTransfer
+from ftpcli.engine.transfer.upload import Upload
+from ftpcli.engine.trees.part_file import PartFile
+from ftpcli.engine.workers import retry
+from ftpcli.engine.workers.hands import Hands
+from ftpcli.engine.workers.retry import Policy
+from ftpcli.engine.workers.slot import Slot
 from ftpcli.errors import (
     ConnectionLost,
     DataConnectionFailed,
@@ -29,9 +32,9 @@ from ftpcli.errors import (
     Unsupported,
     VerifyMismatch,
 )
-from ftpcli.model import Entry, Kind, Rules
-from ftpcli.part_file import PartFile
-from ftpcli.parts import is_part, part_name
+from ftpcli.model import Entry, Kind
+from ftpcli.part_names import is_part, part_name
+from ftpcli.stop import StopToken
 from tests.engine.fake import FakeServer, File, lost, raising
 
 STOP = StopToken()
@@ -90,8 +93,8 @@ def target(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _setting(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target.parent.mkdir()
-    monkeypatch.setattr("ftpcli.engine.download.OVERLAP", OVERLAP)
-    monkeypatch.setattr("ftpcli.engine.upload.OVERLAP", OVERLAP)
+    monkeypatch.setattr("ftpcli.engine.transfer.download.OVERLAP", OVERLAP)
+    monkeypatch.setattr("ftpcli.engine.transfer.upload.OVERLAP", OVERLAP)
 
 
 class TestDownload:
@@ -599,7 +602,7 @@ class TestVerification:
     ) -> None:
         server.digests = "sha256"
         target.write_bytes(b"good")
-        monkeypatch.setattr("ftpcli.engine.verify.digest_of", lambda *_: "0" * 64)
+        monkeypatch.setattr("ftpcli.engine.transfer.verify.digest_of", lambda *_: "0" * 64)
         with pytest.raises(VerifyMismatch, match="digests differ"):
             run(download(server, target, verify="checksum"), retries=1)
         assert target.read_bytes() == b"good"
@@ -615,7 +618,9 @@ class TestVerification:
         server.digests = "sha256"
         wrong = iter(["0" * 64])
         right = verify.digest_of
-        monkeypatch.setattr("ftpcli.engine.verify.digest_of", lambda *words: next(wrong, None) or right(*words))
+        monkeypatch.setattr(
+            "ftpcli.engine.transfer.verify.digest_of", lambda *words: next(wrong, None) or right(*words)
+        )
         server.root.inside["a"] = File(b"good")
         assert run(upload(source, verify="checksum")).verified == "sha256"
         assert server.tree() == {"a": DATA}
@@ -624,7 +629,7 @@ class TestVerification:
         self, server: FakeServer, source: Path, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         server.digests = "sha256"
-        monkeypatch.setattr("ftpcli.engine.verify.digest_of", lambda *_: "0" * 64)
+        monkeypatch.setattr("ftpcli.engine.transfer.verify.digest_of", lambda *_: "0" * 64)
         server.root.inside["a"] = File(b"good")
         with pytest.raises(VerifyMismatch):
             run(upload(source, verify="checksum"), retries=1)

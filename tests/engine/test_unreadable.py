@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ftpcli.engine.events import Event, Warned
-from ftpcli.model import Direction
+from ftpcli.engine.job import Direction
 from tests.engine.test_real_servers import carry_out, contents, endpoint, mirror
 from tests.servers.real import Setup, started
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.engine.stop import StopToken
-from ftpcli.engine.verify import digest_of
+from ftpcli.engine.transfer.verify import digest_of
 from ftpcli.errors import LocalFileError, Stopped
+from ftpcli.stop import StopToken
 
 PIECE = 1024 * 1024
 

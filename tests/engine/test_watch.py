@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from ftpcli.engine.events import Deleted, Failed, OnEvent, Skipped, Summary, Warned
-from ftpcli.engine.meter import Meter
+from ftpcli.engine.job import Direction, Job, Report, Root, Rules, Scope
+from ftpcli.engine.progress import Meter
 from ftpcli.engine.run import run
-from ftpcli.engine.stop import StopToken
-from ftpcli.engine.watch import watch
+from ftpcli.engine.watch.loop import watch
 from ftpcli.errors import ConnectFailed, GuardRefused, LocalFileError, Refused
-from ftpcli.model import Direction, Job, Report, Root, Rules, Scope
+from ftpcli.stop import StopToken
 from tests.engine.fake import ENDPOINT, Events, FakeServer, Tree, lost, raising
 from tests.engine.test_run import read
 
@@ -337,7 +337,7 @@ def test_a_watcher_that_cannot_be_renewed_leaves_rounds_at_the_interval(
     def refuse(*_: object, **__: object) -> None:
         raise LocalFileError("cannot watch it: too many")
 
-    monkeypatch.setattr("ftpcli.engine.watch.Watcher", refuse)
+    monkeypatch.setattr("ftpcli.engine.watch.loop.Watcher", refuse)
     Path(os.fsdecode(os.fsencode(folder) + b"/\xff")).write_bytes(b"1")  # watchfiles gives up on such a name
     up.until(lambda: up.events.of(Warned))
     (folder / "c/new").write_bytes(b"2")

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.engine import watcher as module
-from ftpcli.engine.changes import Changes
-from ftpcli.engine.stop import StopToken
-from ftpcli.engine.watcher import Watcher
+from ftpcli.engine.job import FilterRules
+from ftpcli.engine.watch import watcher as module
+from ftpcli.engine.watch.changes import Changes
+from ftpcli.engine.watch.watcher import Watcher
 from ftpcli.errors import LocalFileError
-from ftpcli.model import FilterRules
-from ftpcli.parts import part_name
+from ftpcli.part_names import part_name
+from ftpcli.stop import StopToken
 
 PATIENCE = 20.0
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from ftpcli.engine.events import Warned
-from ftpcli.engine.meter import Meter
+from ftpcli.engine.job import Direction, Job, Root, Rules
+from ftpcli.engine.progress import Meter
 from ftpcli.engine.run import run
-from ftpcli.engine.stop import StopToken
-from ftpcli.model import Direction, Endpoint, Job, Root, Rules, Secret, TlsMode, TlsSettings
+from ftpcli.model import Endpoint, Secret, TlsMode, TlsSettings
+from ftpcli.stop import StopToken
 from tests.engine.fake import Events, Tree
 from tests.engine.test_run import read, write
 from tests.servers.certificates import session_certificates

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.model import Direction
+from ftpcli.engine.job import Direction
 from tests.engine.test_real_servers import carry_out, endpoint, mirror
 from tests.servers.real import Setup, started
 

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from ftpcli.engine.stop import StopToken
 from ftpcli.errors import ConnectFailed, ConnectionLost, FtpcliError, HostUnknown, PortClosed, Stopped
 from ftpcli.net import dial
-from ftpcli.net.dial import Deadline
-from ftpcli.net.wait import check, ready
+from ftpcli.net.wait import Deadline, check, ready
+from ftpcli.stop import StopToken
 
 
 @pytest.fixture

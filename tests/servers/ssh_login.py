@@ -12,9 +12,9 @@ import paramiko
 from ftpcli.errors import ConnectionLost, FtpcliError
 from ftpcli.model import Endpoint, Timing
 from ftpcli.net.wait import StopSignal
-from ftpcli.session.sftp.opening import open_sftp_over
+from ftpcli.session.sftp.login import open_sftp_over
 from ftpcli.session.sftp.session import SftpSession
-from ftpcli.session.ssh.packets import LeanPackets
+from ftpcli.session.ssh.packet_writer import LeanPackets
 
 from .paramiko_server import ParamikoServer
 from .real import Running

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from ftpcli.errors import NotFound, Refused, Unsupported
-from ftpcli.session.attributes import Attributes
-from ftpcli.session.protocol import HostMemory
-from ftpcli.wire.listing import parse_facts_line
-from ftpcli.wire.reply import Reply
+from ftpcli.session.contract import HostMemory
+from ftpcli.session.ftp.site_commands import Attributes
+from ftpcli.wire.ftp.listing import parse_facts_line
+from ftpcli.wire.ftp.reply import Reply
 
 
 class Control:

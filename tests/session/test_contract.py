@@ -14,8 +14,8 @@ import pytest
 
 from ftpcli.errors import NotFound, Refused
 from ftpcli.model import DataSettings, Digest, Endpoint, Kind, Secret, Timing, TlsMode, TlsSettings
-from ftpcli.session.opening import open_session
-from ftpcli.session.protocol import HostMemory, Session
+from ftpcli.session.contract import HostMemory, Session
+from ftpcli.session.open import open_session
 from tests.servers.embedded import Embedded, embedded
 from tests.servers.paramiko_server import ParamikoServer, paramiko_server
 from tests.servers.real import Running, Setup, started

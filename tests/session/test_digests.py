@@ -10,8 +10,8 @@ import pytest
 
 from ftpcli.errors import Denied, NotFound, PeerProtocolError, TimedOut, TransientRefusal
 from ftpcli.model import Digest, Endpoint, Secret, Timing
-from ftpcli.session.opening import open_session
-from ftpcli.session.protocol import HostMemory, Session
+from ftpcli.session.contract import HostMemory, Session
+from ftpcli.session.open import open_session
 from tests.servers.scripted import Connection, ScriptedServer, scripted
 
 __all__ = ["scripted"]

@@ -10,8 +10,8 @@ import pytest
 
 from ftpcli.errors import BadName, NotFound
 from ftpcli.model import Endpoint, Kind, Secret, Timing
-from ftpcli.session.opening import open_session
-from ftpcli.session.protocol import HostMemory, Session
+from ftpcli.session.contract import HostMemory, Session
+from ftpcli.session.open import open_session
 from tests.servers.embedded import Embedded, embedded
 from tests.servers.real import Running, Setup, started
 from tests.session.test_contract import read, write

@@ -9,8 +9,8 @@ import pytest
 
 from ftpcli.errors import Refused, Unsupported
 from ftpcli.model import Endpoint, Kind, Secret, Timing
-from ftpcli.session.opening import open_session
-from ftpcli.session.protocol import HostMemory, Session
+from ftpcli.session.contract import HostMemory, Session
+from ftpcli.session.open import open_session
 from tests.servers.scripted import Connection, ScriptedServer
 
 HOME = "USER.ROOT"

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from ftpcli.model import Endpoint, Secret, Timing
-from ftpcli.session.opening import open_session
-from ftpcli.session.protocol import HostMemory
+from ftpcli.session.contract import HostMemory
+from ftpcli.session.open import open_session
 from tests.servers.scripted import ScriptedServer, scripted
 
 __all__ = ["scripted"]

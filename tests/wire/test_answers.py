@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftpcli.errors import PeerProtocolError
-from ftpcli.wire import answers
-from ftpcli.wire.reply import Reply
+from ftpcli.wire.ftp import answers
+from ftpcli.wire.ftp.reply import Reply
 
 PARSERS: list[Callable[[Reply], Any]] = [
     answers.parse_features,

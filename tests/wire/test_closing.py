@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftpcli.wire.closing import Action, Closing, Event, State, Verdict
+from ftpcli.wire.ftp.closing import Action, Closing, Event, State, Verdict
 
 S, E, A, V = State, Event, Action, Verdict
 FAREWELL = (A.CLOSE_NOTIFY, A.SHUT_WR, A.CLOSE)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftpcli.errors import UsageError
-from ftpcli.wire.command import Command
+from ftpcli.wire.ftp.command import Command
 
 SECRET = "s3cr3t-ä"
 encodings = st.sampled_from(["utf-8", "latin-1", "ascii", "cp1252", "shift_jis", "koi8-r"])

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftpcli.errors import ConnectionLost, PeerProtocolError
-from ftpcli.wire.command import Command
-from ftpcli.wire.control import ControlMachine, State
+from ftpcli.wire.ftp.command import Command
+from ftpcli.wire.ftp.control import ControlMachine, State
 
 
 def started() -> ControlMachine:

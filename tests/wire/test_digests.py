@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from ftpcli.errors import PeerProtocolError
 from ftpcli.model import Digest
-from ftpcli.wire.digests import Offer, parse_digest, parse_offers
-from ftpcli.wire.reply import Reply
+from ftpcli.wire.ftp.digests import Offer, parse_digest, parse_offers
+from ftpcli.wire.ftp.reply import Reply
 
 DIGITS = {"sha256": 64, "sha512": 128, "sha1": 40, "md5": 32, "crc32": 8}
 NAMES = {"sha256": "SHA-256", "sha512": "SHA-512", "sha1": "SHA-1", "md5": "MD5", "crc32": "CRC32"}

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftpcli.errors import UsageError
-from ftpcli.wire.known_hosts import (
+from ftpcli.wire.ssh.known_hosts import (
     Judgement,
     KnownHosts,
     Standing,
@@ -24,7 +24,7 @@ from ftpcli.wire.known_hosts import (
     parse,
     parse_revoked,
 )
-from ftpcli.wire.ssh_types import string
+from ftpcli.wire.ssh.types import string
 from tests.servers.packages import openssh_tool
 
 

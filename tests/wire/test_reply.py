@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftpcli.errors import PeerProtocolError
-from ftpcli.wire.reply import MAX_LINE, MAX_REPLY, Reply, ReplyParser
+from ftpcli.wire.ftp.reply import MAX_LINE, MAX_REPLY, Reply, ReplyParser
 
 EXAMPLES = [
     (b"220 ready\r\n", Reply(220, ("ready",))),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftpcli.errors import UsageError
-from ftpcli.wire.ssh_config import Evaluation, Settings, Who, expand
+from ftpcli.wire.ssh.config import Evaluation, Settings, Who, expand
 
 WHO = Who("backup", None, "me")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftpcli.wire.ssh_patterns import matches, matches_any
+from ftpcli.wire.ssh.patterns import matches, matches_any
 
 
 @pytest.mark.parametrize(

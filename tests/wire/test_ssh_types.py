@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftpcli.errors import PeerProtocolError
-from ftpcli.wire.ssh_types import Reader, boolean, mpint, number, string
+from ftpcli.wire.ssh.types import Reader, boolean, mpint, number, string
 
 
 @given(st.binary(max_size=50), st.text(max_size=20), st.booleans(), st.integers(0, 2**32 - 1), st.binary(max_size=9))

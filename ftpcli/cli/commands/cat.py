@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from ftpcli.cli.arguments import RemoteArgument
-from ftpcli.cli.options import command, connecting_options, report_option
+from ftpcli.cli.options.arguments import RemoteArgument
+from ftpcli.cli.options.base import command
+from ftpcli.cli.options.shared import connecting_options, report_option
 
 
 @command("cat")
@@ -17,9 +18,9 @@ from ftpcli.cli.options import command, connecting_options, report_option
 @click.pass_context
 def cat(ctx: click.Context, /, urls: tuple[str, ...], **_options: Any) -> int:
     """Write each URL to standard output, one after the other. Names are taken as they are: no globs."""
-    from ftpcli.cli.streams import fetch_to_stdout
-    from ftpcli.cli.targets import Target, Targets
-    from ftpcli.cli.work import each, surroundings
+    from ftpcli.cli.running.context import each, surroundings
+    from ftpcli.cli.running.stdio import fetch_to_stdout
+    from ftpcli.cli.server.targets import Target, Targets
 
     targets = Targets(ctx)
     places = [targets.remote(url) for url in urls]

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftpcli.cli.options import command, option, output_options
+from ftpcli.cli.options.base import command, option
+from ftpcli.cli.options.shared import output_options
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ftpcli.cli.work import Surroundings
+    from ftpcli.cli.running.context import Surroundings
     from ftpcli.demo.server import DemoServer
-    from ftpcli.model import Job
+    from ftpcli.engine.job import Job
 
 
 @command("demo")
@@ -31,10 +32,10 @@ def demo(ctx: click.Context, /, files: int, parallel: int, keep: bool, **_option
     import tempfile
     from pathlib import Path
 
-    from ftpcli.cli.choices import choose
-    from ftpcli.cli.config import Config
-    from ftpcli.cli.screen import emit
-    from ftpcli.cli.work import surroundings
+    from ftpcli.cli.options.choices import choose
+    from ftpcli.cli.options.config_file import Config
+    from ftpcli.cli.output.screen import emit
+    from ftpcli.cli.running.context import surroundings
 
     folder = Path(tempfile.mkdtemp(prefix="ftpcli-demo-"))
     try:
@@ -48,9 +49,9 @@ def demo(ctx: click.Context, /, files: int, parallel: int, keep: bool, **_option
 
 
 def _show(around: Surroundings, folder: Path, files: int, parallel: int) -> int:
-    from ftpcli.cli.render import connections_line, summary_line
-    from ftpcli.cli.screen import emit
-    from ftpcli.cli.work import run_job
+    from ftpcli.cli.output.render import connections_line, summary_line
+    from ftpcli.cli.output.screen import emit
+    from ftpcli.cli.running.context import run_job
     from ftpcli.demo.sample import differences, make_sample
     from ftpcli.errors import VerifyMismatch
 
@@ -84,7 +85,8 @@ def _server(root: Path) -> DemoServer:
 
 
 def _job(server: DemoServer, copy: Path, parallel: int) -> Job:
-    from ftpcli.model import Direction, Endpoint, Job, Root, Rules, Secret, TlsMode, TlsSettings
+    from ftpcli.engine.job import Direction, Job, Root, Rules
+    from ftpcli.model import Endpoint, Secret, TlsMode, TlsSettings
 
     endpoint = Endpoint(
         "ftpes",

@@ -6,23 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftpcli.cli.arguments import RemoteArgument
-from ftpcli.cli.options import (
+from ftpcli.cli.options.arguments import RemoteArgument
+from ftpcli.cli.options.base import command, option
+from ftpcli.cli.options.shared import (
     attribute_options,
-    command,
     connecting_options,
     filter_options,
     no_glob_option,
-    option,
     record_options,
     resume_option,
     work_options,
 )
 
 if TYPE_CHECKING:
-    from ftpcli.cli.targets import Target, Targets
-    from ftpcli.cli.work import Surroundings
-    from ftpcli.model import Job
+    from ftpcli.cli.running.context import Surroundings
+    from ftpcli.cli.server.targets import Target, Targets
+    from ftpcli.engine.job import Job
 
 
 @command("get")
@@ -42,8 +41,8 @@ if TYPE_CHECKING:
 @click.pass_context
 def get(ctx: click.Context, /, urls: tuple[str, ...], **_options: Any) -> int:
     """Download each URL. The client expands * ? [...] in the path; quote them for the shell."""
-    from ftpcli.cli.targets import Targets
-    from ftpcli.cli.work import surroundings
+    from ftpcli.cli.running.context import surroundings
+    from ftpcli.cli.server.targets import Targets
 
     targets = Targets(ctx)
     hint = "; -d DIR or -o FILE tells where to write"  # with scp and sftp the last argument does
@@ -71,8 +70,8 @@ def _check_output(places: list[Target], output: str) -> None:
 def _to_stdout(around: Surroundings, targets: Targets, places: list[Target]) -> int:
     import sys
 
-    from ftpcli.cli.streams import fetch_to_stdout
-    from ftpcli.cli.work import each
+    from ftpcli.cli.running.context import each
+    from ftpcli.cli.running.stdio import fetch_to_stdout
 
     progress = around.progress if sys.stdout is not None and not sys.stdout.isatty() else "none"
     endpoint = targets.endpoint(places[0], around.warn)
@@ -81,7 +80,7 @@ def _to_stdout(around: Surroundings, targets: Targets, places: list[Target]) -> 
 
 def _to_files(around: Surroundings, targets: Targets, places: list[Target], output: str | None) -> int:
     """One run a server, one after the other."""
-    from ftpcli.cli.work import combined, transfer
+    from ftpcli.cli.running.context import combined, transfer
 
     if places[0].choices["directory"] is not None:
         _make_directory(places[0].choices["directory"])
@@ -108,8 +107,8 @@ def _make_directory(path: str) -> None:
 
 
 def _job(around: Surroundings, targets: Targets, group: list[Target], output: str | None) -> Job:
-    from ftpcli.cli.filtering import filter_rules
-    from ftpcli.model import Direction, Job, Root, Rules
+    from ftpcli.cli.options.filters import filter_rules
+    from ftpcli.engine.job import Direction, Job, Root, Rules
 
     choices = group[0].choices
     directory: str | None = choices["directory"]

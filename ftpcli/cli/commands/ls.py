@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftpcli.cli.arguments import RemoteArgument
-from ftpcli.cli.options import command, connecting_options, no_glob_option, option
+from ftpcli.cli.options.arguments import RemoteArgument
+from ftpcli.cli.options.base import command, option
+from ftpcli.cli.options.shared import connecting_options, no_glob_option
 
 if TYPE_CHECKING:
-    from ftpcli.cli.targets import Target
-    from ftpcli.cli.work import Surroundings
+    from ftpcli.cli.running.context import Surroundings
+    from ftpcli.cli.server.targets import Target
     from ftpcli.model import Endpoint, Entry
 
 
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 @click.pass_context
 def ls(ctx: click.Context, /, url: str, **_options: Any) -> int:
     """List the names in the directory URL, one a line; or the file URL; or what matches its glob."""
-    from ftpcli.cli.targets import Targets
-    from ftpcli.cli.work import surroundings
+    from ftpcli.cli.running.context import surroundings
+    from ftpcli.cli.server.targets import Targets
 
     targets = Targets(ctx)
     target = targets.remote(url)
@@ -52,8 +53,8 @@ def _list(around: Surroundings, endpoint: Endpoint, target: Target) -> int:
 
 def _print(target: Target, directory: str, entries: Iterable[Entry]) -> None:
     """What -a decides about is what is below the path that was named; what was named itself is always shown."""
-    from ftpcli.cli.listing import json_line, long_lines, ordered
-    from ftpcli.cli.screen import emit
+    from ftpcli.cli.output.listing import json_line, long_lines, ordered
+    from ftpcli.cli.output.screen import emit
 
     choices = target.choices
     below = below_top(target.path, directory)

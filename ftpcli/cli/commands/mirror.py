@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftpcli.cli.arguments import EitherArgument
-from ftpcli.cli.options import (
+from ftpcli.cli.options.arguments import EitherArgument
+from ftpcli.cli.options.base import command, option
+from ftpcli.cli.options.shared import (
     attribute_options,
-    command,
     connecting_options,
     filter_options,
     in_place_option,
-    option,
     record_options,
     resume_option,
     work_options,
 )
-from ftpcli.cli.parameters import MaxDelete, PositiveDuration
+from ftpcli.cli.options.types import MaxDelete, PositiveDuration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ftpcli.cli.choices import Choices
-    from ftpcli.cli.targets import Target, Targets
-    from ftpcli.model import Direction, Endpoint, FilterRules, Job
+    from ftpcli.cli.options.choices import Choices
+    from ftpcli.cli.server.targets import Target, Targets
+    from ftpcli.engine.job import Direction, FilterRules, Job
+    from ftpcli.model import Endpoint
 
 
 @command("mirror")
@@ -70,13 +70,13 @@ if TYPE_CHECKING:
 @click.pass_context
 def mirror(ctx: click.Context, /, source: str, target: str, **_options: Any) -> int:
     """Make the tree TARGET like the tree SOURCE. The one that is a URL or PROFILE:path is on the server."""
-    from ftpcli.cli.filtering import filter_rules
-    from ftpcli.cli.state import turn
-    from ftpcli.cli.targets import Targets
+    from ftpcli.cli.options.filters import filter_rules
+    from ftpcli.cli.running.context import surroundings, transfer
+    from ftpcli.cli.running.mirror_lock import turn
+    from ftpcli.cli.server.targets import Targets
     from ftpcli.cli.urls import is_remote
-    from ftpcli.cli.work import surroundings, transfer
+    from ftpcli.engine.job import Direction
     from ftpcli.errors import UsageError
-    from ftpcli.model import Direction
 
     down, up = is_remote(source), is_remote(target)
     if down == up:
@@ -95,7 +95,7 @@ def mirror(ctx: click.Context, /, source: str, target: str, **_options: Any) -> 
             if mine is None:
                 return 0
             if place.choices["watch"]:
-                from ftpcli.cli.rounds import keep_mirroring
+                from ftpcli.cli.running.watch import keep_mirroring
 
                 return keep_mirroring(around, job, place.choices["watch_interval"], mine, backup)
             with mine.journal(job) as journal:
@@ -107,7 +107,7 @@ def _check_pairs(choices: Choices) -> None:
 
     A limit in the config is meant for those runs that have a use for it.
     """
-    from ftpcli.cli.choices import Origin
+    from ftpcli.cli.options.choices import Origin
     from ftpcli.errors import UsageError
 
     if choices["track_renames"] and not choices["delete"]:
@@ -127,11 +127,11 @@ def _backup(targets: Targets, place: Target, direction: Direction, target: str) 
 
     Raises UsageError where there can be none.
     """
-    from ftpcli.cli.choices import Origin
+    from ftpcli.cli.options.choices import Origin
     from ftpcli.cli.urls import ProfilePath, parse, remote_path
-    from ftpcli.engine.backup_folder import backup_folder
+    from ftpcli.engine.backup.folder import backup_folder
+    from ftpcli.engine.job import Direction
     from ftpcli.errors import UsageError
-    from ftpcli.model import Direction
 
     directory = place.choices["backup_dir"]
     if directory is None:
@@ -164,7 +164,7 @@ def _job(
     filters: FilterRules,
     backup: str | None,
 ) -> Job:
-    from ftpcli.model import Direction, Job, Root, Rules
+    from ftpcli.engine.job import Direction, Job, Root, Rules
 
     choices = place.choices
     source, target = (place.path, local) if direction is Direction.DOWNLOAD else (local, place.path)

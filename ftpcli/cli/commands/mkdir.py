@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from ftpcli.cli.arguments import RemoteArgument
-from ftpcli.cli.options import command, connecting_options, option, record_options
+from ftpcli.cli.options.arguments import RemoteArgument
+from ftpcli.cli.options.base import command, option
+from ftpcli.cli.options.shared import connecting_options, record_options
 
 
 @command("mkdir")
@@ -18,8 +19,8 @@ from ftpcli.cli.options import command, connecting_options, option, record_optio
 @click.pass_context
 def mkdir(ctx: click.Context, /, urls: tuple[str, ...], **_options: Any) -> int:
     """Make each directory URL on its server."""
-    from ftpcli.cli.targets import Target, Targets
-    from ftpcli.cli.work import each, surroundings
+    from ftpcli.cli.running.context import each, surroundings
+    from ftpcli.cli.server.targets import Target, Targets
 
     targets = Targets(ctx)
     places = [targets.remote(url) for url in urls]

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from ftpcli.cli.arguments import RemoteArgument
-from ftpcli.cli.options import command, connecting_options, record_options
+from ftpcli.cli.options.arguments import RemoteArgument
+from ftpcli.cli.options.base import command
+from ftpcli.cli.options.shared import connecting_options, record_options
 
 
 @command("mv")
@@ -18,9 +19,9 @@ from ftpcli.cli.options import command, connecting_options, record_options
 @click.pass_context
 def mv(ctx: click.Context, /, source: str, target: str, **_options: Any) -> int:
     """Rename SOURCE to TARGET, both on one server. A TARGET that ends in / is a directory to move into."""
-    from ftpcli.cli.targets import Target, Targets
+    from ftpcli.cli.running.context import each, surroundings
+    from ftpcli.cli.server.targets import Target, Targets
     from ftpcli.cli.urls import join
-    from ftpcli.cli.work import each, surroundings
     from ftpcli.errors import UsageError
 
     targets = Targets(ctx)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftpcli.cli.arguments import ProfileArgument
-from ftpcli.cli.options import CONTEXT, command, config_option, help_when_alone
+from ftpcli.cli.options.arguments import ProfileArgument
+from ftpcli.cli.options.base import CONTEXT, command, help_when_alone
+from ftpcli.cli.options.shared import config_option
 
 if TYPE_CHECKING:
     from ftpcli.cli.urls import Location
@@ -29,8 +30,8 @@ def profile(ctx: click.Context, /) -> None:
 @click.pass_context
 def list_profiles(ctx: click.Context, /, **_options: Any) -> int:
     """Print each profile's name and server, one a line."""
-    from ftpcli.cli.screen import Screen, emit
-    from ftpcli.cli.targets import load_config
+    from ftpcli.cli.options.config_file import load_config
+    from ftpcli.cli.output.screen import Screen, emit
 
     config = load_config(ctx)
     for warning in config.warnings:
@@ -47,8 +48,8 @@ def list_profiles(ctx: click.Context, /, **_options: Any) -> int:
 @click.pass_context
 def show(ctx: click.Context, /, name: str, **_options: Any) -> int:
     """Print what profile NAME sets, [defaults] included, as TOML with secrets masked."""
-    from ftpcli.cli.screen import emit
-    from ftpcli.cli.targets import load_config
+    from ftpcli.cli.options.config_file import load_config
+    from ftpcli.cli.output.screen import emit
 
     config = load_config(ctx)
     table = config.profile(name.removesuffix(":"))
@@ -64,8 +65,8 @@ def show(ctx: click.Context, /, name: str, **_options: Any) -> int:
 @click.pass_context
 def path(ctx: click.Context, /, **_options: Any) -> int:
     """Print the path of the config file, which need not exist."""
-    from ftpcli.cli.config import default_path
-    from ftpcli.cli.screen import emit
+    from ftpcli.cli.options.config_file import default_path
+    from ftpcli.cli.output.screen import emit
 
     emit(ctx.params["config"] or str(default_path()))
     return 0

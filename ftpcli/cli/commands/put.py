@@ -6,23 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ftpcli.cli.arguments import EitherArgument
-from ftpcli.cli.options import (
+from ftpcli.cli.options.arguments import EitherArgument
+from ftpcli.cli.options.base import command, option
+from ftpcli.cli.options.shared import (
     attribute_options,
-    command,
     connecting_options,
     filter_options,
     in_place_option,
-    option,
     record_options,
     resume_option,
     work_options,
 )
 
 if TYPE_CHECKING:
-    from ftpcli.cli.targets import Target, Targets
-    from ftpcli.cli.work import Surroundings
-    from ftpcli.model import Job
+    from ftpcli.cli.running.context import Surroundings
+    from ftpcli.cli.server.targets import Target, Targets
+    from ftpcli.engine.job import Job
 
 
 @command("put")
@@ -39,9 +38,9 @@ if TYPE_CHECKING:
 @click.pass_context
 def put(ctx: click.Context, /, places: tuple[str, ...], **_options: Any) -> int:
     """Upload each FILE to URL. - is standard input. A URL that ends in / is a directory."""
-    from ftpcli.cli.streams import send_from_stdin
-    from ftpcli.cli.targets import Targets
-    from ftpcli.cli.work import each, surroundings, transfer
+    from ftpcli.cli.running.context import each, surroundings, transfer
+    from ftpcli.cli.running.stdio import send_from_stdin
+    from ftpcli.cli.server.targets import Targets
 
     *files, url = places
     _check_files(files)
@@ -68,8 +67,8 @@ def _check_files(files: list[str]) -> None:
 
 
 def _job(around: Surroundings, targets: Targets, files: list[str], target: Target) -> Job:
-    from ftpcli.cli.filtering import filter_rules
-    from ftpcli.model import Direction, Job, Root, Rules
+    from ftpcli.cli.options.filters import filter_rules
+    from ftpcli.engine.job import Direction, Job, Root, Rules
 
     choices = target.choices
     into = True if target.location.trailing_slash or len(files) > 1 else None

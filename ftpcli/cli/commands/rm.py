@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from ftpcli.cli.arguments import RemoteArgument
-from ftpcli.cli.options import command, connecting_options, no_glob_option, option, record_options
+from ftpcli.cli.options.arguments import RemoteArgument
+from ftpcli.cli.options.base import command, option
+from ftpcli.cli.options.shared import connecting_options, no_glob_option, record_options
 
 
 @command("rm")
@@ -19,8 +20,8 @@ from ftpcli.cli.options import command, connecting_options, no_glob_option, opti
 @click.pass_context
 def rm(ctx: click.Context, /, urls: tuple[str, ...], recursive: bool, **_options: Any) -> int:
     """Delete each URL on its server. The client expands * ? [...] in the path; quote them for the shell."""
-    from ftpcli.cli.targets import Target, Targets
-    from ftpcli.cli.work import each, surroundings
+    from ftpcli.cli.running.context import each, surroundings
+    from ftpcli.cli.server.targets import Target, Targets
     from ftpcli.errors import UsageError
 
     targets = Targets(ctx)

@@ -10,11 +10,10 @@ from typing import Any, Protocol
 import paramiko
 
 from ftpcli.errors import ConnectionLost, FtpcliError, Retry, TimedOut, Unsupported
-from ftpcli.net.dial import Deadline
-from ftpcli.net.wait import StopSignal, check, ready
+from ftpcli.net.wait import Deadline, StopSignal, check, ready
 from ftpcli.session.sftp.inbox import Batch, Bell, Block, Inbox
-from ftpcli.session.ssh.packets import LeanPackets
-from ftpcli.session.ssh.turns import TurnPackets
+from ftpcli.session.ssh.packet_reader import TurnPackets
+from ftpcli.session.ssh.packet_writer import LeanPackets
 
 # What the server may send ahead of our reading. Above the largest window of requests, so that it never holds one up.
 _AHEAD = 40 * 1024 * 1024

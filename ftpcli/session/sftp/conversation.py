@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from ftpcli.errors import ConnectionLost, FtpcliError, PeerProtocolError, TimedOut, Unsupported
 from ftpcli.net.wait import StopSignal
-from ftpcli.session.sftp.refusals import refusal
+from ftpcli.session.sftp.status_errors import refusal
 from ftpcli.wire.sftp import requests
 from ftpcli.wire.sftp.codes import VERSION, Packet
 from ftpcli.wire.sftp.parser import ReplyParser

@@ -15,8 +15,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ftpcli.errors import TimedOut
-from ftpcli.net.dial import Deadline
-from ftpcli.net.wait import StopSignal, ready
+from ftpcli.net.wait import Deadline, StopSignal, ready
 
 Block = bytes | memoryview
 

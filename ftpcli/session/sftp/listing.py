@@ -8,7 +8,7 @@ from dataclasses import replace
 from ftpcli.errors import NotFound
 from ftpcli.model import Entry, Kind, Listing
 from ftpcli.session.sftp.conversation import Conversation
-from ftpcli.session.sftp.refusals import refusal
+from ftpcli.session.sftp.status_errors import refusal
 from ftpcli.wire.sftp import requests
 from ftpcli.wire.sftp.attributes import Attributes
 from ftpcli.wire.sftp.codes import Code

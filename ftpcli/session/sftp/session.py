@@ -10,17 +10,17 @@ from dataclasses import replace
 from ftpcli.errors import BadName, Refused
 from ftpcli.model import Capabilities, Digest, Entry, Kind, Listing, Timing, TlsFacts
 from ftpcli.net.wait import StopSignal
-from ftpcli.parts import part_name
-from ftpcli.session.protocol import TimeSet
+from ftpcli.part_names import part_name
+from ftpcli.session.contract import TimeSet
 from ftpcli.session.sftp.conversation import Conversation
-from ftpcli.session.sftp.download import Download
+from ftpcli.session.sftp.free_space import Room
 from ftpcli.session.sftp.listing import decoded, entry_of, read_directory
-from ftpcli.session.sftp.pipelined import PipelinedFiles
-from ftpcli.session.sftp.refusals import refusal
-from ftpcli.session.sftp.renaming import Move, Renaming
-from ftpcli.session.sftp.room import Room
-from ftpcli.session.sftp.upload import Upload, buffer_for
+from ftpcli.session.sftp.reader import Download
+from ftpcli.session.sftp.rename import Move, Renaming
+from ftpcli.session.sftp.small_files import PipelinedFiles
+from ftpcli.session.sftp.status_errors import refusal
 from ftpcli.session.sftp.window import Window
+from ftpcli.session.sftp.writer import Upload, buffer_for
 from ftpcli.wire.sftp import requests
 from ftpcli.wire.sftp.attributes import Attributes
 from ftpcli.wire.sftp.codes import Code, OpenFlag

@@ -9,4 +9,4 @@ paramiko does the transport layer: key exchange, ciphers, channels. Logging in i
 asks whether a key would do before it signs with it, nor tells which methods a server takes.
 """
 
-import ftpcli.session.ssh.loading  # noqa: F401 - before anything else imports paramiko
+import ftpcli.session.ssh.import_paramiko  # noqa: F401 - before anything else imports paramiko

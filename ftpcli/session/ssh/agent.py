@@ -7,10 +7,9 @@ import socket
 from dataclasses import dataclass
 
 from ftpcli.errors import ConnectionLost, FtpcliError, PeerProtocolError, TimedOut, cause_of
-from ftpcli.net.dial import Deadline
 from ftpcli.net.stream import BLOCKED, PlainStream
-from ftpcli.net.wait import StopSignal, ready
-from ftpcli.wire.ssh_types import Reader, number, string
+from ftpcli.net.wait import Deadline, StopSignal, ready
+from ftpcli.wire.ssh.types import Reader, number, string
 
 _REQUEST_IDENTITIES, _IDENTITIES = 11, 12
 _SIGN_REQUEST, _SIGNATURE = 13, 14

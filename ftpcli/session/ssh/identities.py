@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from ftpcli.errors import FtpcliError, PeerProtocolError, Stopped
 from ftpcli.model import Question, Secret, SshSettings
-from ftpcli.session.protocol import HostMemory
+from ftpcli.session.contract import HostMemory
 from ftpcli.session.ssh.agent import Agent, AgentKey
-from ftpcli.session.ssh.certificates import SUFFIX
-from ftpcli.session.ssh.config import DEFAULT_IDENTITIES, Hop
-from ftpcli.session.ssh.keys import KeyFile, KeyUnusable, NeedsPassphrase, certificate_beside, public_from
-from ftpcli.wire.known_hosts import fingerprint, key_type_of
-from ftpcli.wire.ssh_types import Reader
+from ftpcli.session.ssh.host_certificates import SUFFIX
+from ftpcli.session.ssh.host_settings import DEFAULT_IDENTITIES, Hop
+from ftpcli.session.ssh.key_files import KeyFile, KeyUnusable, NeedsPassphrase, certificate_beside, public_from
+from ftpcli.wire.ssh.known_hosts import fingerprint, key_type_of
+from ftpcli.wire.ssh.types import Reader
 
 log = logging.getLogger("ftpcli.ssh")
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from ftpcli.errors import ConnectionLost, LoginRejected, TimedOut
 from ftpcli.model import Ask, Question, Secret
-from ftpcli.session.protocol import HostMemory
-from ftpcli.session.ssh.config import Hop
+from ftpcli.session.contract import HostMemory
+from ftpcli.session.ssh.host_settings import Hop
 from ftpcli.session.ssh.identities import CannotSign, Identity, Keyring, describe
 from ftpcli.session.ssh.transport import SshTransport
 from ftpcli.session.ssh.userauth import Answer, Failure, Further, Prompts, Success, UserAuth, parse_prompts

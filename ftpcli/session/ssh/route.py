@@ -15,7 +15,7 @@ from ftpcli.errors import ConnectFailed, FtpcliError, cause_of
 from ftpcli.model import Endpoint
 from ftpcli.net import dial
 from ftpcli.net.wait import StopSignal
-from ftpcli.session.ssh.config import Hop
+from ftpcli.session.ssh.host_settings import Hop
 from ftpcli.session.ssh.transport import SshTransport
 
 log = logging.getLogger("ftpcli.ssh")

@@ -28,11 +28,10 @@ from ftpcli.errors import (
     Unsupported,
     cause_of,
 )
-from ftpcli.net.dial import Deadline
-from ftpcli.net.wait import StopSignal, ready
-from ftpcli.session.ssh.bell import Bell
-from ftpcli.session.ssh.turns import TurnPackets
-from ftpcli.wire.ssh_types import Reader
+from ftpcli.net.wait import Deadline, StopSignal, ready
+from ftpcli.session.ssh.packet_reader import TurnPackets
+from ftpcli.session.ssh.wakeup import Bell
+from ftpcli.wire.ssh.types import Reader
 
 log = logging.getLogger("ftpcli.ssh")
 # Without a handler of its own, Python would write paramiko's complaints to standard error.

@@ -11,10 +11,9 @@ import paramiko
 from paramiko.auth_handler import AuthHandler
 
 from ftpcli.errors import PeerProtocolError
-from ftpcli.net.dial import Deadline
-from ftpcli.net.wait import StopSignal
+from ftpcli.net.wait import Deadline, StopSignal
 from ftpcli.session.ssh.transport import SshTransport
-from ftpcli.wire.ssh_types import Reader, boolean, number, string
+from ftpcli.wire.ssh.types import Reader, boolean, number, string
 
 _SERVICE_REQUEST, _SERVICE_ACCEPT = 5, 6
 _REQUEST, _FAILURE, _SUCCESS, _BANNER = 50, 51, 52, 53

@@ -9,7 +9,7 @@ import pytest
 from ftpcli.model import Endpoint, Timing
 from ftpcli.net.wait import StopSignal
 from ftpcli.session.sftp.conversation import Conversation
-from ftpcli.session.sftp.opening import set_up
+from ftpcli.session.sftp.login import set_up
 from ftpcli.session.sftp.session import SftpSession
 from tests.servers.scripted_sftp import ScriptedSftp
 

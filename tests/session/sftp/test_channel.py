@@ -13,15 +13,15 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from ftpcli.engine.stop import StopToken
 from ftpcli.errors import ConnectionLost, FtpcliError, PeerProtocolError, Retry, Stopped, TimedOut, Unsupported
 from ftpcli.model import Endpoint
-from ftpcli.session.protocol import OnMoved
+from ftpcli.session.contract import OnMoved
 from ftpcli.session.sftp.channel import open_channel
 from ftpcli.session.sftp.conversation import Conversation
 from ftpcli.session.sftp.inbox import Inbox
-from ftpcli.session.sftp.opening import open_sftp_over
+from ftpcli.session.sftp.login import open_sftp_over
 from ftpcli.session.sftp.session import SftpSession
+from ftpcli.stop import StopToken
 from tests.servers.paramiko_server import ParamikoServer, paramiko_server
 from tests.servers.real import Running, Setup, started
 from tests.servers.ssh_login import log_in, sftp_session

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftpcli.engine.stop import StopToken
 from ftpcli.errors import BadName, ConnectionLost, PeerProtocolError, Stopped, TimedOut
-from ftpcli.session.protocol import Fetched, Stored, ToStore
+from ftpcli.session.contract import Fetched, Stored, ToStore
 from ftpcli.session.sftp.session import SftpSession
+from ftpcli.stop import StopToken
 from ftpcli.wire.sftp.codes import Code, Packet
 from tests.servers.scripted_sftp import Answer, Asked, ScriptedSftp, data_packet, on, status
 

@@ -10,8 +10,8 @@ import pytest
 
 from ftpcli.errors import ConnectionLost, NotFound, Refused, Stopped, TimedOut
 from ftpcli.net.wait import StopSignal
-from ftpcli.parts import is_part
-from ftpcli.session.sftp import renaming
+from ftpcli.part_names import is_part
+from ftpcli.session.sftp import rename as renaming
 from ftpcli.session.sftp.session import SftpSession
 from ftpcli.wire.sftp.codes import Code, Packet
 from ftpcli.wire.sftp.fields import Fields

@@ -21,11 +21,11 @@ from ftpcli.errors import (
     Unsupported,
 )
 from ftpcli.model import Digest, Endpoint, Kind
-from ftpcli.session.protocol import HostMemory
-from ftpcli.session.sftp import opening
+from ftpcli.session.contract import HostMemory
+from ftpcli.session.sftp import login as opening
 from ftpcli.session.sftp.session import SftpSession
 from ftpcli.session.sftp.window import LARGEST, SMALLEST, Window
-from ftpcli.session.ssh import opening as ssh_opening
+from ftpcli.session.ssh import connect as ssh_opening
 from ftpcli.wire.sftp.attributes import Attributes
 from ftpcli.wire.sftp.codes import Code, Packet
 from ftpcli.wire.sftp.fields import string, uint32

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftpcli.engine.stop import StopToken
 from ftpcli.errors import (
     ConnectionLost,
     Denied,
@@ -25,6 +24,7 @@ from ftpcli.errors import (
     TimedOut,
 )
 from ftpcli.session.sftp.session import SftpSession
+from ftpcli.stop import StopToken
 from ftpcli.wire.sftp.codes import Code, Packet
 from tests.servers.scripted_sftp import Answer, Asked, ScriptedSftp, data_packet, on, status
 

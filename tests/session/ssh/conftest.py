@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from ftpcli.model import Ask, Endpoint, Question, Secret, SshSettings, Timing
-from ftpcli.session.protocol import HostMemory
-from ftpcli.session.ssh.opening import SshConnection, open_transport
+from ftpcli.session.contract import HostMemory
+from ftpcli.session.ssh.connect import SshConnection, open_transport
 from tests.servers import real
 from tests.servers.packages import openssh_tool
 from tests.servers.recipe import unprivileged

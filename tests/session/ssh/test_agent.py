@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ftpcli.errors import ConnectionLost, FtpcliError, PeerProtocolError, TimedOut
 from ftpcli.session.ssh.agent import Agent
 from ftpcli.session.ssh.userauth import Prompts, parse_prompts
-from ftpcli.wire.ssh_types import boolean, number, string
+from ftpcli.wire.ssh.types import boolean, number, string
 from tests.servers.accepting import accepting
 from tests.servers.real import Setup, started
 

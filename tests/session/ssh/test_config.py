@@ -8,8 +8,8 @@ import pytest
 
 from ftpcli.errors import UsageError
 from ftpcli.model import Endpoint, Secret, SshSettings, Timing
-from ftpcli.session.ssh import config
-from ftpcli.session.ssh.config import Hop, hop_of, jump_of
+from ftpcli.session.ssh import host_settings as config
+from ftpcli.session.ssh.host_settings import Hop, hop_of, jump_of
 
 ALL = frozenset({"user", "port", "family", "keepalive"})
 

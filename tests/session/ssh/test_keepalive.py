@@ -10,8 +10,8 @@ import pytest
 
 from ftpcli.errors import ConnectionLost, TimedOut
 from ftpcli.model import Endpoint, Secret, SshSettings, Timing
-from ftpcli.session.protocol import HostMemory
-from ftpcli.session.ssh.opening import SshConnection, open_transport
+from ftpcli.session.contract import HostMemory
+from ftpcli.session.ssh.connect import SshConnection, open_transport
 from tests.servers.ssh_embedded import Embedded, Script, embedded
 
 SECONDS = 30

@@ -13,7 +13,7 @@ import pytest
 from ftpcli.errors import LoginRejected
 from ftpcli.model import Secret
 from ftpcli.session.ssh.identities import Identity
-from ftpcli.session.ssh.keys import KeyFile
+from ftpcli.session.ssh.key_files import KeyFile
 from tests.servers.packages import openssh_tool
 from tests.servers.real import Running, Setup, started
 

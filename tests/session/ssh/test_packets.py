@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paramiko.packet import NeedRekeyException, Packetizer
 
-from ftpcli.session.ssh.packets import LeanPackets
+from ftpcli.session.ssh.packet_writer import LeanPackets
 
 KEY, IV = bytes(range(16)), bytes(12)
 

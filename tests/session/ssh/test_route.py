@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.engine.stop import StopToken
 from ftpcli.errors import (
     Busy,
     ConnectFailed,
@@ -29,8 +28,9 @@ from ftpcli.errors import (
     UsageError,
 )
 from ftpcli.model import Endpoint, SshSettings, Timing
-from ftpcli.session.protocol import HostMemory
-from ftpcli.session.ssh.opening import open_transport
+from ftpcli.session.contract import HostMemory
+from ftpcli.session.ssh.connect import open_transport
+from ftpcli.stop import StopToken
 from tests.servers.accepting import accepting
 from tests.servers.real import Running, Setup, started
 

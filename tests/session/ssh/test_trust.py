@@ -13,8 +13,8 @@ import paramiko
 import pytest
 
 from ftpcli.errors import HostKeyRejected, LocalFileError, UsageError
-from ftpcli.session.ssh.trust import remember
-from ftpcli.wire.known_hosts import Standing, fingerprint, parse
+from ftpcli.session.ssh.host_keys import remember
+from ftpcli.wire.ssh.known_hosts import Standing, fingerprint, parse
 from tests.servers.real import Running, Setup, started
 from tests.servers.ssh_embedded import Script, embedded
 

@@ -17,12 +17,12 @@ from paramiko.packet import NeedRekeyException, Packetizer
 
 from ftpcli.model import Endpoint, Secret, SshSettings, Timing
 from ftpcli.net.wait import ready
-from ftpcli.session.protocol import HostMemory
+from ftpcli.session.contract import HostMemory
 from ftpcli.session.sftp.inbox import Inbox
-from ftpcli.session.sftp.opening import open_sftp_over
-from ftpcli.session.ssh import turns
-from ftpcli.session.ssh.opening import open_transport
-from ftpcli.session.ssh.turns import TurnPackets
+from ftpcli.session.sftp.login import open_sftp_over
+from ftpcli.session.ssh import packet_reader as turns
+from ftpcli.session.ssh.connect import open_transport
+from ftpcli.session.ssh.packet_reader import TurnPackets
 from tests.servers.paramiko_server import paramiko_server
 
 KEY, IV = bytes(range(16)), bytes(12)

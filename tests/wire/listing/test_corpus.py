@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ftpcli.model import Entry, Kind, Listing
-from ftpcli.wire.listing import ListingParser
+from ftpcli.wire.ftp.listing import ListingParser
 
 CORPUS = Path(__file__).parents[2] / "corpus" / "listings"
 NAMES = sorted(path.stem for path in CORPUS.glob("*.txt"))
@@ -48,7 +48,7 @@ def read(raw: bytes, step: int, *, facts: bool, now: float) -> Listing:
 
 
 def test_there_is_a_listing_of_every_dialect() -> None:
-    from ftpcli.wire.listing.dialects import DIALECTS
+    from ftpcli.wire.ftp.listing.dialects import DIALECTS
 
     assert {name.split("-")[0] for name in NAMES} == {*DIALECTS, "facts"}
 

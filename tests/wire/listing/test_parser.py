@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import ftpcli.wire.listing as package
+import ftpcli.wire.ftp.listing as package
 from ftpcli.model import Kind, Listing
-from ftpcli.wire.listing import MAX_LINE, MAX_PROBLEMS, ListingParser, parse_facts_line
+from ftpcli.wire.ftp.listing import MAX_LINE, MAX_PROBLEMS, ListingParser, parse_facts_line
 
 NOW = 1795176000.0  # 2026-11-20 12:00
 
@@ -195,5 +195,5 @@ def test_no_io_no_clock_and_small_files() -> None:
             else:
                 continue
             for name in names:
-                allowed = name.startswith(("ftpcli.wire.listing", "ftpcli.model"))
+                allowed = name.startswith(("ftpcli.wire.ftp.listing", "ftpcli.model"))
                 assert allowed or name in {"__future__", "collections.abc", "datetime", "functools", "re"}, path.name

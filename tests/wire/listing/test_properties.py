@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftpcli.model import Entry, Kind, Listing
-from ftpcli.wire.listing import ListingParser, parse_facts_line
-from ftpcli.wire.listing.dialects import DIALECTS
-from ftpcli.wire.listing.page import NotAnEntry, Page
+from ftpcli.wire.ftp.listing import ListingParser, parse_facts_line
+from ftpcli.wire.ftp.listing.dialects import DIALECTS
+from ftpcli.wire.ftp.listing.page import NotAnEntry, Page
 
 NOW = 1795176000.0
 

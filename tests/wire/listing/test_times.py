@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftpcli.wire.listing import times
-from ftpcli.wire.listing.ls_dates import MONTH
+from ftpcli.wire.ftp.listing import times
+from ftpcli.wire.ftp.listing.ls_dates import MONTH
 
 
 def at(*numbers: int) -> float:

@@ -1,0 +1,150 @@
+"""The lines of ``--json`` and ``--report``: what ``ftpcli.engine.record`` makes of the events, written at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import click
+
+from ftpcli.cli.output.screen import Screen
+from ftpcli.engine.events import Event, Failed, Summary
+from ftpcli.engine.job import Report
+from ftpcli.engine.json_events import as_record, count
+from ftpcli.errors import FtpcliError, LocalFileError, Stopped, UsageError
+from ftpcli.exit_codes import BROKEN_PIPE, INTERNAL_ERROR
+from ftpcli.stop import StopToken
+
+
+class Record:
+    """An ``OnEvent`` that writes a line for each event but the summaries, and one summary of all in the end.
+
+    With ``each_run`` the summary of a run that found something to do has a line, too: where one run follows the other.
+
+    A line is one write to the descriptor, so that a run that is killed leaves whole lines. When the report cannot be
+    written any more, the work goes on without it; when standard output cannot, ``stop`` is asked to end the work.
+    """
+
+    def __init__(self) -> None:
+        self.opened = False
+        self.each_run = False
+        self.stop: StopToken | None = None
+        self._screen = Screen()
+        self._stdout: int | None = None
+        self._report: int | None = None
+        self._total = Report()
+        self._began = time.monotonic()
+        self._summed = self._raised = False
+        self._length = 0
+        self._lost = 0
+
+    @property
+    def on_stdout(self) -> bool:
+        return self._stdout is not None
+
+    @property
+    def writes(self) -> bool:
+        return self._stdout is not None or self._report is not None
+
+    @property
+    def on_terminal(self) -> bool:
+        return self._stdout is not None and os.isatty(self._stdout)
+
+    def open(self, screen: Screen, stop: StopToken | None, *, json: bool, report: str | None) -> None:
+        """Say where the lines go. A file of the report's name is replaced."""
+        self.opened = True
+        self._screen, self.stop = screen, stop
+        if json:
+            if sys.stdout is None:
+                raise LocalFileError("standard output is closed")
+            sys.stdout.flush()
+            self._stdout = sys.stdout.fileno()
+        if report is not None:
+            try:
+                self._report = os.open(report, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+            except OSError as error:
+                raise UsageError(f"--report {report}: {error.strerror}") from None
+
+    def __call__(self, event: Event) -> None:
+        count(self._total, event)
+        if isinstance(event, Summary):
+            self._summed = True
+            if self.each_run and not event.idle:
+                self._write(event)
+        else:
+            self._write(event)
+
+    def failed(self, path: str, error: BaseException, exit_code: int) -> None:
+        """For what was raised, and is no event of the engine. An empty path stands for the whole command."""
+        self._raised = True
+        reply = error.reply if isinstance(error, FtpcliError) else None
+        message = error.message if isinstance(error, (FtpcliError, click.ClickException)) else str(error)
+        self(Failed(path, type(error).__name__, message, reply, exit_code))
+
+    def close(self, exit_code: int) -> int:
+        """Write the summary; the result is the exit code."""
+        self._total.seconds = time.monotonic() - self._began
+        self._total.exit_code = exit_code
+        self._write(Summary(self._total, connections_known=self._summed and not self._raised))
+        if self._report is not None:
+            os.close(self._report)
+        return exit_code or self._lost
+
+    def _write(self, event: Event) -> None:
+        if not self.writes:
+            return
+        line = json.dumps(as_record(event, time.time())).encode("ascii") + b"\n"
+        if self._report is not None:
+            try:
+                _put(self._report, line)
+                self._length += len(line)
+            except OSError as error:
+                with suppress(OSError):
+                    os.ftruncate(self._report, self._length)
+                os.close(self._report)
+                self._report = None
+                self._screen.warn(f"the report ends early, and the work goes on: {error.strerror}")
+        if self._stdout is not None:
+            try:
+                _put(self._stdout, line)
+            except OSError as error:
+                self._stdout = None
+                self._lose(error)
+
+    def _lose(self, error: OSError) -> None:
+        self._lost = BROKEN_PIPE if isinstance(error, BrokenPipeError) else LocalFileError.exit_code
+        if self._lost != BROKEN_PIPE:
+            self._screen.fail(f"standard output: {error.strerror}")
+        if self.stop is not None:
+            self.stop.request(self._lost)
+
+
+def _put(descriptor: int, line: bytes) -> None:
+    rest = memoryview(line)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def recorded(ctx: click.Context, run: Callable[[click.Context], int]) -> int:
+    """Run a command, which finds its Record in ``ctx.obj``, and close that with what became of the command.
+
+    Where the command ends before its options are settled, because of a bad URL, those of the command line count.
+    """
+    ctx.obj = record = Record()
+    try:
+        code = run(ctx)
+    except BaseException as error:
+        if not record.opened:
+            with suppress(FtpcliError):
+                record.open(Screen(), None, json=ctx.params.get("json", False), report=ctx.params["report"])
+        by_user = isinstance(error, (click.Abort, KeyboardInterrupt))
+        code = getattr(error, "exit_code", Stopped.exit_code if by_user else INTERNAL_ERROR)
+        if not by_user and not isinstance(error, click.exceptions.Exit):
+            record.failed("", error, code)
+        record.close(code)
+        raise
+    return record.close(code)

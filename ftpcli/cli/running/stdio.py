@@ -1,0 +1,99 @@
+"""One remote file to standard output, or standard input to one remote file."""
+
+from __future__ import annotations
+
+import sys
+
+from ftpcli.cli.output.progress import showing
+from ftpcli.cli.output.render import show_summary
+from ftpcli.cli.output.screen import stdout_is_gone
+from ftpcli.cli.running.context import Surroundings
+from ftpcli.cli.running.signals import watching
+from ftpcli.cli.server.targets import Target
+from ftpcli.engine.events import Event, Finished, OnEvent, Retrying, Summary
+from ftpcli.engine.job import Report
+from ftpcli.engine.progress import Meter
+from ftpcli.errors import FtpcliError, LocalFileError, UsageError, cause_of
+from ftpcli.exit_codes import BROKEN_PIPE
+from ftpcli.model import Endpoint
+
+
+def fetch_to_stdout(around: Surroundings, endpoint: Endpoint, place: Target, progress: str) -> int:
+    """The file's bytes as they come. When nobody reads them any more, that is the reader's wish and no failure."""
+    from ftpcli.engine.transfer.stream import fetch
+
+    if sys.stdout is None:
+        raise LocalFileError("standard output is closed")
+    meter, tries = Meter(1), _Tries(around.listener())
+    sys.stdout.flush()
+    try:
+        with (
+            # Without a buffer, which would not wait for a reader where somebody made our standard output non-blocking.
+            open(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as out,
+            around.solo(endpoint, place.choices, tries) as solo,
+            showing(progress, around.screen, meter) as say,
+            watching(around.stop, say=say),
+        ):
+            limit = place.choices.get("limit_rate")
+            report = fetch(solo, place.path, out, meter, limit_rate=limit)
+    except BrokenPipeError:
+        return BROKEN_PIPE
+    except OSError as error:
+        raise LocalFileError(f"cannot write to standard output: {cause_of(error)}") from error
+    except FtpcliError:
+        if stdout_is_gone():
+            return BROKEN_PIPE
+        raise
+    if report.exit_code and not around.stop.requested and stdout_is_gone():
+        return BROKEN_PIPE
+    _record(around, place, "download", tries, report)
+    if around.screen.verbosity:
+        show_summary(around.screen, report)
+    return report.exit_code
+
+
+def send_from_stdin(around: Surroundings, endpoint: Endpoint, place: Target) -> int:
+    """Standard input to the end of file, as one remote file."""
+    from ftpcli.engine.transfer.stream import send
+
+    if place.location.trailing_slash:
+        raise UsageError("put - needs the name of a file: the URL must not end in /")
+    if sys.stdin is None:
+        raise LocalFileError("standard input is closed")
+    meter, tries = Meter(1), _Tries(around.listener())
+    with (
+        open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as source,
+        around.solo(endpoint, place.choices, tries) as solo,
+        showing(around.progress, around.screen, meter) as say,
+        watching(around.stop, say=say),
+    ):
+        report = send(
+            solo,
+            source,
+            place.path,
+            meter,
+            make_parents=place.choices["mkdir"],
+            in_place=place.choices["in_place"],
+            limit_rate=place.choices.get("limit_rate"),
+        )
+    _record(around, place, "upload", tries, report)
+    show_summary(around.screen, report)
+    return report.exit_code
+
+
+class _Tries:
+    """Passes events on, and counts the tries that they tell of."""
+
+    def __init__(self, on_event: OnEvent) -> None:
+        self.count = 1
+        self._on_event = on_event
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Retrying):
+            self.count = event.tries + 1
+        self._on_event(event)
+
+
+def _record(around: Surroundings, place: Target, action: str, tries: _Tries, report: Report) -> None:
+    around.record(Finished(place.path, action, 0, report.bytes, report.seconds, tries.count, tls=report.tls))
+    around.record(Summary(report))

@@ -1,0 +1,222 @@
+"""Who logs in, and with which password. Secrets never get into a message.
+
+The order is: option, URL, environment, profile, netrc, prompt. A password counts only together with the user it was
+given for: ``--user bob`` never sends the password that the URL holds for alice.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from ftpcli.cli.options.choices import Choices, Origin
+from ftpcli.cli.urls import Location
+from ftpcli.errors import UsageError
+from ftpcli.model import Secret
+
+ANONYMOUS = ("anonymous", "ftp")
+
+
+@dataclass(frozen=True)
+class Login:
+    """``stated``: somebody named the user, rather than that it follows from a custom. Over SSH the password may be
+    missing: keys come first, and the login asks for it when it comes to that."""
+
+    user: str
+    password: Secret | None
+    stated: bool = True
+
+
+@dataclass(frozen=True)
+class Source:
+    """One place that may name a user, and may hold a password for that user (or for anyone, if it names none)."""
+
+    user: str | None = None
+    password: Callable[[], Secret] | None = None
+
+
+def find_login(location: Location, choices: Choices) -> Login:
+    """Ask each source in its turn. No file is read, no command run and no prompt shown before it comes to that."""
+    sources = _stated_sources(location, choices)
+    user = next((source.user for source in sources if source.user), None)
+    password = _first_password(sources, user)
+    if location.scheme == "sftp":
+        return _ssh_login(location, choices, user, password)
+    if choices["netrc"] and (user is None or (password is None and user not in ANONYMOUS)):
+        found = _from_netrc(location.host, user)
+        if found is not None:
+            user, password = found.user, password or found.password
+    user = user or "anonymous"
+    if password is None:
+        password = Secret("anonymous@") if user in ANONYMOUS else _prompt(user, location.host)
+    _refuse_control_characters(user, password)
+    return Login(user, password)
+
+
+def _ssh_login(location: Location, choices: Choices, user: str | None, password: Secret | None) -> Login:
+    """The user is the local one where nobody says otherwise, which ssh_config still may. ~/.netrc, whose entries are
+    for FTP, gives no user then, only a password for one that was named."""
+    import getpass
+
+    if choices["netrc"] and user is not None and password is None:
+        found = _from_netrc(location.host, user)
+        password = found.password if found is not None else None
+    name = user or getpass.getuser()
+    _refuse_control_characters(name, password)
+    return Login(name, password, stated=user is not None)
+
+
+def _stated_sources(location: Location, choices: Choices) -> list[Source]:
+    """What is stated outright, the strongest first."""
+    return [
+        _from_options(choices.layers[Origin.COMMAND_LINE]),
+        Source(location.user, _known(location.password)),
+        _from_environment(),
+        _from_options(choices.layers[Origin.PROFILE]),
+        _from_options(choices.layers[Origin.DEFAULTS]),
+    ]
+
+
+def _from_environment() -> Source:
+    word = os.environ.get("FTPCLI_PASSWORD")
+    known = _refuse_empty if word == "" else _known(None if word is None else Secret(word))
+    return Source(os.environ.get("FTPCLI_USER") or None, known)
+
+
+def _refuse_empty() -> Secret:
+    """In CI an empty variable is what a secret looks like that nobody has set."""
+    raise UsageError("FTPCLI_PASSWORD is set, but empty; unset it, or give it the password")
+
+
+def _from_options(layer: Mapping[str, Any]) -> Source:
+    """The login options of one origin."""
+    ways = [
+        _known(layer.get("password")),
+        partial(password_from_file, layer["password_file"]) if layer.get("password_file") else None,
+        partial(password_from_command, layer["password_command"]) if layer.get("password_command") else None,
+    ]
+    stated = [way for way in ways if way is not None]
+    if len(stated) > 1:
+        raise UsageError("more than one of password, password file and password command is given: one is enough")
+    return Source(layer.get("user"), stated[0] if stated else None)
+
+
+def _known(password: Secret | None) -> Callable[[], Secret] | None:
+    return None if password is None else lambda: password
+
+
+def _first_password(sources: list[Source], user: str | None) -> Secret | None:
+    for source in sources:
+        if source.password is not None and source.user in (None, user):
+            return source.password()
+    return None
+
+
+def password_from_file(path: str) -> Secret:
+    """The first line of the file, or of standard input for ``-``."""
+    try:
+        if path == "-":
+            line = _line_of_stdin()
+        else:
+            with Path(path).open("rb") as file:
+                line = file.readline()
+    except OSError as error:
+        raise UsageError(f"the password file {path} cannot be read: {error.strerror}") from None
+    return _first_line(line)
+
+
+def _line_of_stdin() -> bytes:
+    """One line and not a byte more: what follows may be data for ``put -``."""
+    if sys.stdin is None:
+        raise UsageError("--password-file -: standard input is closed")
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(sys.stdin.fileno(), 1)):
+        line += byte
+    return line
+
+
+def password_from_command(command: str, what: str = "password") -> Secret:
+    """The first line that the command prints. It runs without a shell; its errors go to the terminal."""
+    import shlex
+    import subprocess
+
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise UsageError(f"--{what}-command cannot be split into words: {error}") from None
+    if not words:
+        raise UsageError(f"--{what}-command is empty")
+    try:
+        done = subprocess.run(words, stdout=subprocess.PIPE, check=False)
+    except OSError as error:
+        raise UsageError(f"the {what} command {words[0]} cannot be run: {error.strerror}") from None
+    if done.returncode:
+        raise UsageError(f"the {what} command {words[0]} failed with exit status {done.returncode}")
+    return _first_line(done.stdout)
+
+
+def passphrase_source(choices: Choices) -> Callable[[], Secret] | None:
+    """Where the passphrase of encrypted keys comes from; the command runs once, and only if it is needed."""
+    command, word = choices["passphrase_command"], os.environ.get("FTPCLI_PASSPHRASE")
+    if word and choices.origin("passphrase_command") is not Origin.COMMAND_LINE:
+        return _known(Secret(word))
+    return cache(partial(password_from_command, command, "passphrase")) if command else None
+
+
+def _first_line(text: bytes) -> Secret:
+    line = text.split(b"\n", 1)[0].removesuffix(b"\r")
+    return Secret(line.decode("utf-8", "surrogateescape"))
+
+
+def _from_netrc(host: str, user: str | None) -> Login | None:
+    """The netrc entry for this host (and user, if one is settled). ``NETRC`` names another file, as for curl."""
+    import netrc
+
+    path = os.environ.get("NETRC") or str(Path.home() / ".netrc")
+    try:
+        # Without a file name, netrc refuses a ~/.netrc with passwords that others can read.
+        entries = netrc.netrc(os.environ.get("NETRC") or None)
+    except FileNotFoundError:
+        return None
+    except netrc.NetrcParseError as error:
+        where = f"{path}:{error.lineno}" if error.lineno else path
+        raise UsageError(f"{where}: {_netrc_complaint(error.msg)} (--no-netrc ignores the file)") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise UsageError(f"{path} cannot be read: {reason} (--no-netrc ignores the file)") from None
+    found = entries.authenticators(host)
+    if found is None or user not in (None, found[0]):
+        return None
+    login, _, password = found
+    return Login(login or "anonymous", Secret(password) if password else None)
+
+
+def _netrc_complaint(message: str) -> str:
+    """The parser quotes the word it stumbled over, which may be a part of a password."""
+    import re
+
+    return re.sub(r"'[^']*'", "(a word)", message)
+
+
+def _prompt(user: str, host: str) -> Secret:
+    if not any(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
+        raise UsageError(
+            f"there is no password for {user} on {host}: use --password-file, --password-command, "
+            "FTPCLI_PASSWORD or ~/.netrc (there is no terminal to ask on)"
+        )
+    import getpass
+
+    try:
+        return Secret(getpass.getpass(f"Password for {user} on {host}: "))
+    except EOFError:
+        raise UsageError(f"no password for {user} on {host} was entered") from None
+
+
+def _refuse_control_characters(user: str, password: Secret | None) -> None:
+    if any(character in user + (password.reveal() if password else "") for character in "\r\n\0"):
+        raise UsageError("the user name and the password must not hold line ends or NUL")

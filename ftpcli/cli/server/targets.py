@@ -1,0 +1,130 @@
+"""From what was typed for a place on a server to the place itself, the options that hold there, and a login."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import click
+
+from ftpcli.cli.options.choices import Choices, choose
+from ftpcli.cli.options.config_file import Table, load_config
+from ftpcli.cli.server.credentials import find_login
+from ftpcli.cli.server.endpoint import endpoint, endpoint_warnings
+from ftpcli.cli.urls import Location, ProfilePath, default_port, join, parse, remote_path
+from ftpcli.errors import UsageError
+from ftpcli.model import Endpoint
+
+Warn = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A place on a server, the options that hold there, and what to tell the user before it is used."""
+
+    location: Location
+    choices: Choices
+    profile: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        return self.location.path
+
+    @property
+    def has_name(self) -> bool:
+        """False for the login directory and the root, which have no name to copy, delete or move them by."""
+        return self.path.rpartition("/")[2] not in ("", ".", "..")
+
+    @property
+    def has_glob(self) -> bool:
+        return not self.choices.get("no_glob") and any(character in self.path for character in "*?[")
+
+    @property
+    def server(self) -> tuple[object, ...]:
+        """Equal for two targets that one login serves."""
+        place, word = self.location, self.location.password
+        return place.scheme, place.host, place.port, place.user, word and word.reveal(), self.profile
+
+    def same_server(self, other: Target) -> bool:
+        """True when ``other`` names the same server, and no other login than this one."""
+        mine, its = self.location, other.location
+        ports = [place.port or default_port(place.scheme) for place in (mine, its)]
+        same_place = mine.scheme == its.scheme and mine.host.lower() == its.host.lower() and ports[0] == ports[1]
+        return same_place and its.user in (None, mine.user)
+
+
+class Targets:
+    """Reads the config once and resolves what the arguments of one command name."""
+
+    def __init__(self, ctx: click.Context) -> None:
+        self._ctx = ctx
+        self.config = load_config(ctx)
+        self._profile: str | None = ctx.params.get("profile")
+        self._endpoints: dict[tuple[object, ...], Endpoint] = {}
+        if self._profile is not None:
+            self.config.profile(self._profile)
+
+    def remote(self, text: str, hint: str = "") -> Target:
+        """The place that an argument names which cannot be local; beside --profile it may be a bare path.
+
+        ``hint`` ends the sentence for whoever gave a local path all the same.
+        """
+        place = parse(text)
+        if place is None:
+            if self._profile is None:
+                shown = re.sub(r":[^:@/]*@", ":***@", text)  # a mistyped URL may hold a password all the same
+                forms = "ftp://host/path, ftpes://..., ftps://..., sftp://... or PROFILE:path"
+                raise UsageError(f"{shown!r} is not a URL: {forms}{hint}")
+            place = ProfilePath(self._profile, text)
+        if isinstance(place, ProfilePath):
+            return self._by_profile(place)
+        return self._by_url(place)
+
+    def general(self) -> Choices:
+        """The options as they hold before any server is named: for output and logs."""
+        return choose(self._ctx, self.config, self._table(self._profile))
+
+    def endpoint(self, target: Target, warn: Warn) -> Endpoint:
+        """Log-in data for the target's server; asks for a password at most once a server."""
+        if target.server not in self._endpoints:
+            login = find_login(target.location, target.choices)
+            found = endpoint(target.location, target.choices, login)
+            for message in (*target.warnings, *endpoint_warnings(found)):
+                warn(message)
+            self._endpoints[target.server] = found
+        return self._endpoints[target.server]
+
+    def _table(self, name: str | None) -> Table | None:
+        return None if name is None else self.config.profile(name)
+
+    def _by_profile(self, place: ProfilePath) -> Target:
+        if self._profile is not None and self._profile != place.profile:
+            raise UsageError(f"--profile {self._profile} contradicts {place.profile}:{place.path}")
+        table = self.config.profile(place.profile, as_place=self._profile is None)
+        if table.place is None:
+            raise UsageError(f"profile {place.profile} names no server: url or host is missing in {self.config.path}")
+        path, trailing_slash = self._profile_path(table.place, place.path)
+        location = replace(table.place, path=path, trailing_slash=trailing_slash, user=None, password=None)
+        return Target(location, choose(self._ctx, self.config, table), place.profile)
+
+    @staticmethod
+    def _profile_path(base: Location, typed: str) -> tuple[str, bool]:
+        """``typed`` is taken as it is, never percent-decoded; ``~/x`` starts at the login directory."""
+        path, trailing_slash = remote_path(typed)
+        if typed == "~" or typed.startswith("~/"):
+            return path, trailing_slash
+        return join(base.path, path), trailing_slash
+
+    def _by_url(self, location: Location) -> Target:
+        table = self._table(self._profile)
+        choices = choose(self._ctx, self.config, table)
+        warnings: tuple[str, ...] = ()
+        if location.password is not None:
+            warnings = ("a password in a URL can be seen by other users; use --password-file or ~/.netrc",)
+        if table is not None and table.place is not None and table.place.host.lower() != location.host.lower():
+            choices = choices.without_profile_login()
+            note = f"profile {self._profile} is for {table.place.host}: its login is not sent to {location.host}"
+            warnings = (*warnings, note)
+        return Target(location, choices, self._profile, warnings)

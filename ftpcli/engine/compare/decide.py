@@ -1,0 +1,155 @@
+"""Pairs two listings and decides. Pure: no files, no network, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum
+from typing import NamedTuple
+
+from ftpcli.engine.compare.times import is_vague, same_time
+from ftpcli.engine.job import Rules
+from ftpcli.model import Entry, Kind, Listing
+from ftpcli.part_names import PART_SUFFIX, is_part
+
+# Permission bits of owner, group and others; setuid, setgid and sticky bits are never copied.
+PERMISSIONS = 0o777
+
+
+MISSING = "missing"
+
+
+UP_TO_DATE = "up to date"
+
+
+TIME_DIFFERS = "time differs"
+
+
+CONTENT_UNKNOWN = "same size; its digest will tell"
+
+
+TIME_UNSURE = "same size, and its time is listed to the minute only"
+
+
+class What(Enum):
+    COPY = "copy"
+    LINK = "link"
+    CHMOD = "chmod"
+    DESCEND = "descend"
+    SKIP = "skip"
+    DELETE = "delete"
+    CONFLICT = "conflict"
+
+
+class Decision(NamedTuple):
+    """What is to be done about one name, and why, for people. ``target`` is what is there already.
+
+    A tuple because there is one for each entry of the tree, and those are made fastest.
+    """
+
+    what: What
+    name: str
+    source: Entry | None
+    target: Entry | None
+    why: str = ""
+
+
+def pair(source: Listing, target: Listing) -> Iterator[tuple[Entry | None, Entry | None]]:
+    """Entries of the same name, side by side; part files are nobody's business here."""
+    there = {
+        entry.name: entry
+        for entry in target.entries
+        if not (entry.name.endswith(PART_SUFFIX) and _is_part(entry))  # the cheap question first
+    }
+    seen: set[str] = set()
+    for entry in source.entries:
+        name = entry.name
+        # Some servers list a name twice while it is being replaced.
+        if name not in seen and not (name.endswith(PART_SUFFIX) and _is_part(entry)):
+            seen.add(name)
+            yield entry, there.pop(name, None)
+    for entry in there.values():
+        yield None, entry
+
+
+def is_empty(listing: Listing) -> bool:
+    """True also where there are only part files: those of a run that was killed, or our own marker."""
+    return all(_is_part(entry) for entry in listing.entries)
+
+
+def _is_part(entry: Entry) -> bool:
+    return entry.kind in (Kind.FILE, Kind.LINK) and is_part(entry.name)
+
+
+def decide(source: Entry | None, target: Entry | None, rules: Rules) -> Decision:
+    """What to do about one pair; at least one of the two is there."""
+    if source is None:
+        assert target is not None
+        what = What.DELETE if rules.delete else What.SKIP
+        return Decision(what, target.name, None, target, "not in the source")
+    if source.kind is Kind.LINK and rules.symlinks != "copy":
+        return Decision(What.SKIP, source.name, source, target, "symbolic link")
+    if source.kind is Kind.OTHER:
+        return Decision(What.SKIP, source.name, source, target, "neither a file nor a directory")
+    if target is not None and target.kind is not source.kind:
+        why = f"it is {_kind(source)}, but {_kind(target)} is in its place; remove that first"
+        return Decision(What.CONFLICT, source.name, source, target, why)
+    if source.kind is Kind.DIR:
+        return Decision(What.DESCEND, source.name, source, target)
+    if source.kind is Kind.LINK:
+        what = What.SKIP if target is not None and source.target == target.target is not None else What.LINK
+        why = "missing" if target is None else UP_TO_DATE if what is What.SKIP else "it leads elsewhere"
+        return Decision(what, source.name, source, target, why)
+    if rules.newer_only and target is not None and not _is_newer(source, target):
+        return Decision(What.SKIP, source.name, source, target, "not newer than what is there")
+    why = difference(source, target, rules.compare)
+    if why and not (why == TIME_DIFFERS and arrived_later(source, target, rules)):
+        return Decision(What.COPY, source.name, source, target, why)
+    if rules.perms and (other := other_mode(source, target)):
+        return Decision(What.CHMOD, source.name, source, target, other)
+    return Decision(What.SKIP, source.name, source, target, UP_TO_DATE)
+
+
+def arrived_later(source: Entry, target: Entry | None, rules: Rules) -> bool:
+    """Whether another time means nothing: a copy made with --no-times keeps that of its arrival."""
+    if rules.times or rules.compare != "auto" or target is None or None in (source.mtime, target.mtime):
+        return False
+    return not is_vague(source) and not is_vague(target) and _is_newer(target, source)
+
+
+def other_mode(source: Entry, target: Entry | None) -> str:
+    """How the permission bits differ; empty where they do not, or one side does not tell them."""
+    if target is None or source.mode is None or target.mode is None:
+        return ""
+    here, there = source.mode & PERMISSIONS, target.mode & PERMISSIONS
+    return f"permissions differ: {here:03o} here, {there:03o} there" if here != there else ""
+
+
+def _is_newer(source: Entry, target: Entry) -> bool:
+    """True also where a time is not known: a copy too much does less harm than one too few."""
+    if source.mtime is None or target.mtime is None:
+        return True
+    return source.mtime > target.mtime and not same_time(source, target)
+
+
+def _kind(entry: Entry) -> str:
+    return {
+        Kind.FILE: "a file",
+        Kind.DIR: "a directory",
+        Kind.LINK: "a symbolic link",
+        Kind.OTHER: "something that is neither file nor directory",
+    }[entry.kind]
+
+
+def difference(source: Entry, target: Entry | None, compare: str) -> str:
+    """Why a file must be copied; empty where it need not."""
+    if target is None:
+        return MISSING
+    if compare == "always":
+        return "asked for"
+    if compare != "time" and source.size != target.size and None not in (source.size, target.size):
+        return f"size differs: {source.size} in the source, {target.size} in the target"
+    if compare == "checksum":
+        return CONTENT_UNKNOWN
+    if compare != "size" and not same_time(source, target):
+        return TIME_DIFFERS
+    return ""

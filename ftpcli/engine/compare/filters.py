@@ -1,0 +1,143 @@
+"""Which entries of a tree a run has to do with. Pure: patterns, sizes and times in, yes or no out.
+
+Patterns are those of gitignore, and the last one that matches an entry itself decides: it is excluded, or with a
+leading ``!`` included. An entry that no pattern matches fares as the directory it is in. The root is kept, so
+everything is that no pattern excludes; but where the *first* pattern is an include, the root is not: then nothing is
+kept but what an include matches, with all that is in it, and directories are searched for such entries.
+
+An excluded directory is never listed, so nothing in it can be included again, as in git. Where it is in doubt whether
+a file's size or time is within the limits, it is kept.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
+
+from ftpcli.engine.job import FilterRules
+from ftpcli.model import Entry, Kind
+
+# What to ask about a path, in turn, until something matches; and whether that keeps it.
+_Questions: TypeAlias = tuple[tuple[Callable[[str], object], bool], ...]
+
+_FILE, _DIR = Kind.FILE, Kind.DIR
+# Stands for the end of a path in what pathspec translates; no name and no pattern holds it.
+_END = "\0"
+_BRACKETS = re.compile(r"\\.|\[(\^?)(\]?[^\]]*)\]", re.DOTALL)
+# How far a server's own time may be from UTC.
+_ZONES = 14 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One pattern. ``regex`` matches the whole path of what it means, and nothing that is only below that."""
+
+    regex: str
+    keeps: bool
+    directories_only: bool
+
+
+def parse(text: str) -> Pattern:
+    """A pattern as gitignore has it, but ``#`` is a name's first character. Raises ValueError, which says why."""
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern  # slow to import
+
+    glob = text.removeprefix("!")
+    stripped = glob.rstrip(" ")
+    if _escapes(stripped) and stripped != glob:
+        stripped += " "
+    body = stripped.removesuffix("/")
+    if not body or "//" in stripped or _END in body:
+        raise ValueError("it matches nothing")
+    if any(map(_escapes, body.split("/"))):
+        raise ValueError("there is nothing that a \\ could escape")
+    inside = "/*" if body == "**" or body.endswith("/**") else ""
+    # The ! hides a # and a second ! from pathspec.
+    regex, _ = GitIgnoreSpecPattern.pattern_to_regex(f"!{body}{inside}{_END}")
+    if regex is None:
+        raise ValueError("a [ has no ]")
+    try:
+        regex = _BRACKETS.sub(_as_in_git, regex.partition(_END)[0])
+        re.compile(regex)
+    except re.error as error:
+        raise ValueError(error.msg) from None
+    return Pattern(regex, keeps=text.startswith("!"), directories_only=stripped != body)
+
+
+def _escapes(text: str) -> bool:
+    """True where a backslash at the end stands before what comes next, not for itself."""
+    return (len(text) - len(text.rstrip("\\"))) % 2 == 1
+
+
+def _as_in_git(found: re.Match[str]) -> str:
+    """[...] never matches a slash; what pathspec does not read as git does is refused."""
+    if found[0].startswith("\\") or found[0] == "[^/]":
+        return found[0]
+    negated, members = found.groups()
+    if "\\" in members or "[:" in members:
+        raise ValueError("\\ and [:classes:] within [...] are not supported")
+    quiet = re.sub(r"[&|~[]", r"\\\g<0>", members)  # Python would warn of operations on sets to come
+    return f"(?!/)[{negated}{quiet}]"
+
+
+class Filters:
+    """Answers for one run, a million times. Paths are relative to the mirrored root, parts joined by ``/``."""
+
+    def __init__(self, rules: FilterRules) -> None:
+        patterns = [parse(text) for text in rules.patterns]
+        self._for_directories = _last_first(patterns)
+        self._for_files = _last_first(pattern for pattern in patterns if not pattern.directories_only)
+        self._keeps_root = not (patterns and patterns[0].keeps)
+        self._folder_kept = lru_cache(256)(self._find_folder_kept)
+        self._smallest = rules.min_size or 0
+        self._largest = math.inf if rules.max_size is None else rules.max_size
+        self._from = -math.inf if rules.newer_than is None else rules.newer_than
+        self._until = math.inf if rules.older_than is None else rules.older_than
+        self._measures = rules != FilterRules(rules.patterns)
+        self.limits = rules != FilterRules()
+        """False where everything is kept, so that nothing need be asked."""
+
+    def keeps(self, shown: str, entry: Entry) -> bool:
+        """Whether the run may copy or delete the entry at ``shown``. All directories above it are entered."""
+        kept = _last_word(self._for_directories if entry.kind is _DIR else self._for_files, shown)
+        if kept is None:
+            kept = self._keeps_root or self._folder_kept(shown.rpartition("/")[0])
+        return kept and (not self._measures or entry.kind is not _FILE or self._fits(entry))
+
+    def enters(self, shown: str) -> bool:
+        """Whether the directory at ``shown`` is listed: always if it is kept, else to search it for includes."""
+        return _last_word(self._for_directories, shown) is not False
+
+    def _find_folder_kept(self, shown: str) -> bool:
+        if not shown:
+            return self._keeps_root
+        kept = _last_word(self._for_directories, shown)
+        return self._folder_kept(shown.rpartition("/")[0]) if kept is None else kept
+
+    def _fits(self, entry: Entry) -> bool:
+        if entry.size is not None and not self._smallest <= entry.size <= self._largest:
+            return False
+        if entry.mtime is None:
+            return True
+        doubt = 0.0 if entry.mtime_is_utc else _ZONES
+        return entry.mtime + entry.precision + doubt > self._from and entry.mtime - doubt < self._until
+
+
+def _last_first(patterns: Iterable[Pattern]) -> _Questions:
+    """Neighbours of one mind are asked together."""
+    groups = itertools.groupby(reversed(list(patterns)), key=lambda pattern: pattern.keeps)
+    return tuple(
+        (re.compile("|".join(pattern.regex for pattern in group), re.DOTALL).fullmatch, keeps)
+        for keeps, group in groups
+    )
+
+
+def _last_word(questions: _Questions, shown: str) -> bool | None:
+    for matches, keeps in questions:
+        if matches(shown):
+            return keeps
+    return None

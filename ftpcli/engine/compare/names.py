@@ -1,0 +1,143 @@
+"""Names that a local file system takes for one: they differ in case or in their Unicode normal form only. Pure.
+
+Some file systems (APFS, HFS+, NTFS, vfat) fold names when they look one up. What two such names hold cannot lie in one
+directory there, and a name that was written may be listed in another form.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ftpcli.engine.compare.decide import Decision, What, pair
+from ftpcli.model import Entry, Kind, Listing
+
+
+@dataclass(frozen=True, slots=True)
+class Folding:
+    """What a file system ignores in a name."""
+
+    case: bool = False
+    form: bool = False
+
+    def key(self, name: str) -> str:
+        """Equal for names that are one there."""
+        if self.form:
+            name = unicodedata.normalize("NFC", name)
+        if self.case:
+            name = name.casefold()
+            if self.form:
+                name = unicodedata.normalize("NFC", name)  # folding can take a normal form apart
+        return name
+
+    def __bool__(self) -> bool:
+        return self.case or self.form
+
+
+# Control characters, and bytes that are no text.
+_ODD = re.compile(r"[\x00-\x1f\x7f\udc80-\udcff]")
+_ODD_THERE = re.compile(r"[_?\ufffd]")
+
+EXACT = Folding()
+_ANYTHING = Folding(case=True, form=True)
+
+
+def has_twins(names: Iterable[str]) -> bool:
+    """True where two of these names could be one on some file system: only then that has to be found out."""
+    distinct = set(names)
+    return len({_ANYTHING.key(name) for name in distinct}) < len(distinct)
+
+
+def pair_folded(source: Listing, target: Listing, folding: Folding) -> Iterator[tuple[Entry | None, Entry | None]]:
+    """As ``plan.pair``, by folded names. Of several source names for one of the target's, the same one is preferred."""
+    if not folding:
+        yield from pair(source, target)
+        return
+    there = {folding.key(entry.name): entry for entry in target.entries}
+    exact = {entry.name for entry in source.entries} & {entry.name for entry in target.entries}
+    claimed = {folding.key(name) for name in exact}
+    rest = {folding.key(entry.name) for entry in target.entries}
+    for entry, same in pair(source, target):
+        if entry is None:
+            assert same is not None
+            if folding.key(same.name) in rest:
+                yield None, same
+            continue
+        key = folding.key(entry.name)
+        rest.discard(key)
+        if same is None and key not in claimed:
+            same = there.get(key)
+            claimed.add(key)
+        yield entry, same
+
+
+def without_clashes(decisions: Sequence[Decision], folding: Folding) -> list[Decision]:
+    """Of source names that are one on the target's file system, the first stays, or the one that is there by that name.
+
+    The others become conflicts: whatever they hold would replace what the first one holds.
+    """
+    if not folding:
+        return list(decisions)
+    winners: dict[str, Decision] = {}
+    for decision in decisions:
+        if _comes_to_lie(decision):
+            key = folding.key(decision.name)
+            first = winners.setdefault(key, decision)
+            if first.target is None and decision.target is not None:
+                winners[key] = decision
+    return [_or_conflict(decision, winners.get(folding.key(decision.name))) for decision in decisions]
+
+
+def without_changelings(listing: Listing, keeps_name: Callable[[str], bool]) -> Listing:
+    """A source listing without the names that the target would list as others: the next run would not know them again,
+    and delete them. They are problems of the listing."""
+    lost = [entry for entry in listing.entries if not keeps_name(entry.name)]
+    if not lost:
+        return listing
+    kept = tuple(entry for entry in listing.entries if keeps_name(entry.name))
+    words = "is not in the server's encoding, and would be another name here; name the right one with --encoding"
+    problems = (f"the name {entry.name!a} {words}" for entry in lost)
+    return replace(listing, entries=kept, problems=(*listing.problems, *problems))
+
+
+def rewritten(source: Listing, target: Listing) -> dict[str, str]:
+    """Source names that a server has most likely taken as others, and what it made of them.
+
+    Pure-FTPd writes ``_`` for a control character, pyftpdlib U+FFFD for a byte that is no UTF-8, and neither says so.
+    Such a file would be missing for ever, and what it is there would be deleted.
+    """
+    odd = {entry.name for entry in source.entries if not entry.name.isprintable() and _ODD.search(entry.name)}
+    if not odd:
+        return {}
+    odd -= {entry.name for entry in target.entries}
+    same = {entry.name for entry in source.entries}
+    strange = {_ODD_THERE.sub("", entry.name): entry.name for entry in target.entries if entry.name not in same}
+    bare = {name: _ODD_THERE.sub("", _ODD.sub("", name)) for name in odd}
+    return {name: strange[bare[name]] for name in odd if bare[name] in strange}
+
+
+def or_rewritten(decision: Decision, others: Mapping[str, str]) -> Decision:
+    """A conflict where the server seems to have the name as one of ``others``."""
+    if decision.name not in others or not _comes_to_lie(decision):
+        return decision
+    why = f"the server seems to have made {others[decision.name]} of this name, which it cannot hold; rename the file"
+    return decision._replace(what=What.CONFLICT, why=why)
+
+
+def _comes_to_lie(decision: Decision) -> bool:
+    source = decision.source
+    if source is None or decision.why == "excluded" or source.kind is Kind.OTHER:
+        return False
+    return source.kind is not Kind.LINK or decision.what is not What.SKIP or decision.why == "up to date"
+
+
+def _or_conflict(decision: Decision, winner: Decision | None) -> Decision:
+    if winner is None or winner is decision or not _comes_to_lie(decision):
+        return decision
+    why = (
+        f"on the target's file system this is the same name as {winner.name}, which is there or comes first; "
+        "rename one of the two, or leave one out with --exclude"
+    )
+    return decision._replace(what=What.CONFLICT, why=why)

@@ -1,0 +1,101 @@
+"""Events as JSON objects: the one definition of what ``--json`` and ``--report`` write. Pure; fields are only added.
+
+Each object has ``v`` (1), ``event``, ``time`` and the fields of the event's class, with these exceptions:
+
+- ``tls`` is there only where there was TLS, ``target`` only where something was renamed, ``backup`` only where the old
+  content was kept;
+- a summary has the fields of its report, and the entries a second that follow from them;
+- a text that is not UTF-8, such as a file name in another encoding, has U+FFFD for what cannot be read, and stands byte
+  for byte in a further field: ``path`` in ``path_base64``.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import fields
+from datetime import datetime, timezone
+from typing import Any
+
+from ftpcli.engine.events import Deleted, Event, Failed, Finished, Planned, Retrying, Skipped, Started, Summary, Warned
+from ftpcli.engine.job import Report
+from ftpcli.model import TlsFacts
+
+VERSION = 1
+_NAMES = {
+    Planned: "planned",
+    Started: "started",
+    Retrying: "retrying",
+    Finished: "finished",
+    Failed: "failed",
+    Skipped: "skipped",
+    Deleted: "deleted",
+    Warned: "warning",
+    Summary: "summary",
+}
+_ONLY_WHERE_THERE = ("tls", "target", "backup")
+_CONNECTIONS = ("connections", "reconnects", "tls_data_connections", "tls_data_resumed")
+_INTERNAL = ("tls", "failure_codes")
+_NOT_ADDED_UP = (
+    "transferred", "renamed", "skipped", "made_directories", "deleted", "failed", "bytes", "seconds", "exit_code",
+    "entries_per_second",
+)  # fmt: skip
+
+
+def as_record(event: Event, now: float) -> dict[str, Any]:
+    """The event as what ``json.dumps`` takes. ``now``: when it happened, in seconds since 1970."""
+    moment = datetime.fromtimestamp(now, timezone.utc).isoformat(timespec="milliseconds")
+    record: dict[str, Any] = {"v": VERSION, "event": _NAMES[type(event)], "time": moment.replace("+00:00", "Z")}
+    for name, value in (_of_summary(event) if isinstance(event, Summary) else _fields(event)).items():
+        if isinstance(value, str):
+            record.update(_readable(name, value))
+        elif isinstance(value, TlsFacts):
+            record[name] = {
+                "version": value.version,
+                "cipher": value.cipher,
+                "data_resumed": value.data_resumed_last,
+            }
+        elif value is not None or name not in _ONLY_WHERE_THERE:
+            record[name] = value
+    return record
+
+
+def count(total: Report, event: Event) -> None:
+    """Add to ``total`` what one event tells: files by their own events, all else by the summary of each run."""
+    match event:
+        case Finished(action="mkdir"):
+            total.made_directories += 1
+        case Finished(action="download" | "upload" | "link"):
+            total.transferred += 1
+            total.bytes += event.bytes
+        case Finished(action="rename"):
+            total.renamed += 1
+        case Skipped():
+            total.skipped += 1
+        case Deleted():
+            total.deleted += 1
+        case Failed(path=path) if path:
+            total.failed += 1
+        case Summary():
+            for name, value in _of_summary(event).items():
+                if name not in _NOT_ADDED_UP:
+                    setattr(total, name, getattr(total, name) + value)
+
+
+def _of_summary(event: Summary) -> dict[str, Any]:
+    report = event.report
+    shown = {name: value for name, value in _fields(report).items() if name not in _INTERNAL}
+    shown["entries_per_second"] = report.entries_per_second
+    return shown if event.connections_known else {**shown, **dict.fromkeys(_CONNECTIONS)}
+
+
+def _fields(value: Event | Report) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+def _readable(name: str, text: str) -> dict[str, str]:
+    try:
+        raw = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a lone surrogate that stands for no byte
+        raw = text.encode("utf-8", "surrogatepass")
+    readable = raw.decode("utf-8", "replace")
+    return {name: text} if readable == text else {name: readable, f"{name}_base64": base64.b64encode(raw).decode()}

@@ -1,0 +1,145 @@
+"""What belongs to a tree besides the bytes of its files: permission bits, and the symbolic links in it.
+
+Directories get their bits last of all and the deepest first, because one that may not be written to takes no files.
+Links on the server come after all files: ProFTPD makes none that leads nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ftpcli.engine.compare.decide import PERMISSIONS, Decision, other_mode
+from ftpcli.engine.events import Finished, Planned
+from ftpcli.engine.job import Direction, Job
+from ftpcli.engine.plan.paths import Pairing, shown
+from ftpcli.engine.plan.report import Ledger
+from ftpcli.engine.plan.spool import Spool
+from ftpcli.engine.tasks.keeping import Backup
+from ftpcli.engine.tasks.make_link import LinkMade, MakeLink
+from ftpcli.engine.tasks.pair import Listed, Pair
+from ftpcli.engine.tasks.rename_file import Renamed
+from ftpcli.engine.tasks.set_mode import _OWNERS, ModeSet, SetMode
+from ftpcli.errors import Unsupported
+from ftpcli.model import Entry
+
+
+class AttributePlan:
+    """The coordinator's part in it: what is to be done, and what has come of it."""
+
+    def __init__(self, job: Job, pairing: Pairing, ledger: Ledger, backup: Backup | None) -> None:
+        self._rules = job.rules
+        self._root = None if job.direction is Direction.UPLOAD else job.roots[0].target
+        self._pairing = pairing
+        self._ledger = ledger
+        self._backup = backup
+        self._modes = Spool()
+        self._links = Spool()
+        self._problems = 0
+        self._first = ""
+
+    # Links
+
+    def link(self, decision: Decision, where: Pair) -> list[MakeLink]:
+        """The task for one link, unless it has to wait until the end."""
+        path = shown(where, decision.name)
+        text = decision.source.target if decision.source is not None else None
+        if text is None:
+            self._ledger.fail(
+                path, Unsupported("the server does not tell what this symbolic link says, so it is not copied")
+            )
+            return []
+        self._ledger.tell(Planned(path, "link", why=decision.why))
+        if self._rules.dry_run:
+            self._ledger.report.transferred += 1
+            return []
+        target, replaces = self._pairing.target(where, decision.name), decision.target is not None
+        if self._root is None:
+            self._links.append(target, path, text, "replaces" if replaces else "")
+            return []
+        return [MakeLink(target, path, text, self._root, replaces=replaces, backup=self._backup)]
+
+    def links(self) -> Iterator[MakeLink]:
+        """Those that wait until all files are there."""
+        for path, name, text, replaces in reversed(self._links):
+            yield MakeLink(path, name, text, None, replaces=bool(replaces), backup=self._backup)
+
+    # Permissions
+
+    def mode(self, target: str, name: str, source: Entry, why: str) -> list[SetMode]:
+        """The task for one file that is up to date but for its mode."""
+        assert source.mode is not None
+        self._ledger.tell(Planned(name, "chmod", why=why))
+        if self._rules.dry_run:
+            return []
+        return [SetMode(target, name, source.mode & PERMISSIONS, self._root, told=True)]
+
+    def descent(self, decision: Decision, listed: Listed) -> Pair:
+        """The pair for a directory; one that is there and has other permissions, or too few, gets them at the end."""
+        where, source, there = listed.pair, decision.source, decision.target
+        assert source is not None
+        below = self._pairing.below(where, source, exists=there is not None)
+        below = replace(below, trail=listed.followed.trails.get(source.name))
+        if not self._rules.perms or source.mode is None:
+            return below
+        why, opens = other_mode(source, there), _opens(there)
+        if why:
+            self._ledger.tell(Planned(below.shown, "chmod", why=why))
+        if (why or opens is not None) and not self._rules.dry_run:
+            self._directory(below.target, below.shown, source.mode, told=bool(why))
+        return replace(below, mode=source.mode, opens=opens)
+
+    def made(self, pair: Pair) -> None:
+        """A directory was made."""
+        if pair.mode is not None:
+            self._directory(pair.target, pair.shown, pair.mode, told=False)
+
+    def renamed(self, result: Renamed) -> list[SetMode]:
+        """A file of the target has its new name, and the permissions of the old one."""
+        new, old = result.task.new, result.task.old.entry
+        if not self._rules.perms or new.entry.mode is None:
+            return []
+        why = other_mode(new.entry, old) if old.mode is not None else "permissions are not known"
+        return self.mode(new.target, new.shown, new.entry, why) if why else []
+
+    def _directory(self, path: str, name: str, mode: int, *, told: bool) -> None:
+        self._modes.append(path, name, str(mode & PERMISSIONS), "told" if told else "")
+
+    def modes(self) -> Iterator[SetMode]:
+        """For directories, the deepest first."""
+        for path, name, mode, told in reversed(self._modes):
+            yield SetMode(path, name, int(mode), self._root, bool(told))
+
+    # What came of it
+
+    def done(self, result: LinkMade | ModeSet) -> None:
+        if isinstance(result, LinkMade):
+            self._ledger.report.transferred += 1
+            self._ledger.tell(Finished(result.task.shown, "link", result.worker))
+        elif result.problem:
+            self.problem(result.task.shown, result.problem)
+        elif result.task.told:
+            self._ledger.tell(Finished(result.task.shown, "chmod", result.worker))
+
+    def problem(self, name: str, why: str) -> None:
+        """Permissions that could not be set."""
+        self._problems += 1
+        self._first = self._first or f"{name}: {why}"
+
+    def warning(self) -> str:
+        """One sentence for the whole run; empty where all went well."""
+        if not self._problems:
+            return ""
+        count = "1 file or directory" if self._problems == 1 else f"{self._problems} files and directories"
+        return f"the permissions of {count} could not be set; {self._first}"
+
+    def close(self) -> None:
+        self._modes.close()
+        self._links.close()
+
+
+def _opens(target: Entry | None) -> int | None:
+    """The bits that a directory which is there needs until its content is in it; None where it has them."""
+    if target is None or target.mode is None or target.mode & _OWNERS == _OWNERS:
+        return None
+    return target.mode & PERMISSIONS | _OWNERS

@@ -1,0 +1,109 @@
+"""What a run would delete, and whether it may.
+
+A directory may lose entries only on the word of a source listing that was whole, and only if nothing in it failed; a
+problem in one directory keeps that directory as it is, not the others. Deletes come last, and only if they are not
+suspiciously many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ftpcli.engine.job import Rules
+from ftpcli.engine.plan.spool import Spool
+from ftpcli.errors import GuardRefused
+from ftpcli.model import Kind
+
+# So many may always go, unless none may: half of a handful of files is no sign of anything.
+_FEW = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """One target entry; a directory is empty by the time its turn comes. ``owner`` is the nearest directory that the
+    source has too: its listing is what speaks for the delete."""
+
+    path: str
+    shown: str
+    kind: Kind
+    owner: str
+
+
+class Deletes:
+    """Collects while directories are compared; iterates backwards, so that contents come before their directory."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._spool = Spool()
+        self._blocked: dict[str, str] = {}
+        self._kept: set[str] = set()
+        self._renamed = bytearray()
+        self.target_entries = 0
+
+    def add(self, delete: Delete) -> int:
+        """Its number."""
+        self._spool.append(delete.path, delete.shown, delete.kind.value, delete.owner)
+        self._renamed.append(False)
+        return len(self._spool) - 1
+
+    def renamed(self, number: int) -> None:
+        """One is not deleted after all: it has another name now."""
+        self._renamed[number] = True
+
+    def block(self, owner: str, why: str) -> None:
+        """Nothing may be deleted in this directory, whoever planned it."""
+        self._blocked.setdefault(owner, why)
+
+    def keep(self, shown: str) -> None:
+        """An entry stays (it is excluded), and so do the directories above it."""
+        while shown:
+            self._kept.add(shown)
+            shown = parent(shown)
+
+    def blocked(self) -> Iterator[tuple[str, str]]:
+        """Directories that keep entries they would lose, and why."""
+        losing = {delete.owner for delete in self._all()} if self._blocked else set()
+        for owner in sorted(losing):
+            if owner in self._blocked:
+                yield owner, self._blocked[owner]
+
+    def check(self) -> None:
+        """Raises GuardRefused where more would go than the rules allow."""
+        count = sum(1 for _ in self)
+        if self._rules.max_delete is not None:
+            if count > self._rules.max_delete:
+                raise GuardRefused(
+                    f"{count} entries would be deleted, and --max-delete allows {self._rules.max_delete}; "
+                    "nothing was deleted"
+                )
+        elif (
+            count > (_FEW if self._rules.max_delete_percent else 0)
+            and count * 100 > self.target_entries * self._rules.max_delete_percent
+        ):
+            raise GuardRefused(
+                f"{count} of {self.target_entries} entries would be deleted, more than "
+                f"{self._rules.max_delete_percent:g}%; nothing was deleted. --max-delete {count} allows it"
+            )
+
+    def __iter__(self) -> Iterator[Delete]:
+        for delete in self._all():
+            if self.allow(delete.owner, delete.shown):
+                yield delete
+
+    def allow(self, owner: str, shown: str) -> bool:
+        """Whether an entry may go, as far as is known now."""
+        return owner not in self._blocked and shown not in self._kept
+
+    def _all(self) -> Iterator[Delete]:
+        for (path, shown, kind, owner), renamed in zip(reversed(self._spool), reversed(self._renamed), strict=True):
+            if not renamed:
+                yield Delete(path, shown, Kind(kind), owner)
+
+    def close(self) -> None:
+        self._spool.close()
+
+
+def parent(shown: str) -> str:
+    """The directory of a shown path; "" is the root."""
+    return shown.rpartition("/")[0]

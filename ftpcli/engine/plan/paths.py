@@ -1,0 +1,159 @@
+"""How the two sides of a run correspond: which path belongs to which, and what the filters leave of it. No I/O."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from dataclasses import replace
+
+from ftpcli.engine.compare.decide import CONTENT_UNKNOWN, TIME_DIFFERS, TIME_UNSURE, UP_TO_DATE, Decision, What, decide
+from ftpcli.engine.compare.filters import Filters
+from ftpcli.engine.compare.times import is_vague, is_young
+from ftpcli.engine.job import Direction, Job, Scope
+from ftpcli.engine.tasks.arrival_times import ArrivalTimes, TargetTimes
+from ftpcli.engine.tasks.pair import Pair
+from ftpcli.engine.tasks.recheck import Recheck
+from ftpcli.model import Entry, Kind
+
+
+class Pairing:
+    """See the module."""
+
+    def __init__(self, job: Job, now: float) -> None:
+        """``now``: seconds since 1970 UTC."""
+        self._direction = job.direction
+        self._rules = job.rules
+        self._filters = Filters(job.rules.filters)
+        self._remote_target = job.direction is Direction.UPLOAD
+        self._times: TargetTimes | None = None
+        if job.rules.compare == "auto" and not job.rules.times:
+            self._times = ArrivalTimes()
+        elif job.rules.compare == "auto" and self._remote_target:
+            self._times = TargetTimes()
+        self._on_the_way = _with_all_above(job.rules.only)
+        self._now = now
+
+    def decide(self, where: Pair, source: Entry | None, target: Entry | None) -> Decision:
+        """The plan's decision, unless a filter keeps the entry out of everything."""
+        decision = self._decide(where, source, target)
+        if decision.why != UP_TO_DATE or source is None or self._rules.compare not in ("auto", "time"):
+            return decision
+        # It may have changed twice in one minute, and nothing but that minute is listed (vsftpd).
+        vague = source.kind is Kind.FILE and is_vague(target if self._remote_target else source)
+        # A local copy has the minute for its time only where that was over by then.
+        told = not self._remote_target and target is not None and target.mtime == source.mtime
+        unsure = vague and not told and is_young(source, self._now)
+        return decision._replace(what=What.COPY, why=TIME_UNSURE) if unsure else decision
+
+    def _decide(self, where: Pair, source: Entry | None, target: Entry | None) -> Decision:
+        if not self._filters.limits:
+            return decide(source, target, self._rules)
+        entry = source or target
+        assert entry is not None
+        path = self._filtered(where, entry.name)
+        if entry.kind is Kind.DIR and source is not None:
+            excluded = not self._filters.enters(path)
+        else:
+            excluded = not self._filters.keeps(path, entry)
+        if excluded:
+            return Decision(What.SKIP, entry.name, source, target, "excluded")
+        return decide(source, target, self._rules)
+
+    def concerns(self, where: Pair, decision: Decision) -> bool:
+        """False for what is out of the run's scope."""
+        only = self._rules.only
+        if only is None or where.whole:
+            return True
+        if self._filtered(where, decision.name) in self._on_the_way:
+            return True
+        enters = decision.what is not What.DESCEND or decision.target is None
+        return enters and where.shown[len(where.prefix) :] in only.directories
+
+    def spares(self, where: Pair, entry: Entry) -> bool:
+        """True for an entry of a doomed directory that a filter protects."""
+        return not self._filters.keeps(self._filtered(where, entry.name), entry)
+
+    def recheck(self, where: Pair, decision: Decision) -> Recheck | None:
+        """What must be asked of the server before a file is copied; None where the listings tell enough."""
+        source, target = decision.source, decision.target
+        if source is None or target is None or not self._is_doubtful(decision.why, source, target):
+            return None
+        name = decision.name
+        return Recheck(
+            self.source(where, name),
+            self.target(where, name),
+            shown(where, name),
+            source,
+            target,
+            self._direction,
+            self._rules.compare,
+            self._times,
+            exactly=is_young(source, self._now),
+        )
+
+    def _is_doubtful(self, why: str, source: Entry, target: Entry) -> bool:
+        if why != TIME_DIFFERS:
+            return why in (CONTENT_UNKNOWN, TIME_UNSURE)
+        if is_vague(target if self._remote_target else source):
+            return True
+        return self._remote_target and self._times is not None and self._times.stays_newer(source, target)
+
+    def source(self, where: Pair, name: str) -> str:
+        assert where.source is not None
+        return _join(where.source, name, remote=not self._remote_target)
+
+    def target(self, where: Pair, name: str) -> str:
+        return _join(where.target, name, remote=self._remote_target)
+
+    def below(self, where: Pair, source: Entry, *, exists: bool) -> Pair:
+        """The pair for a directory of the source. One that only leads to what is included is made when needed."""
+        name = source.name
+        return Pair(
+            self.source(where, name),
+            self.target(where, name),
+            shown(where, name),
+            target_exists=exists,
+            prefix=where.prefix,
+            lazy=not self._filters.keeps(self._filtered(where, name), source),
+            whole=where.whole or not exists or self._is_tree(self._filtered(where, name)),
+        )
+
+    def _is_tree(self, path: str) -> bool:
+        return self._rules.only is not None and path in self._rules.only.trees
+
+    def doomed(self, where: Pair, entry: Entry, owner: str) -> Pair:
+        """The pair for a directory that only the target has."""
+        return replace(
+            where,
+            source=None,
+            target=self.target(where, entry.name),
+            shown=shown(where, entry.name),
+            target_exists=True,
+            owner=owner,
+            lazy=False,
+        )
+
+    @staticmethod
+    def _filtered(where: Pair, name: str) -> str:
+        return shown(where, name)[len(where.prefix) :]
+
+
+def _with_all_above(scope: Scope | None) -> frozenset[str]:
+    """Every directory that leads to one of the scope, and these themselves."""
+    found: set[str] = set()
+    for path in () if scope is None else scope.directories | scope.trees:
+        while path not in found:
+            found.add(path)
+            path = path.rpartition("/")[0]
+    return frozenset(found)
+
+
+def shown(where: Pair, name: str) -> str:
+    """How an entry of this directory is named to people."""
+    return f"{where.shown}/{name}" if where.shown else name
+
+
+def _join(folder: str, name: str, *, remote: bool) -> str:
+    if remote:
+        return posixpath.join(folder, name) if folder else name
+    return os.path.join(folder, name)

@@ -1,0 +1,104 @@
+"""Files that only have another name in the source are renamed on the target, and not sent again.
+
+Copies of what the target does not have wait until every directory is listed. Then each is held against the files that
+are to be deleted: one of the same size and time is taken for the same file, one of the same name in another directory
+first. Where a listing shows less of a time than the server knows, the server is asked. A digest must say that they are
+the same where the server tells one; where it does not, size and time do only if no other file has both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from ftpcli.engine.compare.times import is_exact
+from ftpcli.engine.job import Direction, Job
+from ftpcli.engine.plan.deletes import Delete, Deletes
+from ftpcli.engine.plan.rename_index import Candidate, Candidates, open_database
+from ftpcli.engine.tasks.copy_file import CopyFile
+from ftpcli.engine.tasks.rename_file import AskTime, New, Old, RenameFile
+from ftpcli.model import Entry
+from ftpcli.part_names import is_part
+
+
+class Renames:
+    """Collects while directories are compared, and makes the tasks when that is done. For the coordinator alone.
+
+    ``planning``: there may be more tasks to come.
+    """
+
+    def __init__(self, job: Job, deletes: Deletes) -> None:
+        self._rules = job.rules
+        self._direction = job.direction
+        self._root = job.roots[0].target if job.direction is Direction.DOWNLOAD else None
+        self._deletes = deletes
+        self._database = open_database()
+        self._new = Candidates(self._database, "new")
+        self._old = Candidates(self._database, "old")
+        self.planning = True
+
+    def wait(self, new: New) -> bool:
+        """Let a copy wait. False where nothing could tell that another file is the same."""
+        return self._new.add(new.entry, new.source, new.target, new.shown, new.why)
+
+    def doom(self, number: int, delete: Delete, entry: Entry) -> None:
+        """A delete was planned."""
+        if not is_part(entry.name):
+            self._old.add(entry, number, delete.path, delete.shown, delete.owner)
+
+    def questions(self) -> Iterator[AskTime]:
+        """For the exact times of those files on the server that may be the same as others."""
+        self._new.close_list()
+        self._old.close_list()
+        up = self._direction is Direction.UPLOAD
+        asked, others = (self._old, self._new) if up else (self._new, self._old)
+        for candidate in asked.all(inexact=True):
+            if any(True for _ in others.like(candidate.entry)):
+                path = _old(candidate).path if up else _new(candidate).source
+                yield AskTime(path, path, candidate.entry, partial(asked.learn, candidate))
+
+    def tasks(self, copy: Callable[[New], CopyFile | None]) -> Iterator[RenameFile | CopyFile]:
+        """Renames for what has a counterpart, copies for the rest. ``copy`` plans one."""
+        for same_name in (True, False):
+            for candidate in self._new.all():
+                new = _new(candidate)
+                old = self._counterpart(new.entry, same_name=same_name)
+                if old is not None:
+                    self._new.serve(candidate)
+                    yield self._rename(old, new, same_name)
+                elif not same_name:
+                    task = copy(new)
+                    if task is not None:
+                        yield task
+        self.planning = False
+
+    def _rename(self, old: Old, new: New, same_name: bool) -> RenameFile:
+        certain = (
+            is_exact(old.entry)
+            and is_exact(new.entry)
+            and self._old.has_one_at_most(new.entry, same_name=same_name)
+            and self._new.has_one_at_most(old.entry, same_name=same_name)
+        )
+        return RenameFile(old, new, self._root, certain, self._rules.dry_run)
+
+    def _counterpart(self, entry: Entry, *, same_name: bool) -> Old | None:
+        """Each serves once."""
+        for candidate in self._old.like(entry, same_name=same_name):
+            old = _old(candidate)
+            if self._deletes.allow(old.owner, old.shown):
+                self._old.serve(candidate)
+                return old
+        return None
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def _new(candidate: Candidate) -> New:
+    source, target, shown, why = candidate.about
+    return New(source, target, shown, candidate.entry, why)
+
+
+def _old(candidate: Candidate) -> Old:
+    number, path, shown, owner = candidate.about
+    return Old(number, path, shown, owner, candidate.entry)

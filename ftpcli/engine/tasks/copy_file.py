@@ -1,0 +1,97 @@
+"""What workers do: small values that the coordinator makes, and that come back as results."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ftpcli.engine.compare.times import settles_in
+from ftpcli.engine.events import Started, Warned
+from ftpcli.engine.job import Direction, Rules
+from ftpcli.engine.transfer.download import Download
+from ftpcli.engine.transfer.outcome import Done, FileTransfer
+from ftpcli.engine.transfer.upload import Upload
+from ftpcli.engine.trees import local
+from ftpcli.engine.workers.bench import Bench
+from ftpcli.errors import FtpcliError
+from ftpcli.model import Entry, TlsFacts
+from ftpcli.session.contract import Session
+
+if TYPE_CHECKING:
+    from ftpcli.engine.tasks.keeping import Backup, Keeping
+
+
+@dataclass(frozen=True)
+class CopyFile:
+    """One file, in the run's direction. ``entry`` is the source's; ``replaces``: the target is there, as listed.
+
+    ``root``: the local tree that it goes to; None where there is none. ``begun``: what has been done of it already.
+    """
+
+    source: str
+    target: str
+    shown: str
+    entry: Entry
+    direction: Direction
+    rules: Rules
+    place: str
+    backup: Backup | None = None
+    replaces: bool = False
+    root: str | None = None
+    begun: FileTransfer | None = None
+
+    def run(self, bench: Bench) -> Copied:
+        if self.root is not None:
+            local.check_straight(self.target, self.root)
+        transfer: FileTransfer
+        kept: Keeping | None = None
+        if self.begun is not None:
+            transfer = self.begun
+        elif self.backup is not None:
+            transfer = kept = self.backup.transfer(self, bench.hands)
+        elif self.direction is Direction.DOWNLOAD:
+            transfer = self.download(bench)
+        else:
+            transfer = self.upload(bench)
+        began = time.monotonic()
+        bench.tell(Started(self.shown, self.direction.value, bench.number, self.entry.size))
+        tries = 0
+
+        def attempt(session: Session) -> Done:
+            nonlocal tries
+            tries += 1
+            return transfer.attempt(session)
+
+        try:
+            done = bench.insist(self.shown, attempt, transfer.progress)
+        except FtpcliError:
+            if kept is not None and (loss := kept.loss()):
+                bench.tell(Warned(loss))
+            raise
+        finally:
+            bench.lane.clear()
+        backup = kept.place if kept is not None else None
+        return Copied(self, done, tries, time.monotonic() - began, bench.number, bench.slot.tls_facts(), backup)
+
+    def settles_in(self) -> float:
+        """Seconds until the source, as it was listed, may be sent."""
+        mtime = self.entry.mtime
+        return 0.0 if mtime is None else settles_in(mtime, time.time(), self.rules.compare)
+
+    def download(self, bench: Bench) -> Download:
+        return Download(self.source, self.target, self.entry, self.rules, bench.hands, self.place, self.shown)
+
+    def upload(self, bench: Bench) -> Upload:
+        return Upload(self.source, self.target, self.rules, bench.hands, self.shown)
+
+
+@dataclass(frozen=True)
+class Copied:
+    task: CopyFile
+    done: Done
+    tries: int
+    seconds: float
+    worker: int
+    tls: TlsFacts | None
+    backup: str | None = None

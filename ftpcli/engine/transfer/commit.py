@@ -1,0 +1,86 @@
+"""How a finished part file gets its name on a server."""
+
+from __future__ import annotations
+
+import posixpath
+
+from ftpcli.engine.journal.journal import Journal
+from ftpcli.engine.trees.remote import _is_file, exists
+from ftpcli.errors import NotFound, Refused
+from ftpcli.part_names import part_name
+from ftpcli.session.contract import Session
+
+
+class Replacement:
+    """Gives a finished part file its name; may be tried again after the connection was lost at any point.
+
+    Where the server does not rename onto an existing file, that one steps aside first, comes back if the renaming
+    fails again, and goes at the end: at no moment is the old content gone and the new one not there.
+    """
+
+    def __init__(self, part: str, target: str, journal: Journal | None = None) -> None:
+        self._part = part
+        self._target = target
+        self._journal = journal or Journal()
+        folder, name = posixpath.split(target)
+        self._aside = posixpath.join(folder, part_name(name, "aside", part))
+        self._stepped_aside = False
+        self._tries = 0
+
+    def begin(self) -> None:
+        """The part file is about to be renamed together with others: the first attempt may find that done."""
+        self._tries += 1
+
+    def refused(self) -> None:
+        """That renaming was not done: what the next one does not find is not there."""
+        self._tries -= 1
+
+    def attempt(self, session: Session, size: int) -> None:
+        """Raises Refused, and what a lost connection raises."""
+        self._tries += 1
+        try:
+            self._rename(session)
+        except NotFound:
+            if self._tries == 1 or not self._done(session, size):
+                raise
+        if self._stepped_aside and exists(session, self._aside):
+            session.remove(self._aside)
+        self._journal.gone(self._aside)
+
+    def _done(self, session: Session, size: int) -> bool:
+        """The last try's answer was lost: was it done?"""
+        return not exists(session, self._part) and session.stat(self._target).size == size
+
+    def _rename(self, session: Session) -> None:
+        try:
+            session.rename(self._part, self._target)
+        except Refused:
+            if not exists(session, self._part) or not _is_file(session, self._target):
+                raise
+            self._step_aside(session)
+            try:
+                session.rename(self._part, self._target)
+            except Refused as error:
+                self._come_back(session, error)
+                raise
+
+    def _step_aside(self, session: Session) -> None:
+        self._stepped_aside = True
+        self._journal.aside(self._aside, self._target)
+        try:
+            session.rename(self._target, self._aside)
+        except Refused:
+            # A run that was killed just here left one; the file under its real name is not older than that.
+            if not exists(session, self._aside):
+                raise
+            session.remove(self._aside)
+            session.rename(self._target, self._aside)
+
+    def _come_back(self, session: Session, error: Refused) -> None:
+        try:
+            session.rename(self._aside, self._target)
+        except Refused:
+            error.message += f"; what was there before is now {self._aside}"
+        else:
+            self._journal.gone(self._aside)
+        self._stepped_aside = False

@@ -1,0 +1,93 @@
+"""Whether what arrived is what was sent: sizes, times and digests, to hold against the server's."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import replace
+
+from ftpcli.engine.compare.times import is_exact, same_time
+from ftpcli.engine.trees.local import open_source, translated
+from ftpcli.errors import NotFound, Refused, SourceChanged, TransientRefusal, Unsupported, VerifyMismatch
+from ftpcli.model import Entry
+from ftpcli.session.contract import Session
+from ftpcli.stop import StopToken
+
+_PIECE = 1024 * 1024
+# Below this a download is over before its source can change unnoticed, and one more question would cost too much.
+_WORTH_ASKING = 1024 * 1024
+# FAT keeps even seconds only.
+_COARSEST = 2.0
+
+
+def digest_of(path: str, algorithm: str, stop: StopToken) -> str:
+    """The digest of a local file in lower-case hexadecimal. ``algorithm``: as in ``model.Digest``.
+
+    Reads in pieces of 1 MiB. Raises LocalFileError, and Stopped between two pieces.
+    """
+    piece = memoryview(bytearray(_PIECE))
+    crc = 0
+    hasher = None if algorithm == "crc32" else hashlib.new(algorithm, usedforsecurity=False)
+    with open_source(path) as source, translated("read", path):
+        while count := source.file.readinto(piece):
+            stop.check()
+            if hasher is not None:
+                hasher.update(piece[:count])
+            else:
+                crc = zlib.crc32(piece[:count], crc)
+    return f"{crc:08x}" if hasher is None else hasher.hexdigest()
+
+
+def same_digest(session: Session, remote: str, local: str, stop: StopToken) -> str | None:
+    """The algorithm by which the two files are the same; None where the server tells no digest of this one.
+
+    Raises VerifyMismatch.
+    """
+    try:
+        told = session.digest(remote)
+    except Refused:
+        return None
+    if told is None:
+        return None
+    ours = digest_of(local, told.algorithm, stop)
+    if ours != told.value:
+        raise VerifyMismatch(f"the {told.algorithm} digests differ: {ours} here, {told.value} on the server")
+    return told.algorithm
+
+
+def same_size(session: Session, remote: str, size: int) -> bool:
+    """False where the server tells no size, which proves nothing either way. Raises VerifyMismatch."""
+    try:
+        told = session.size(remote)
+    except (NotFound, TransientRefusal):  # a drop box that lets nobody look
+        return False
+    if told is not None and told != size:
+        raise VerifyMismatch(f"{size} bytes were sent, and the server has {told}")
+    return told is not None
+
+
+def look_again(session: Session, path: str, entry: Entry) -> Entry:
+    """What is at ``path`` now, where ``entry`` was. Raises NotFound."""
+    found = session.follow(path) if entry.followed else session.stat(path)  # MLST may answer for the link itself
+    # SIZE and MDTM tell no permissions, of which the listing may have told.
+    mode = entry.mode if found.mode is None else found.mode
+    return replace(found, followed=entry.followed, mode=mode)
+
+
+def same_file_still(session: Session, path: str, entry: Entry) -> bool:
+    """Whether the server, asked after the last byte, still shows the file that was asked for; False where it is not
+    worth asking, or not told exactly enough. Raises SourceChanged: what was read may be of two files."""
+    if not is_exact(entry) or (entry.size or 0) < _WORTH_ASKING:
+        return False
+    try:
+        now = look_again(session, path, entry)
+    except (Refused, Unsupported):
+        return False
+    if now.size != entry.size or not same_time(now, entry):
+        raise SourceChanged(f"{path} changed while it was being received")
+    return is_exact(now)
+
+
+def keeps_time(told: float | None, wanted: float) -> bool:
+    """Whether the time that a server says it has set is the one that was wanted, as far as file systems can hold it."""
+    return told is not None and abs(told - wanted) <= _COARSEST

@@ -1,0 +1,62 @@
+"""What the command line named → what there is to do: patterns expanded, files told from directories."""
+
+from __future__ import annotations
+
+import fnmatch
+import posixpath
+
+from ftpcli.errors import NotFound
+from ftpcli.model import Entry, Kind
+from ftpcli.part_names import is_part
+from ftpcli.session.contract import Session
+
+_MAGIC = frozenset("*?[")
+
+
+def has_magic(path: str) -> bool:
+    return not _MAGIC.isdisjoint(path)
+
+
+def expand(session: Session, pattern: str) -> list[tuple[str, Entry]]:
+    """Every path that matches, sorted. A pattern's part never matches a slash, nor a leading dot it does not name."""
+    absolute = pattern.startswith("/")
+    parts = [part for part in pattern.split("/") if part]
+    found: list[tuple[str, Entry]] = [("/" if absolute else "", Entry("", Kind.DIR))]
+    for position, part in enumerate(parts):
+        last = position == len(parts) - 1
+        if not has_magic(part):
+            found = [(_join(base, part), Entry(part, Kind.DIR)) for base, _ in found]
+            if last:
+                found = _existing(session, found)
+        else:
+            found = [match for base, _ in found for match in _matches(session, base, part, last=last)]
+    return sorted(found, key=lambda match: match[0])
+
+
+def _join(base: str, name: str) -> str:
+    return posixpath.join(base, name) if base else name
+
+
+def _existing(session: Session, candidates: list[tuple[str, Entry]]) -> list[tuple[str, Entry]]:
+    there = []
+    for path, _ in candidates:
+        try:
+            there.append((path, session.stat(path)))
+        except NotFound:
+            continue
+    return there
+
+
+def _matches(session: Session, base: str, part: str, *, last: bool) -> list[tuple[str, Entry]]:
+    try:
+        listing = session.list(base)
+    except NotFound:
+        return []
+    return [
+        (_join(base, entry.name), entry)
+        for entry in listing.entries
+        if fnmatch.fnmatchcase(entry.name, part)
+        and (part.startswith(".") or not entry.name.startswith("."))
+        and (last or entry.kind in (Kind.DIR, Kind.LINK))
+        and not is_part(entry.name)
+    ]

@@ -1,0 +1,220 @@
+"""Symbolic links in a tree: what they say, what they lead to, and where following them would never end."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from ftpcli.engine.trees import local
+from ftpcli.errors import FtpcliError, LocalFileError, NotFound, Refused, Unsupported
+from ftpcli.model import Capabilities, Entry, Kind, Listing
+
+SKIP, FOLLOW, COPY = "skip", "follow", "copy"
+
+
+# As many as Linux follows in one path. A loop that neither device numbers nor the links' texts betray ends here; and
+# sooner where no text is told, because two such links in one directory are twice as many at each turn.
+_MOST_NESTED = 40
+
+
+_UNTOLD = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """The way down a source tree in which links are followed.
+
+    ``places`` names the directory and those above it, each by what only it has: device and inode, or the path on the
+    server without links as far as these are known. ``root`` is the tree's, as a path; ``real`` the directory's.
+    ``nested`` counts the links that lead here, a link of which nobody tells what it says as several.
+    """
+
+    root: str
+    real: str
+    places: tuple[object, ...]
+    nested: int = 0
+
+
+@dataclass
+class Followed:
+    """A source listing in which links stand as what they lead to. What could not be followed is a link still.
+
+    ``trouble``: why, by name. ``outside``: links out of the tree, and where they lead. ``trails``: of directories.
+    """
+
+    listing: Listing
+    trouble: dict[str, FtpcliError] = field(default_factory=dict)
+    outside: dict[str, str] = field(default_factory=dict)
+    trails: dict[str, Trail] = field(default_factory=dict)
+
+
+class Asks(Protocol):
+    """What of a session is needed to look at links."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+    def link_targets(self, path: str) -> Mapping[str, str]: ...
+    def follow(self, path: str) -> Entry: ...
+    def absolute(self, path: str) -> str: ...
+
+
+def follow_local(folder: str, listing: Listing, trail: Trail | None) -> Followed:
+    """Loops show by device and inode, so that no text has to be understood."""
+    if trail is None:
+        real = os.path.realpath(folder)
+        trail = Trail(real, real, (local.identity(folder),))
+    followed = Followed(listing)
+
+    def lead(entry: Entry) -> Entry:
+        path = os.path.join(folder, entry.name)
+        found = local.look_behind(path, entry.name)
+        if found is None:
+            raise LocalFileError(f"the symbolic link {path} leads nowhere")
+        return found
+
+    def place(entry: Entry, *, linked: bool) -> tuple[object, str]:
+        path = os.path.join(folder, entry.name)
+        return local.identity(path), os.path.realpath(path) if linked else os.path.join(trail.real, entry.name)
+
+    _follow(followed, trail, lead, place, LocalFileError)
+    return followed
+
+
+def follow_remote(server: Asks, folder: str, listing: Listing, trail: Trail | None) -> Followed:
+    """Loops show by the links' texts, put together with the path; the server alone knows what lies behind a link."""
+    if trail is None:
+        real = posixpath.normpath(server.absolute(folder) or ".")
+        trail = Trail(real, real, (real,))
+    followed = Followed(with_links(server, folder, listing))
+
+    def lead(entry: Entry) -> Entry:
+        path = posixpath.join(folder, entry.name)
+        try:
+            found = server.follow(path)
+        except NotFound as error:
+            message = f"the symbolic link {path} leads nowhere, or to what may not be read"
+            raise NotFound(message, reply=error.reply) from error
+        return replace(found, name=entry.name)
+
+    def place(entry: Entry, *, linked: bool) -> tuple[object, str]:
+        text = (entry.target if linked else None) or entry.name
+        real = posixpath.normpath(posixpath.join(trail.real, text))
+        return real, real
+
+    _follow(followed, trail, lead, place, Refused)
+    return followed
+
+
+def _follow(
+    followed: Followed,
+    trail: Trail,
+    lead: Callable[[Entry], Entry],
+    place: Callable[..., tuple[object, str]],
+    failure: type[FtpcliError],
+) -> None:
+    """``lead`` tells what a link leads to; ``place`` what a directory is known by, and its path without links."""
+    entries: list[Entry] = []
+    for entry in followed.listing.entries:
+        linked = entry.kind is Kind.LINK
+        try:
+            found = replace(lead(entry), followed=True) if linked else entry
+            if linked or (trail.nested and found.kind is Kind.DIR):
+                _enter(followed, trail, entry, found, place, failure)
+            elif found.kind is Kind.DIR:
+                identity, real = place(entry, linked=False)
+                followed.trails[entry.name] = Trail(trail.root, real, (*trail.places, identity))
+        except FtpcliError as error:
+            if not _is_its_own(error):
+                raise
+            followed.trouble[entry.name] = error
+            found = entry if linked else replace(entry, kind=Kind.LINK)
+        entries.append(found)
+    followed.listing = replace(followed.listing, entries=tuple(entries))
+
+
+def _is_its_own(error: FtpcliError) -> bool:
+    """True for what is one link's trouble, and neither the connection's nor the run's."""
+    return isinstance(error, (Refused, Unsupported, LocalFileError)) and error.retry is Refused.retry
+
+
+def _enter(
+    followed: Followed,
+    trail: Trail,
+    entry: Entry,
+    found: Entry,
+    place: Callable[..., tuple[object, str]],
+    failure: type[FtpcliError],
+) -> None:
+    linked = entry.kind is Kind.LINK
+    identity, real = place(entry, linked=linked)
+    if found.kind is Kind.DIR:
+        told = failure is LocalFileError or entry.target is not None
+        nested = trail.nested + (0 if not linked else 1 if told else _UNTOLD)
+        if identity in trail.places:
+            raise failure(f"{'the symbolic link' if linked else 'it'} leads back to {real}, which it is in: a loop")
+        if nested > _MOST_NESTED:
+            raise failure("too many symbolic links lead here, one in the other; that is most likely a loop")
+        followed.trails[entry.name] = Trail(trail.root, real, (*trail.places, identity), nested)
+    if linked and not _is_within(real, trail.root):
+        followed.outside[entry.name] = real
+
+
+def _is_within(path: str, root: str) -> bool:
+    return path == root or root in ("/", ".") or path.startswith(f"{root}/")
+
+
+def with_links(server: Asks, folder: str, listing: Listing) -> Listing:
+    """A directory on the server with all links in it, and what they say; where MLSD is in use, that takes a LIST too.
+
+    MLSD of ProFTPD and Pure-FTPd does not tell what a link says, and ProFTPD's leaves out those that lead nowhere.
+    pyftpdlib's shows a link as what it leads to: who deletes a directory with all that is in it should know.
+    """
+    if not server.capabilities.lists_facts:
+        return listing
+    texts = server.link_targets(folder)
+    entries = [
+        replace(entry, kind=Kind.LINK, target=texts[entry.name]) if entry.name in texts else entry
+        for entry in listing.entries
+    ]
+    shown = {entry.name for entry in entries}
+    entries += [Entry(name, Kind.LINK, target=text) for name, text in texts.items() if name not in shown]
+    return replace(listing, entries=tuple(entries))
+
+
+def with_local_texts(folder: str, listing: Listing) -> Listing:
+    entries = tuple(
+        replace(entry, target=local.read_link(os.path.join(folder, entry.name))) if entry.kind is Kind.LINK else entry
+        for entry in listing.entries
+    )
+    return replace(listing, entries=entries)
+
+
+def same_text(source: Entry, target: Entry, folder: str) -> bool:
+    """Whether the link in ``folder`` says what the source says.
+
+    ProFTPD writes an absolute path into every link it makes: that is the same if it ends as the path does to which the
+    source's text leads from there.
+    """
+    if source.target is None or target.target is None:
+        return False
+    if source.target == target.target:
+        return True
+    if source.target.startswith("/") or not target.target.startswith("/"):
+        return False
+    meant = posixpath.normpath(posixpath.join(folder, source.target))
+    return meant not in (".", "..") and not meant.startswith("../") and target.target.endswith(f"/{meant.lstrip('/')}")
+
+
+def in_sources_words(source: Listing, target: Listing, folder: str) -> Listing:
+    """The listing of ``folder`` on the server, with links that mean the same as the source's saying the same."""
+    links = {entry.name: entry for entry in source.entries if entry.kind is Kind.LINK}
+    entries = tuple(
+        replace(entry, target=links[entry.name].target)
+        if entry.kind is Kind.LINK and entry.name in links and same_text(links[entry.name], entry, folder)
+        else entry
+        for entry in target.entries
+    )
+    return replace(target, entries=entries)

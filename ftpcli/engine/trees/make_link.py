@@ -1,0 +1,102 @@
+"""Symbolic links in a tree: what they say, what they lead to, and where following them would never end."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from typing import Protocol
+
+from ftpcli.engine.journal.journal import Journal
+from ftpcli.engine.trees import local
+from ftpcli.errors import LocalFileError, Refused
+from ftpcli.model import Kind
+from ftpcli.part_names import part_name
+from ftpcli.session.contract import Session
+
+
+def copy_local(path: str, text: str, journal: Journal) -> None:
+    """Make the link, in one step where another one is there. Raises LocalFileError where something else is."""
+    there = local.look(path)
+    if there is not None and there.kind is not Kind.LINK:
+        raise LocalFileError(f"cannot make the symbolic link {path}: something else is in its place; remove that first")
+    folder, name = os.path.split(path)
+    part = os.path.join(folder, part_name(name, "link", text))
+    journal.begin(part)
+    try:
+        local.make_link(path, text, part)
+    finally:
+        journal.gone(part)
+
+
+class Kept(Protocol):
+    """A link that is replaced, on its way into the backup."""
+
+    def keep(self, session: Session) -> None: ...
+    def come_back(self, session: Session) -> None: ...
+    def progress(self) -> int: ...
+
+
+class RemoteLink:
+    """A link made on the server; may be tried again after the connection was lost at any point.
+
+    Where another link is in its place, it is made under a part name and renamed: a server that makes no links, or not
+    this one, leaves the old one as it is. ``kept``: where that is to be kept.
+    """
+
+    def __init__(self, path: str, text: str, journal: Journal, *, replaces: bool, kept: Kept | None = None) -> None:
+        self._path = path
+        self._text = text
+        folder, name = posixpath.split(path)
+        self._folder = folder
+        self._made_as = posixpath.join(folder, part_name(name, "link", text)) if replaces else path
+        self._journal = journal
+        self._kept = kept
+        self._tries = 0
+        self._made = False
+
+    def attempt(self, session: Session) -> None:
+        """Raises Unsupported and Refused."""
+        self._tries += 1
+        if self._made_as != self._path:
+            self._journal.begin(self._made_as)
+        if not self._made:
+            self._make(session)
+            self._made = True
+        if self._made_as != self._path:
+            self._rename(session)
+            self._journal.gone(self._made_as)
+
+    def progress(self) -> int:
+        return self._made + (self._kept.progress() if self._kept is not None else 0)
+
+    def give_up(self) -> None:
+        """It could not be made: what there is of it is of no use."""
+        self._journal.useless(self._made_as)
+
+    def _make(self, session: Session) -> None:
+        try:
+            session.symlink(self._made_as, self._text)
+        except Refused:
+            # The last try's answer was lost, or a run was killed before it renamed: a part name is of one text only.
+            ours = self._tries > 1 or self._made_as != self._path
+            if not (ours and self._is_there(session, self._made_as)):
+                raise
+
+    def _rename(self, session: Session) -> None:
+        if self._kept is not None:
+            self._kept.keep(session)
+        try:
+            session.rename(self._made_as, self._path)
+        except Refused:
+            if not self._is_there(session, self._made_as):
+                if self._tries > 1 and self._is_there(session, self._path):
+                    return  # the last try did it
+                raise
+            if self._kept is not None:
+                self._kept.come_back(session)
+                raise
+            session.remove(self._path)
+            session.rename(self._made_as, self._path)
+
+    def _is_there(self, session: Session, path: str) -> bool:
+        return posixpath.basename(path) in session.link_targets(self._folder)

@@ -1,0 +1,64 @@
+"""What workers do: small values that the coordinator makes, and that come back as results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ftpcli.engine.trees import links
+from ftpcli.engine.trees.remote import exists
+from ftpcli.errors import NotFound, Refused
+from ftpcli.model import Entry, Kind
+from ftpcli.session.contract import Session
+
+
+class Removal:
+    """Deletes a path, with ``recursive`` what it contains first; ``on_gone`` is called with each name that is gone."""
+
+    def __init__(
+        self, path: str, shown: str, kind: Kind, on_gone: Callable[[str], None], *, recursive: bool = False
+    ) -> None:
+        self._root = (path, shown, kind)
+        self._on_gone = on_gone
+        self._recursive = recursive
+        self._tries = 0
+
+    def attempt(self, session: Session) -> None:
+        """Raises Refused at the first entry that stays."""
+        self._tries += 1
+        path, shown, kind = self._root
+        # The directories on the way down, each with what is left in it: a tree may be deeper than calls can nest.
+        way = [(path, shown, kind, self._inside(session, path, kind))]
+        while way:
+            path, shown, kind, inside = way[-1]
+            entry = next(inside, None)
+            if entry is None:
+                way.pop()
+                self._remove(session, path, shown, kind)
+            else:
+                path, shown = f"{path}/{entry.name}", f"{shown}/{entry.name}"
+                way.append((path, shown, entry.kind, self._inside(session, path, entry.kind)))
+
+    def _remove(self, session: Session, path: str, shown: str, kind: Kind) -> None:
+        try:
+            if kind is Kind.DIR:
+                session.rmdir(path)
+            else:
+                session.remove(path)
+        except NotFound:
+            # The server may have done it at the last try, and only its answer was lost.
+            if self._tries == 1 or exists(session, path):
+                raise
+        self._on_gone(shown)
+
+    def _inside(self, session: Session, path: str, kind: Kind) -> Iterator[Entry]:
+        """What must go before ``path`` can."""
+        if kind is not Kind.DIR or not self._recursive:
+            return iter(())
+        try:
+            # pyftpdlib shows a link as what it leads to, and ProFTPD leaves out one that leads nowhere.
+            listing = links.with_links(session, path, session.list(path))
+        except NotFound:
+            return iter(())  # removing it will tell the same
+        if not listing.whole:
+            raise Refused(f"cannot delete {path}: its listing cannot be read whole: {listing.problems[0]}")
+        return iter(listing.entries)

@@ -1,0 +1,26 @@
+"""One file, from the first try to the last: resume, copy, count, commit.
+
+Both directions write to a part name and rename only when the byte count, the data connection's verdict and the final
+reply agree. The object outlives a try, so that what was reached is not done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ftpcli.engine.journal.journal import Journal
+from ftpcli.engine.progress import Lane
+from ftpcli.engine.workers.cpu_turns import Turns
+from ftpcli.stop import StopToken
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """What a worker lends to a transfer. ``moved`` is told of all bytes that go over the data connection."""
+
+    lane: Lane
+    moved: Callable[[int], None]
+    stop: StopToken
+    journal: Journal = field(default_factory=Journal)
+    turns: Turns = field(default_factory=Turns)

@@ -1,0 +1,345 @@
+"""A login on an FTP server: which commands, in which order, and what their answers mean."""
+
+from __future__ import annotations
+
+import contextlib
+import posixpath
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ftpcli.errors import FtpcliError, PeerProtocolError, Refused, TransientRefusal, Unsupported
+from ftpcli.model import Capabilities, Digest, Entry, Kind, Listing, TlsFacts
+from ftpcli.session.contract import HostMemory, TimeSet
+from ftpcli.session.ftp import telnet
+from ftpcli.session.ftp import time_zone as zone
+from ftpcli.session.ftp.control import ControlConnection
+from ftpcli.session.ftp.digests import Digests
+from ftpcli.session.ftp.reply_errors import refusal, unexpected
+from ftpcli.session.ftp.site_commands import Attributes
+from ftpcli.session.ftp.transfer import Line, Transfer
+from ftpcli.wire.ftp.answers import parse_modify, parse_size, parse_time, write_time
+from ftpcli.wire.ftp.command import Command
+from ftpcli.wire.ftp.listing import ListingParser, parse_facts_line
+from ftpcli.wire.ftp.reply import Reply
+
+if TYPE_CHECKING:
+    from ftpcli.net.tls import TlsIdentity
+
+_SHOWS_ITSELF = re.compile(rb"(?:^|[ \t])\.\r?\n")
+_NO_TIMES = "none"
+# The years 1 to 9999, which is what fits into a command; file systems keep others.
+_TIMES = range(-62_135_596_800, 253_402_300_800)
+
+
+class FtpSession:
+    """See ``session.protocol.Session``. Made by ``session.login``, which leaves it logged in and set up.
+
+    ``login_directory``: as the server names it. Where that is no Unix-like path (z/OS, OpenVMS), paths stay relative
+    to it, and it stays the current one.
+    """
+
+    def __init__(
+        self,
+        control: ControlConnection,
+        line: Line,
+        identity: TlsIdentity | None,
+        memory: HostMemory,
+        capabilities: Capabilities,
+        digests: Digests,
+        login_directory: str | None,
+        encoding: str,
+    ) -> None:
+        self.capabilities = capabilities
+        self._control = control
+        self._line = line
+        self._identity = identity
+        self._memory = memory
+        self._digests = digests
+        self._attributes = Attributes(control, memory, has_mff="MFF" in capabilities.features)
+        self._login_directory = login_directory
+        self._home = login_directory if login_directory is not None and login_directory.startswith("/") else None
+        self._encoding = encoding
+        self._directory = self._home
+        self._transfer: Transfer | None = None
+        self._written: str | None = None
+
+    @property
+    def healthy(self) -> bool:
+        return self._control.healthy
+
+    @property
+    def pipelined(self) -> None:
+        """A file needs a data connection of its own."""
+
+    def tls_facts(self) -> TlsFacts | None:
+        return self._identity.facts() if self._identity is not None else None
+
+    def _path(self, path: str) -> str:
+        """Absolute paths only: they mean the same after a reconnect, and whatever the current directory is."""
+        path = self.absolute(path)
+        telnet.prepare(self._control, self._memory, path, self._encoding)
+        return path
+
+    def absolute(self, path: str) -> str:
+        if path.startswith("/") or self._home is None:
+            return path
+        return posixpath.join(self._home, path) if path else self._home
+
+    # Listings
+
+    def list(self, path: str) -> Listing:
+        """One directory. Raises NotFound, Refused, and what a transfer raises."""
+        target = self._path(path)
+        if self.capabilities.lists_facts:
+            return self._read_listing("MLSD", target or None, facts=True)[0]
+        return self._in_utc(self._list_lines(target), target)
+
+    def _list_lines(self, target: str) -> Listing:
+        argument = self._enter(target)
+        if self._memory.list_all is not False:
+            listing, shows_itself = self._read_listing("LIST", "-a", facts=False) if argument is None else (None, False)
+            if listing is not None and shows_itself:
+                self._memory.list_all = True
+                return listing
+            # Where -a is taken for a file name the answer is an empty listing: never believe that one.
+            if not self._memory.list_all:
+                self._memory.list_all = False
+        listing, shows_itself = self._read_listing("LIST", argument, facts=False)
+        # vsftpd says 226 as well where it may not read a directory.
+        doubt = (
+            "" if listing.entries or shows_itself else "its listing is empty, as that of what may not be read would be"
+        )
+        return replace(listing, doubt=listing.doubt or doubt, hides_dot_files=not shows_itself)
+
+    def _in_utc(self, listing: Listing, target: str) -> Listing:
+        """Times in UTC, as far as the server's zone can be found out."""
+        if self._memory.zone_ahead is None and self.capabilities.mdtm:
+            entry = zone.witness(listing)
+            if entry is not None and entry.mtime is not None:
+                exact = self._mdtm(posixpath.join(target, entry.name))
+                self._memory.zone_ahead = None if exact is None else zone.offset(entry.mtime, exact)
+        return listing if self._memory.zone_ahead is None else zone.to_utc(listing, self._memory.zone_ahead)
+
+    def _enter(self, target: str) -> str | None:
+        """Change to a directory, so that LIST needs no argument: servers take arguments for options or patterns."""
+        if self._home is None:
+            return target or None
+        if self._directory != target:
+            reply = self._control.ask("CWD", target)
+            if not reply.completed:
+                raise refusal(reply, f"list {target}")
+            self._directory = target
+        return None
+
+    def _read_listing(self, verb: str, argument: str | None, *, facts: bool) -> tuple[Listing, bool]:
+        sink = _ListingSink(ListingParser(facts=facts, now=time.time(), encoding=self._encoding), facts=facts)
+        try:
+            with self._start(
+                verb, argument, 0, sending=False, doing=f"list {argument or self._directory or ''}"
+            ) as transfer:
+                transfer.pump_to(sink, lambda _: None)
+                transfer.finish()
+        except (Unsupported, Refused) as error:
+            if argument != "-a" or isinstance(error, TransientRefusal):
+                raise
+            return Listing((), ()), False
+        return sink.parser.finish(), sink.shows_itself
+
+    def stat(self, path: str) -> Entry:
+        """One path. Raises NotFound where it is not there, or the server does not tell."""
+        target = self._path(path)
+        name = posixpath.basename(target.rstrip("/"))
+        if "MLST" in self.capabilities.features:
+            reply = self._control.ask("MLST", target or None)
+            if not reply.completed:
+                raise refusal(reply, f"look at {target or '.'}")
+            return self._facts_of(reply, name)
+        return self._probe(target, name)
+
+    def size(self, path: str) -> int | None:
+        """A file's size in bytes; None where the server does not tell. Raises NotFound."""
+        reply = self._control.ask("SIZE", self._path(path))
+        if reply.completed:
+            return parse_size(reply)
+        error = refusal(reply, f"look at {path}")
+        if isinstance(error, Unsupported):
+            return None
+        raise error
+
+    def mtime(self, path: str) -> float | None:
+        return self._mdtm(self._path(path))
+
+    def _facts_of(self, reply: Reply, name: str) -> Entry:
+        for line in reply.lines[1:-1]:
+            entry, _ = parse_facts_line(line.encode(self._encoding, "surrogateescape"), self._encoding, keep_path=True)
+            if entry is not None:
+                return replace(entry, name=name)
+        raise PeerProtocolError("the server's answer to MLST cannot be read", reply=reply.text)
+
+    def _probe(self, target: str, name: str) -> Entry:
+        """Without MLST: what has a SIZE is a file, what can be entered is a directory (vsftpd)."""
+        reply = self._control.ask("SIZE", target)
+        if reply.completed:
+            return Entry(name, Kind.FILE, size=parse_size(reply), mtime=self._mdtm(target))
+        if self._login_directory is None:
+            raise Unsupported(f"cannot look at {target or '.'}: the server does not tell the way back from a directory")
+        directory = self._control.ask("CWD", target or self._login_directory)
+        if not directory.completed:
+            raise refusal(reply if reply.code == 550 else directory, f"look at {target}")
+        self._directory = target
+        if self._home is None:
+            self._go_back(self._login_directory)
+        return Entry(name, Kind.DIR)
+
+    def _go_back(self, directory: str) -> None:
+        reply = self._control.ask("CWD", directory)
+        if not reply.completed:
+            self._control.healthy = False  # from here on every relative path would be another one
+            raise unexpected(reply, f"go back to {directory}")
+
+    def _mdtm(self, target: str) -> float | None:
+        if not self.capabilities.mdtm:
+            return None
+        reply = self._control.ask("MDTM", target)
+        return parse_time(reply.lines[-1]) if reply.code == 213 else None
+
+    # Transfers
+
+    def open_read(self, path: str, offset: int) -> Transfer:
+        return self._start("RETR", self._path(path), offset, sending=False, doing="download")
+
+    def open_write(self, path: str, offset: int) -> Transfer:
+        self._written = self._path(path)
+        return self._start("STOR", self._written, offset, sending=True, doing="upload")
+
+    def _start(self, verb: str, argument: str | None, offset: int, *, sending: bool, doing: str) -> Transfer:
+        self._transfer = Transfer(self._line, Command(verb, argument), offset, sending=sending, doing=doing)
+        return self._transfer
+
+    # Small verbs
+
+    def _do(self, verb: str, path: str, doing: str) -> None:
+        reply = self._control.ask(verb, self._path(path))
+        if not reply.completed:
+            raise unexpected(reply, f"{doing} {path}")
+
+    def mkdir(self, path: str) -> None:
+        reply = self._control.ask("MKD", self._path(path))
+        if reply.code == 550:
+            # 550 is all there is for this; the server's own words tell which of the three it was.
+            raise Refused(
+                f"cannot make directory {path or '.'}: "
+                "it is there already, what is above it is not, or it is not allowed",
+                reply=reply.text,
+            )
+        if not reply.completed:
+            raise unexpected(reply, f"make directory {path}")
+
+    def remove(self, path: str) -> None:
+        self._do("DELE", path, "delete")
+
+    def rmdir(self, path: str) -> None:
+        self._do("RMD", path, "remove directory")
+
+    def rename(self, path: str, target: str) -> None:
+        """Give ``path`` the name ``target``; most servers replace what has that name."""
+        doing = f"rename {path} to {target}"
+        reply = self._control.ask("RNFR", self._path(path))
+        if not reply.intermediate:
+            raise unexpected(reply, doing)
+        reply = self._control.ask("RNTO", self._path(target))
+        if not reply.completed:
+            raise unexpected(reply, doing)
+
+    def set_mtime(self, path: str, seconds: float) -> TimeSet:
+        """Try MFMT, then MDTM with two arguments (vsftpd), then SITE UTIME; remember which one works.
+
+        That none works is believed of a file that this session has written: 550 may also mean that some other file
+        is not ours to touch.
+        """
+        if int(seconds // 1) not in _TIMES:
+            return TimeSet(False)
+        for command in self._time_commands():
+            verb, _, site = command.partition(" ")
+            stamp = f"{site} {write_time(seconds)}".strip()
+            reply = self._control.ask(verb, f"{stamp} {self._path(path)}")
+            if reply.completed:
+                self._memory.time_command = command
+                return TimeSet(True, parse_modify(reply))
+        if self._path(path) == self._written:
+            self._memory.time_command = self._memory.time_command or _NO_TIMES
+        return TimeSet(False)
+
+    def _time_commands(self) -> tuple[str, ...]:
+        known = self._memory.time_command
+        if known is not None:
+            return () if known == _NO_TIMES else (known,)
+        return ("MFMT", "MDTM", "SITE UTIME") if self.capabilities.mfmt else ("MDTM", "SITE UTIME")
+
+    def set_mode(self, path: str, mode: int) -> bool:
+        return self._attributes.set_mode(self._path(path), mode)
+
+    # Symbolic links
+
+    def symlink(self, path: str, target: str) -> None:
+        folder, name = posixpath.split(self._path(path))
+        telnet.prepare(self._control, self._memory, target, self._encoding)
+        if self._enter(folder) is not None:
+            raise Unsupported(f"cannot make the symbolic link {path}: the server's current directory is not known")
+        self._attributes.symlink(name, target)
+
+    def link_targets(self, path: str) -> Mapping[str, str]:
+        """By LIST: MLSD of ProFTPD, Pure-FTPd and FileZilla Server does not tell, pyftpdlib's hides even the links."""
+        listing = self._list_lines(self._path(path))
+        return {entry.name: entry.target for entry in listing.entries if entry.target and entry.kind is Kind.LINK}
+
+    def follow(self, path: str) -> Entry:
+        """SIZE, MDTM and CWD follow links; MLST does so on some servers, and on ProFTPD by half."""
+        return self._probe(self._path(path), posixpath.basename(path))
+
+    def digest(self, path: str) -> Digest | None:
+        return self._digests.of(self._path(path))
+
+    def free_bytes(self, directory: str, wanted: int) -> int | None:  # noqa: ARG002
+        """FTP has no command for it that servers know."""
+        return None
+
+    # Life and end
+
+    def ping(self) -> None:
+        """NOOP. A 500 is an answer too."""
+        self._control.ask("NOOP")
+
+    def idle_seconds(self) -> float:
+        """Since the last command. Infinite when something unasked came: the server's farewell, most likely."""
+        if self._control.outstanding == 0 and self._control.pending():
+            return float("inf")
+        return time.monotonic() - self._control.last_used
+
+    def close(self) -> None:
+        if self._control.healthy:
+            with contextlib.suppress(FtpcliError):
+                self._control.ask("QUIT", timeout=2.0)
+        self._control.close()
+
+    def cut(self) -> None:
+        if self._transfer is not None:
+            self._transfer.cut()
+        self._control.stream.cut()
+
+
+class _ListingSink:
+    """Takes a listing's bytes. Of LIST it notices whether ``.`` is among the names: only then was ``-a`` understood."""
+
+    def __init__(self, parser: ListingParser, *, facts: bool) -> None:
+        self.parser = parser
+        self.shows_itself = facts  # MLSD shows everything, and a search takes its time
+
+    def write(self, data: memoryview, /) -> int:
+        if not self.shows_itself:
+            self.shows_itself = _SHOWS_ITSELF.search(data) is not None
+        self.parser.feed(data)
+        return len(data)
