@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Lane:
+class WorkerProgress:
     """One worker's present file. ``moved`` only ever grows: bytes of all files this worker has carried."""
 
     __slots__ = ("done", "moved", "path", "size")
@@ -25,11 +25,11 @@ class Lane:
         self.path, self.size, self.done = None, None, 0
 
 
-class Meter:
-    """All lanes of a run, and the totals the coordinator knows so far. ``listing`` is True while totals may grow."""
+class RunProgress:
+    """All workers of a run, and the totals the coordinator knows so far. ``listing`` is True while totals may grow."""
 
     def __init__(self, workers: int) -> None:
-        self.lanes = [Lane() for _ in range(workers)]
+        self.workers = [WorkerProgress() for _ in range(workers)]
         self.planned_files = 0
         self.planned_bytes = 0
         self.finished_files = 0
@@ -38,4 +38,4 @@ class Meter:
 
     @property
     def moved(self) -> int:
-        return sum(lane.moved for lane in self.lanes)
+        return sum(progress.moved for progress in self.workers)

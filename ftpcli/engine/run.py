@@ -15,10 +15,10 @@ from ftpcli.engine.backup.remote import RemoteBackup
 from ftpcli.engine.events import Failed, OnEvent, Planned, Summary, Warned
 from ftpcli.engine.job import Direction, Job, Report
 from ftpcli.engine.journal.journal import Journal
-from ftpcli.engine.plan.agenda import Agenda
 from ftpcli.engine.plan.deletes import Deletes
-from ftpcli.engine.plan.report import Ledger
-from ftpcli.engine.progress import Meter
+from ftpcli.engine.plan.planner import Planner
+from ftpcli.engine.plan.report import Reporter
+from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.tasks import small_files
 from ftpcli.engine.tasks.copy_file import Copied
 from ftpcli.engine.tasks.leftovers import Leftovers
@@ -33,7 +33,7 @@ from ftpcli.engine.tasks.resolve import Resolve, Resolved
 from ftpcli.engine.tasks.set_mode import ModeSet, SetMode
 from ftpcli.engine.trees import links
 from ftpcli.engine.workers import retry
-from ftpcli.engine.workers.pool import Crew, Failure, Task, Told
+from ftpcli.engine.workers.pool import Failure, Task, Told, WorkerPool
 from ftpcli.engine.workers.rate_limit import RateLimit
 from ftpcli.errors import FtpcliError, GuardRefused, Retry
 from ftpcli.exit_codes import INTERNAL_ERROR
@@ -47,7 +47,7 @@ def run(
     job: Job,
     on_event: OnEvent,
     stop: StopToken,
-    meter: Meter,
+    progress: RunProgress,
     journal: Journal | None = None,
     *,
     tell_skipped: bool = True,
@@ -57,7 +57,7 @@ def run(
     ``journal`` knows what earlier runs left, and in the end what this one leaves. Without ``tell_skipped`` there are no
     Skipped events: a tree that is up to date has one for each of its files.
     """
-    return _Coordinator(job, on_event, stop, meter, journal or Journal(), tell_skipped=tell_skipped).run()
+    return _Coordinator(job, on_event, stop, progress, journal or Journal(), tell_skipped=tell_skipped).run()
 
 
 # How many tasks a worker may have waiting, so that it never idles while the coordinator is busy.
@@ -66,32 +66,41 @@ _AHEAD = 2
 
 class _Coordinator:
     def __init__(
-        self, job: Job, on_event: OnEvent, stop: StopToken, meter: Meter, journal: Journal, *, tell_skipped: bool
+        self,
+        job: Job,
+        on_event: OnEvent,
+        stop: StopToken,
+        progress: RunProgress,
+        journal: Journal,
+        *,
+        tell_skipped: bool,
     ) -> None:
         self._job = job
         self._rules = job.rules
         self._remote_target = job.direction is Direction.UPLOAD
         self._stop = stop
         self._small = 0  # small files among the tasks in flight
-        self._meter = meter
+        self._progress = progress
         self._journal = journal
         self._leftovers = Leftovers(job, journal)
         self._deletes = Deletes(job.rules)
-        self._ledger = Ledger(job, on_event, meter, self._deletes, self._leftovers.failures, tell_skipped=tell_skipped)
+        self._reporter = Reporter(
+            job, on_event, progress, self._deletes, self._leftovers.failures, tell_skipped=tell_skipped
+        )
         keeping = RemoteBackup if self._remote_target else LocalBackup
         self._backup = keeping(job.rules.backup) if job.rules.backup else None
         memory = HostMemory()
-        self._agenda = Agenda(job, self._ledger, self._deletes, journal, self._backup, memory)
+        self._planner = Planner(job, self._reporter, self._deletes, journal, self._backup, memory)
 
         def opener() -> Session:
-            return open_session(job.endpoint, memory, self._crew.warn, stop)
+            return open_session(job.endpoint, memory, self._pool.warn, stop)
 
-        workers = min(len(meter.lanes), job.max_connections or job.parallel, job.parallel)
-        self._crew = Crew(
+        workers = min(len(progress.workers), job.max_connections or job.parallel, job.parallel)
+        self._pool = WorkerPool(
             workers,
             opener,
             retry.Policy(job.retries, job.retry_wait),
-            meter,
+            progress,
             stop,
             job.endpoint.timing.keepalive,
             job.endpoint.place,
@@ -105,99 +114,99 @@ class _Coordinator:
         try:
             self._do_all(self._leftovers.asides())
             for root in self._job.roots:
-                self._crew.submit(Resolve(root, self._job.direction, self._rules))
+                self._pool.submit(Resolve(root, self._job.direction, self._rules))
             self._loop()
-            for _ in self._agenda.renames():
+            for _ in self._planner.renames():
                 self._loop()
-            self._meter.listing = False
-            self._do_all(self._agenda.attributes.links())
+            self._progress.listing = False
+            self._do_all(self._planner.attributes.links())
             self._delete()
             self._do_all(self._leftovers.asides())
             self._do_all(self._leftovers.parts())
             # Last: in a directory that may not be written to nothing else can be done.
-            self._do_all(self._agenda.attributes.modes())
+            self._do_all(self._planner.attributes.modes())
         finally:
-            self._crew.dismiss()
+            self._pool.dismiss()
             self._deletes.close()
-            self._agenda.close()
-        for event in self._crew.leftover_events():
-            self._ledger.tell(event)
+            self._planner.close()
+        for event in self._pool.leftover_events():
+            self._reporter.tell(event)
         self._conclude(time.monotonic() - began)
-        return self._ledger.report
+        return self._reporter.report
 
     # Work
 
     @property
     def _halted(self) -> bool:
-        return self._ledger.fatal is not None or self._stop.requested
+        return self._reporter.fatal is not None or self._stop.requested
 
     def _loop(self) -> None:
         while True:
             self._dispatch()
-            if not self._crew.in_flight:
+            if not self._pool.in_flight:
                 return
-            self._take(self._crew.next_result())
-            self._meter.listing = self._agenda.growing
+            self._take(self._pool.next_result())
+            self._progress.listing = self._planner.growing
 
     def _dispatch(self) -> None:
         while not self._halted and self._has_room:
-            task = self._agenda.next_task()
+            task = self._planner.next_task()
             if task is None:
                 return
             self._small += small_files.may_go_together(task)
-            self._crew.submit(task)
+            self._pool.submit(task)
 
     @property
     def _has_room(self) -> bool:
         """Small files that go together need company."""
-        together = self._small // small_files.MOST if self._crew.pipelines else self._small
-        return self._crew.in_flight - self._small + together < self._crew.size * _AHEAD
+        together = self._small // small_files.MOST if self._pool.pipelines else self._small
+        return self._pool.in_flight - self._small + together < self._pool.size * _AHEAD
 
     def _take(self, result: Any) -> None:
         if isinstance(result, (Copied, Failure)):
             self._small -= small_files.may_go_together(result.task)
         match result:
             case Told():
-                self._ledger.tell(result.event)
+                self._reporter.tell(result.event)
             case Failure():
                 self._failed(result.task, result.error)
             case Resolved():
                 for found in result.found:
-                    self._agenda.found(result.task, found)
+                    self._planner.found(result.task, found)
             case Listed() | Probed():
-                self._agenda.listed(result)
+                self._planner.listed(result)
             case Rechecked():
-                self._agenda.rechecked(result)
+                self._planner.rechecked(result)
             case Copied():
-                self._ledger.copied(result)
+                self._reporter.copied(result)
                 if result.done.mode_problem:
-                    self._agenda.attributes.problem(result.task.shown, result.done.mode_problem)
+                    self._planner.attributes.problem(result.task.shown, result.done.mode_problem)
             case LinkMade() | ModeSet():
-                self._agenda.attributes.done(result)
+                self._planner.attributes.done(result)
             case Asked():
                 result.task.learn(result.entry)
             case Renamed():
-                self._ledger.renamed(result)
-                self._agenda.renamed(result)
+                self._reporter.renamed(result)
+                self._planner.renamed(result)
             case Declined():
-                self._agenda.declined(result)
+                self._planner.declined(result)
 
     def _delete(self) -> None:
         if self._halted:
             return
         for owner, why in self._deletes.blocked():
-            self._ledger.tell(Warned(f"nothing is deleted in {owner or '.'}: {why}"))
+            self._reporter.tell(Warned(f"nothing is deleted in {owner or '.'}: {why}"))
         try:
             self._deletes.check()
         except GuardRefused as error:
-            self._ledger.end_run(error)
+            self._reporter.end_run(error)
             if not self._rules.dry_run:  # which shows what it is that is refused
                 return
         root = None if self._remote_target else self._job.roots[0].target
         for delete in self._deletes:
             if self._rules.dry_run:
-                self._ledger.report.deleted += 1
-                self._ledger.tell(Planned(delete.shown, "delete"))
+                self._reporter.report.deleted += 1
+                self._reporter.tell(Planned(delete.shown, "delete"))
                 continue
             # A directory goes alone, after all that was in it.
             if delete.kind is Kind.DIR:
@@ -218,13 +227,13 @@ class _Coordinator:
 
     def _submit(self, task: Task) -> None:
         while not self._has_room:
-            self._take(self._crew.next_result())
+            self._take(self._pool.next_result())
         if not self._halted:
-            self._crew.submit(task)
+            self._pool.submit(task)
 
     def _drain(self) -> None:
-        while self._crew.in_flight:
-            self._take(self._crew.next_result())
+        while self._pool.in_flight:
+            self._take(self._pool.next_result())
 
     # What went wrong, and the end
 
@@ -233,32 +242,32 @@ class _Coordinator:
             self._stop.request(INTERNAL_ERROR)
             raise error
         if isinstance(task, (ListPair, Probe)):
-            self._agenda.not_listed(task.pair)
+            self._planner.not_listed(task.pair)
         elif isinstance(task, Resolve):
             self._leftovers.failures.add("")  # the whole tree
         if error.retry is Retry.STOP_RUN:
-            self._ledger.end_run(error)
+            self._reporter.end_run(error)
             return
         if isinstance(task, AskTime):
             return  # what the listing said must do; the copy tells what is the matter
         if isinstance(task, RenameFile):
             self._deletes.keep(task.old.shown)  # whether it has the new name nobody knows
         shown = task.pair.shown or "." if isinstance(task, (ListPair, Probe)) else task.shown
-        self._ledger.fail(shown, error)
+        self._reporter.fail(shown, error)
 
     def _conclude(self, seconds: float) -> None:
-        report = self._ledger.report
-        if self._agenda.left_out and self._rules.only is None:
-            count = self._agenda.left_out
+        report = self._reporter.report
+        if self._planner.left_out and self._rules.only is None:
+            count = self._planner.left_out
             entries = "1 entry is left out that is" if count == 1 else f"{count} entries are left out that are"
             hint = "; --symlinks follow or copy takes links" if self._rules.symlinks == links.SKIP else ""
-            self._ledger.tell(Warned(f"{entries} neither file nor directory{hint}, --exclude keeps this quiet"))
-        if warning := self._agenda.attributes.warning():
-            self._ledger.tell(Warned(warning))
+            self._reporter.tell(Warned(f"{entries} neither file nor directory{hint}, --exclude keeps this quiet"))
+        if warning := self._planner.attributes.warning():
+            self._reporter.tell(Warned(warning))
         report.seconds = seconds
-        report.moved = self._meter.moved
-        report.connections, report.reconnects = self._crew.connections()
-        for slot in self._crew.slots():
+        report.moved = self._progress.moved
+        report.connections, report.reconnects = self._pool.connections()
+        for slot in self._pool.slots():
             connections, resumed = slot.data_connections()
             report.tls_data_connections += connections
             report.tls_data_resumed += resumed
@@ -266,17 +275,17 @@ class _Coordinator:
         report.exit_code = self._exit_code()
         self._journal.settle()
         if self._journal.trouble:
-            self._ledger.tell(Warned(self._journal.trouble))
-        self._ledger.tell(Summary(report))
+            self._reporter.tell(Warned(self._journal.trouble))
+        self._reporter.tell(Summary(report))
 
     def _exit_code(self) -> int:
-        fatal = self._ledger.fatal
+        fatal = self._reporter.fatal
         if self._stop.requested:
             return self._stop.exit_code
         if fatal is not None:
-            self._ledger.tell(Failed("", type(fatal).__name__, fatal.message, fatal.reply, fatal.exit_code))
+            self._reporter.tell(Failed("", type(fatal).__name__, fatal.message, fatal.reply, fatal.exit_code))
             return fatal.exit_code
-        report = self._ledger.report
+        report = self._reporter.report
         if not report.failure_codes:
             return 0
         done = report.transferred or report.renamed

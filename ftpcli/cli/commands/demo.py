@@ -12,7 +12,7 @@ from ftpcli.cli.options.shared import output_options
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ftpcli.cli.running.context import Surroundings
+    from ftpcli.cli.running.context import CommandContext
     from ftpcli.demo.server import DemoServer
     from ftpcli.engine.job import Job
 
@@ -48,7 +48,7 @@ def demo(ctx: click.Context, /, files: int, parallel: int, keep: bool, **_option
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _show(around: Surroundings, folder: Path, files: int, parallel: int) -> int:
+def _show(around: CommandContext, folder: Path, files: int, parallel: int) -> int:
     from ftpcli.cli.output.render import connections_line, summary_line
     from ftpcli.cli.output.screen import emit
     from ftpcli.cli.running.context import run_job

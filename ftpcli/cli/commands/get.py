@@ -19,7 +19,7 @@ from ftpcli.cli.options.shared import (
 )
 
 if TYPE_CHECKING:
-    from ftpcli.cli.running.context import Surroundings
+    from ftpcli.cli.running.context import CommandContext
     from ftpcli.cli.server.targets import Target, Targets
     from ftpcli.engine.job import Job
 
@@ -67,7 +67,7 @@ def _check_output(places: list[Target], output: str) -> None:
         raise UsageError("-o FILE goes with one URL without a glob; use -d DIR for several files")
 
 
-def _to_stdout(around: Surroundings, targets: Targets, places: list[Target]) -> int:
+def _to_stdout(around: CommandContext, targets: Targets, places: list[Target]) -> int:
     import sys
 
     from ftpcli.cli.running.context import each
@@ -78,7 +78,7 @@ def _to_stdout(around: Surroundings, targets: Targets, places: list[Target]) -> 
     return each(around, places, lambda place: fetch_to_stdout(around, endpoint, place, progress))
 
 
-def _to_files(around: Surroundings, targets: Targets, places: list[Target], output: str | None) -> int:
+def _to_files(around: CommandContext, targets: Targets, places: list[Target], output: str | None) -> int:
     """One run a server, one after the other."""
     from ftpcli.cli.running.context import combined, transfer
 
@@ -106,7 +106,7 @@ def _make_directory(path: str) -> None:
         raise LocalFileError(f"cannot make {path}: {error.strerror}") from None
 
 
-def _job(around: Surroundings, targets: Targets, group: list[Target], output: str | None) -> Job:
+def _job(around: CommandContext, targets: Targets, group: list[Target], output: str | None) -> Job:
     from ftpcli.cli.options.filters import filter_rules
     from ftpcli.engine.job import Direction, Job, Root, Rules
 

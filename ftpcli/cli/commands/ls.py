@@ -12,7 +12,7 @@ from ftpcli.cli.options.base import command, option
 from ftpcli.cli.options.shared import connecting_options, no_glob_option
 
 if TYPE_CHECKING:
-    from ftpcli.cli.running.context import Surroundings
+    from ftpcli.cli.running.context import CommandContext
     from ftpcli.cli.server.targets import Target
     from ftpcli.model import Endpoint, Entry
 
@@ -38,7 +38,7 @@ def ls(ctx: click.Context, /, url: str, **_options: Any) -> int:
         return _list(around, targets.endpoint(target, around.warn), target)
 
 
-def _list(around: Surroundings, endpoint: Endpoint, target: Target) -> int:
+def _list(around: CommandContext, endpoint: Endpoint, target: Target) -> int:
     from ftpcli.engine.browse import browse
 
     choices, unreadable = target.choices, 0

@@ -19,7 +19,7 @@ from ftpcli.cli.options.shared import (
 )
 
 if TYPE_CHECKING:
-    from ftpcli.cli.running.context import Surroundings
+    from ftpcli.cli.running.context import CommandContext
     from ftpcli.cli.server.targets import Target, Targets
     from ftpcli.engine.job import Job
 
@@ -66,7 +66,7 @@ def _check_files(files: list[str]) -> None:
             raise UsageError(f"{file!r} is on a server, and put takes local files; a file of that name is ./{file}")
 
 
-def _job(around: Surroundings, targets: Targets, files: list[str], target: Target) -> Job:
+def _job(around: CommandContext, targets: Targets, files: list[str], target: Target) -> Job:
     from ftpcli.cli.options.filters import filter_rules
     from ftpcli.engine.job import Direction, Job, Root, Rules
 

@@ -1,4 +1,4 @@
-"""How far the run is: live bars on a terminal, or a line now and then. Both only read the engine's meter."""
+"""How far the run is: live bars on a terminal, or a line now and then. Both only read the engine's run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ftpcli.cli.output.screen import Screen, directly, harmless
 from ftpcli.cli.output.terminal import TERMINAL
 from ftpcli.cli.output.units import duration_text, size_text
-from ftpcli.engine.progress import Lane, Meter
+from ftpcli.engine.progress import RunProgress, WorkerProgress
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -23,7 +23,7 @@ _WINDOW = 5.0
 Say = Callable[[str], None]
 
 
-def showing(choice: str, screen: Screen, meter: Meter) -> AbstractContextManager[Say]:
+def showing(choice: str, screen: Screen, run: RunProgress) -> AbstractContextManager[Say]:
     """Progress for the time of a run. auto: bars on a terminal, a line every few seconds elsewhere.
 
     Gives a way to say something in between, from a signal handler too.
@@ -32,20 +32,20 @@ def showing(choice: str, screen: Screen, meter: Meter) -> AbstractContextManager
         choice = "bar" if screen.terminal else "plain"
     if choice == "none" or screen.quiet:
         return nullcontext(directly)
-    return _bars(screen, meter) if choice == "bar" else _lines(screen, meter)
+    return _bars(screen, run) if choice == "bar" else _lines(screen, run)
 
 
 class Pace:
-    """Speed over the last seconds and the time left, from a meter that only shows sums."""
+    """Speed over the last seconds and the time left, from a run that only shows sums."""
 
-    def __init__(self, meter: Meter, clock: Callable[[], float] = time.monotonic) -> None:
-        self._meter = meter
+    def __init__(self, run: RunProgress, clock: Callable[[], float] = time.monotonic) -> None:
+        self._run = run
         self._clock = clock
         self._samples: deque[tuple[float, int]] = deque()
 
     def sample(self) -> None:
         now = self._clock()
-        self._samples.append((now, self._meter.moved))
+        self._samples.append((now, self._run.moved))
         while len(self._samples) > 2 and self._samples[0][0] < now - _WINDOW:
             self._samples.popleft()
 
@@ -59,26 +59,26 @@ class Pace:
 
     @property
     def done(self) -> int:
-        return self._meter.finished_bytes + sum(lane.done for lane in self._meter.lanes if lane.path is not None)
+        return self._run.finished_bytes + sum(worker.done for worker in self._run.workers if worker.path is not None)
 
     def amount_text(self) -> str:
-        files = f"{self._meter.finished_files} of {self._meter.planned_files}{'+' if self._meter.listing else ''} files"
-        return f"{files}, {size_text(self.done)} of {size_text(self._meter.planned_bytes)}"
+        files = f"{self._run.finished_files} of {self._run.planned_files}{'+' if self._run.listing else ''} files"
+        return f"{files}, {size_text(self.done)} of {size_text(self._run.planned_bytes)}"
 
     def speed_text(self) -> str:
         return f"{size_text(self.speed)}/s"
 
     def left_text(self) -> str:
         """Nothing while listing may still find more."""
-        missing = self._meter.planned_bytes - self.done
-        if self._meter.listing or self.speed <= 0 or missing < 0:
+        missing = self._run.planned_bytes - self.done
+        if self._run.listing or self.speed <= 0 or missing < 0:
             return ""
         return f"{duration_text(missing / self.speed)} left"
 
 
 @contextmanager
-def _lines(screen: Screen, meter: Meter) -> Iterator[Say]:
-    pace, finished = Pace(meter), threading.Event()
+def _lines(screen: Screen, run: RunProgress) -> Iterator[Say]:
+    pace, finished = Pace(run), threading.Event()
 
     def report() -> None:
         pace.sample()
@@ -96,25 +96,25 @@ def _lines(screen: Screen, meter: Meter) -> Iterator[Say]:
 
 
 @contextmanager
-def _bars(screen: Screen, meter: Meter) -> Iterator[Say]:
+def _bars(screen: Screen, run: RunProgress) -> Iterator[Say]:
     from rich.console import Console
 
     console = Console(stderr=True, force_terminal=True, no_color=not screen.color, highlight=False)
-    with _bar_display(console, meter) as display, TERMINAL.shared_with(display.stop, display.start):
+    with _bar_display(console, run) as display, TERMINAL.shared_with(display.stop, display.start):
         yield screen.line  # which the display puts above itself
 
 
-def _bar_display(console: object, meter: Meter) -> Progress:
-    """A rich display that looks at the meter whenever it redraws itself."""
+def _bar_display(console: object, run: RunProgress) -> Progress:
+    """A rich display that looks at the run whenever it redraws itself."""
     from rich.console import Console, RenderableType
     from rich.progress import BarColumn, Progress, TextColumn
 
     assert isinstance(console, Console)
-    pace = Pace(meter)
+    pace = Pace(run)
 
     class Bars(Progress):
         def get_renderables(self) -> Iterator[RenderableType]:
-            _update(self, rows, meter, pace)
+            _update(self, rows, run, pace)
             yield self.make_tasks_table(self.tasks)
 
     rows: list[TaskID] = []
@@ -128,24 +128,22 @@ def _bar_display(console: object, meter: Meter) -> Progress:
         *columns, console=console, transient=True, refresh_per_second=REFRESHES_PER_SECOND, redirect_stdout=False
     )
     rows += [display.add_task("total", total=None, amount="", pace="")]
-    rows += [display.add_task("", total=None, visible=False, amount="", pace="") for _ in meter.lanes]
+    rows += [display.add_task("", total=None, visible=False, amount="", pace="") for _ in run.workers]
     return display
 
 
-def _update(display: Progress, rows: list[TaskID], meter: Meter, pace: Pace) -> None:
-    if len(rows) != 1 + len(meter.lanes):
+def _update(display: Progress, rows: list[TaskID], run: RunProgress, pace: Pace) -> None:
+    if len(rows) != 1 + len(run.workers):
         return
     pace.sample()
     text = " ".join(filter(None, (pace.speed_text(), pace.left_text())))
-    display.update(
-        rows[0], total=meter.planned_bytes or None, completed=pace.done, amount=pace.amount_text(), pace=text
-    )
-    for row, lane in zip(rows[1:], meter.lanes, strict=True):
-        _update_lane(display, row, lane)
+    display.update(rows[0], total=run.planned_bytes or None, completed=pace.done, amount=pace.amount_text(), pace=text)
+    for row, worker in zip(rows[1:], run.workers, strict=True):
+        _update_lane(display, row, worker)
 
 
-def _update_lane(display: Progress, row: TaskID, lane: Lane) -> None:
-    path, size, done = lane.path, lane.size, lane.done
+def _update_lane(display: Progress, row: TaskID, worker: WorkerProgress) -> None:
+    path, size, done = worker.path, worker.size, worker.done
     if path is None:
         display.update(row, visible=False)
         return

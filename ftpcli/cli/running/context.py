@@ -22,7 +22,7 @@ from ftpcli.cli.server.targets import Target
 from ftpcli.engine.events import Event, OnEvent, Warned
 from ftpcli.engine.job import Direction, Job, Report
 from ftpcli.engine.journal.journal import Journal
-from ftpcli.engine.progress import Meter
+from ftpcli.engine.progress import RunProgress
 from ftpcli.errors import FtpcliError, Retry, Stopped
 from ftpcli.exit_codes import DEADLINE_PASSED
 from ftpcli.model import Endpoint
@@ -39,7 +39,7 @@ _events = logging.getLogger(EVENTS)
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class CommandContext:
     """What a command works with besides its own arguments."""
 
     screen: Screen
@@ -91,7 +91,7 @@ class Surroundings:
 @contextmanager
 def surroundings(
     choices: Choices, warnings: Iterable[str] = (), record: Record | None = None
-) -> Iterator[Surroundings]:
+) -> Iterator[CommandContext]:
     """Set everything up and take it down again; an interrupted command ends in 130 or 143.
 
     ``record``: of a command that has the options for one.
@@ -105,7 +105,7 @@ def surroundings(
             record.open(screen, stop, json=choices.get("json", False), report=choices["report"])
         with logging_to(screen, choices["log_file"]), TERMINAL.stopped_by(stop):
             progress = "none" if record.on_terminal else choices["progress"]
-            around = Surroundings(screen, stop, record, progress, logs=bool(choices["log_file"]))
+            around = CommandContext(screen, stop, record, progress, logs=bool(choices["log_file"]))
             for warning in warnings:
                 around.warn(warning)
             if choices.get("deadline"):
@@ -135,7 +135,7 @@ def screen_for(choices: Choices) -> Screen:
     return Screen(verbosity=choices["verbose"] if loud else 0, quiet=quiet, color=choices["color"])
 
 
-def transfer(around: Surroundings, job: Job, journal: Journal | None = None) -> Report:
+def transfer(around: CommandContext, job: Job, journal: Journal | None = None) -> Report:
     """Run a job and say in the end what it came to."""
     report = run_job(around, job, journal)
     if not job.rules.dry_run:
@@ -143,12 +143,12 @@ def transfer(around: Surroundings, job: Job, journal: Journal | None = None) -> 
     return report
 
 
-def run_job(around: Surroundings, job: Job, journal: Journal | None = None) -> Report:
+def run_job(around: CommandContext, job: Job, journal: Journal | None = None) -> Report:
     """Run a job, told to the user as every job is."""
     return one_run(around, job, around.listener(dry_run=job.rules.dry_run), journal)
 
 
-def one_run(around: Surroundings, job: Job, on_event: OnEvent, journal: Journal | None = None) -> Report:
+def one_run(around: CommandContext, job: Job, on_event: OnEvent, journal: Journal | None = None) -> Report:
     """Run a job with progress and with an ear for signals."""
     from ftpcli.engine.run import run
 
@@ -156,13 +156,13 @@ def one_run(around: Surroundings, job: Job, on_event: OnEvent, journal: Journal 
         up, url = job.direction is Direction.UPLOAD, job.endpoint.url
         source, target = (root.source, url(root.target)) if up else (url(root.source), root.target)
         _log.info("%s: %s to %s", job.direction.value, source, target)
-    meter = Meter(min(job.parallel, job.max_connections or job.parallel))
+    meter = RunProgress(min(job.parallel, job.max_connections or job.parallel))
     progress = "none" if job.rules.dry_run else around.progress
     with showing(progress, around.screen, meter) as say, watching(around.stop, say=say):
         return run(job, on_event, around.stop, meter, journal, tell_skipped=around.hears_skipped)
 
 
-def each(around: Surroundings, places: Iterable[Target], do: Callable[[Target], int]) -> int:
+def each(around: CommandContext, places: Iterable[Target], do: Callable[[Target], int]) -> int:
     """``do`` for each place; the others get their turn after a failure that is one place's own."""
     codes = []
     for place in places:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftpcli.cli.running.context import Surroundings
+from ftpcli.cli.running.context import CommandContext
 from ftpcli.engine.job import Direction, Job
 from ftpcli.engine.journal.journal import Journal, open_journal
 from ftpcli.engine.journal.lock import RunLock, take_turn
@@ -42,7 +42,7 @@ def _sides(job: Job) -> tuple[str, str]:
 class Turn:
     """The right to run now. ``folder`` is where journals are kept; None where there are to be none."""
 
-    around: Surroundings
+    around: CommandContext
     folder: str | None
 
     @contextmanager
@@ -69,7 +69,7 @@ class Turn:
 
 
 @contextmanager
-def turn(around: Surroundings, job: Job, mode: str) -> Iterator[Turn | None]:
+def turn(around: CommandContext, job: Job, mode: str) -> Iterator[Turn | None]:
     """The lock, as long as this lasts; None where the work is left to another run.
 
     ``mode``: fail, wait or skip. A dry run waits for nobody. Raises Locked, Stopped.

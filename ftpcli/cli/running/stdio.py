@@ -7,24 +7,24 @@ import sys
 from ftpcli.cli.output.progress import showing
 from ftpcli.cli.output.render import show_summary
 from ftpcli.cli.output.screen import stdout_is_gone
-from ftpcli.cli.running.context import Surroundings
+from ftpcli.cli.running.context import CommandContext
 from ftpcli.cli.running.signals import watching
 from ftpcli.cli.server.targets import Target
 from ftpcli.engine.events import Event, Finished, OnEvent, Retrying, Summary
 from ftpcli.engine.job import Report
-from ftpcli.engine.progress import Meter
+from ftpcli.engine.progress import RunProgress
 from ftpcli.errors import FtpcliError, LocalFileError, UsageError, cause_of
 from ftpcli.exit_codes import BROKEN_PIPE
 from ftpcli.model import Endpoint
 
 
-def fetch_to_stdout(around: Surroundings, endpoint: Endpoint, place: Target, progress: str) -> int:
+def fetch_to_stdout(around: CommandContext, endpoint: Endpoint, place: Target, progress: str) -> int:
     """The file's bytes as they come. When nobody reads them any more, that is the reader's wish and no failure."""
     from ftpcli.engine.transfer.stream import fetch
 
     if sys.stdout is None:
         raise LocalFileError("standard output is closed")
-    meter, tries = Meter(1), _Tries(around.listener())
+    meter, tries = RunProgress(1), _Tries(around.listener())
     sys.stdout.flush()
     try:
         with (
@@ -52,7 +52,7 @@ def fetch_to_stdout(around: Surroundings, endpoint: Endpoint, place: Target, pro
     return report.exit_code
 
 
-def send_from_stdin(around: Surroundings, endpoint: Endpoint, place: Target) -> int:
+def send_from_stdin(around: CommandContext, endpoint: Endpoint, place: Target) -> int:
     """Standard input to the end of file, as one remote file."""
     from ftpcli.engine.transfer.stream import send
 
@@ -60,7 +60,7 @@ def send_from_stdin(around: Surroundings, endpoint: Endpoint, place: Target) -> 
         raise UsageError("put - needs the name of a file: the URL must not end in /")
     if sys.stdin is None:
         raise LocalFileError("standard input is closed")
-    meter, tries = Meter(1), _Tries(around.listener())
+    meter, tries = RunProgress(1), _Tries(around.listener())
     with (
         open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as source,
         around.solo(endpoint, place.choices, tries) as solo,
@@ -94,6 +94,6 @@ class _Tries:
         self._on_event(event)
 
 
-def _record(around: Surroundings, place: Target, action: str, tries: _Tries, report: Report) -> None:
+def _record(around: CommandContext, place: Target, action: str, tries: _Tries, report: Report) -> None:
     around.record(Finished(place.path, action, 0, report.bytes, report.seconds, tries.count, tls=report.tls))
     around.record(Summary(report))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ftpcli.cli.output.render import show_summary
-from ftpcli.cli.running.context import Surroundings, one_run
+from ftpcli.cli.running.context import CommandContext, one_run
 from ftpcli.cli.running.mirror_lock import Turn
 from ftpcli.cli.running.signals import watching
 from ftpcli.engine.events import Event, OnEvent, Summary
@@ -15,7 +15,7 @@ from ftpcli.engine.watch.loop import watch
 
 
 def keep_mirroring(
-    around: Surroundings, job: Job, interval: float, turn: Turn, backup: Callable[[], str | None]
+    around: CommandContext, job: Job, interval: float, turn: Turn, backup: Callable[[], str | None]
 ) -> int:
     """Mirror until a signal or the deadline; the result is the exit code. ``backup`` gives each round its folder."""
     around.record.each_run = True
@@ -31,7 +31,7 @@ def keep_mirroring(
 class _Rounds:
     """Shows what a round came to once its progress is off the screen; of the first one in any case."""
 
-    def __init__(self, around: Surroundings, turn: Turn, backup: Callable[[], str | None]) -> None:
+    def __init__(self, around: CommandContext, turn: Turn, backup: Callable[[], str | None]) -> None:
         self._around = around
         self._turn = turn
         self._backup = backup

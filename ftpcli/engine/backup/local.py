@@ -15,12 +15,12 @@ from ftpcli.engine.backup.folder import numbered
 from ftpcli.engine.tasks.copy_file import CopyFile
 from ftpcli.engine.tasks.keeping import Keeping
 from ftpcli.engine.tasks.remove import Remove
+from ftpcli.engine.transfer.context import TransferContext
 from ftpcli.engine.transfer.download import Download
 from ftpcli.engine.transfer.outcome import Done
 from ftpcli.engine.trees import local
 from ftpcli.engine.trees.local import discard, translated
-from ftpcli.engine.workers.bench import Bench
-from ftpcli.engine.workers.hands import Hands
+from ftpcli.engine.workers.worker import Worker
 from ftpcli.model import Kind
 from ftpcli.part_names import part_name
 from ftpcli.session.contract import Session
@@ -34,10 +34,10 @@ class LocalBackup:
     def __init__(self, folder: str) -> None:
         self._folder = folder
 
-    def transfer(self, task: CopyFile, hands: Hands) -> Keeping:
-        return _KeepingDownload(self, task, hands)
+    def transfer(self, task: CopyFile, context: TransferContext) -> Keeping:
+        return _KeepingDownload(self, task, context)
 
-    def remove(self, task: Remove, bench: Bench) -> str:  # noqa: ARG002  (the interface of Backup)
+    def remove(self, task: Remove, worker: Worker) -> str:  # noqa: ARG002  (the interface of Backup)
         place = self._place(task.shown)
         if task.kind is Kind.DIR:
             with self._translated(task.path):
@@ -137,12 +137,12 @@ def _copy(path: str, place: str) -> None:
 
 
 class _KeepingDownload:
-    def __init__(self, backup: LocalBackup, task: CopyFile, hands: Hands) -> None:
+    def __init__(self, backup: LocalBackup, task: CopyFile, context: TransferContext) -> None:
         self.place: str | None = None
         self._backup = backup
         self._task = task
         self._download = Download(
-            task.source, task.target, task.entry, task.rules, hands, task.place, task.shown, self._keep
+            task.source, task.target, task.entry, task.rules, context, task.place, task.shown, self._keep
         )
 
     def _keep(self) -> None:

@@ -15,13 +15,13 @@ from ftpcli.engine.tasks.copy_file import CopyFile
 from ftpcli.engine.tasks.keeping import Keeping
 from ftpcli.engine.tasks.remove import Remove
 from ftpcli.engine.transfer.commit import Replacement
+from ftpcli.engine.transfer.context import TransferContext
 from ftpcli.engine.transfer.outcome import Done
 from ftpcli.engine.transfer.upload import Upload
 from ftpcli.engine.trees import local
 from ftpcli.engine.trees.remote import exists, make_directories
 from ftpcli.engine.trees.remove import Removal
-from ftpcli.engine.workers.bench import Bench
-from ftpcli.engine.workers.hands import Hands
+from ftpcli.engine.workers.worker import Worker
 from ftpcli.errors import FtpcliError, NotFound, Refused, Retry, Unsupported
 from ftpcli.model import Kind
 from ftpcli.session.contract import Session
@@ -35,17 +35,17 @@ class RemoteBackup:
         self._directory = posixpath.dirname(folder)
         self._made: set[str] = set()
 
-    def transfer(self, task: CopyFile, hands: Hands) -> Keeping:
-        return _KeepingUpload(RemoteKept(self, task.target, task.shown, there=task.replaces), task, hands)
+    def transfer(self, task: CopyFile, context: TransferContext) -> Keeping:
+        return _KeepingUpload(RemoteKept(self, task.target, task.shown, there=task.replaces), task, context)
 
-    def remove(self, task: Remove, bench: Bench) -> str:
+    def remove(self, task: Remove, worker: Worker) -> str:
         if task.kind is Kind.DIR:
             place = self.place(task.shown)
-            bench.insist(task.shown, lambda session: self.make(session, place), lambda: self.made(place))
-            bench.insist(task.shown, Removal(task.path, task.shown, task.kind, lambda _: None).attempt)
+            worker.insist(task.shown, lambda session: self.make(session, place), lambda: self.made(place))
+            worker.insist(task.shown, Removal(task.path, task.shown, task.kind, lambda _: None).attempt)
             return place
         kept = RemoteKept(self, task.path, task.shown, there=True)
-        return bench.insist(task.shown, kept.move, kept.progress)
+        return worker.insist(task.shown, kept.move, kept.progress)
 
     def keep_link(self, path: str, shown: str) -> RemoteKept:
         return RemoteKept(self, path, shown, there=True)
@@ -162,10 +162,10 @@ class RemoteKept:
 
 
 class _KeepingUpload:
-    def __init__(self, kept: RemoteKept, task: CopyFile, hands: Hands) -> None:
+    def __init__(self, kept: RemoteKept, task: CopyFile, context: TransferContext) -> None:
         self._kept = kept
         self._task = task
-        self._upload = Upload(task.source, task.target, task.rules, hands, task.shown, self._replacement)
+        self._upload = Upload(task.source, task.target, task.rules, context, task.shown, self._replacement)
 
     @property
     def place(self) -> str | None:

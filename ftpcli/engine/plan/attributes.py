@@ -12,8 +12,8 @@ from dataclasses import replace
 from ftpcli.engine.compare.decide import PERMISSIONS, Decision, other_mode
 from ftpcli.engine.events import Finished, Planned
 from ftpcli.engine.job import Direction, Job
-from ftpcli.engine.plan.paths import Pairing, shown
-from ftpcli.engine.plan.report import Ledger
+from ftpcli.engine.plan.paths import PathMap, shown
+from ftpcli.engine.plan.report import Reporter
 from ftpcli.engine.plan.spool import Spool
 from ftpcli.engine.tasks.keeping import Backup
 from ftpcli.engine.tasks.make_link import LinkMade, MakeLink
@@ -27,11 +27,11 @@ from ftpcli.model import Entry
 class AttributePlan:
     """The coordinator's part in it: what is to be done, and what has come of it."""
 
-    def __init__(self, job: Job, pairing: Pairing, ledger: Ledger, backup: Backup | None) -> None:
+    def __init__(self, job: Job, path_map: PathMap, reporter: Reporter, backup: Backup | None) -> None:
         self._rules = job.rules
         self._root = None if job.direction is Direction.UPLOAD else job.roots[0].target
-        self._pairing = pairing
-        self._ledger = ledger
+        self._path_map = path_map
+        self._reporter = reporter
         self._backup = backup
         self._modes = Spool()
         self._links = Spool()
@@ -45,15 +45,15 @@ class AttributePlan:
         path = shown(where, decision.name)
         text = decision.source.target if decision.source is not None else None
         if text is None:
-            self._ledger.fail(
+            self._reporter.fail(
                 path, Unsupported("the server does not tell what this symbolic link says, so it is not copied")
             )
             return []
-        self._ledger.tell(Planned(path, "link", why=decision.why))
+        self._reporter.tell(Planned(path, "link", why=decision.why))
         if self._rules.dry_run:
-            self._ledger.report.transferred += 1
+            self._reporter.report.transferred += 1
             return []
-        target, replaces = self._pairing.target(where, decision.name), decision.target is not None
+        target, replaces = self._path_map.target(where, decision.name), decision.target is not None
         if self._root is None:
             self._links.append(target, path, text, "replaces" if replaces else "")
             return []
@@ -69,7 +69,7 @@ class AttributePlan:
     def mode(self, target: str, name: str, source: Entry, why: str) -> list[SetMode]:
         """The task for one file that is up to date but for its mode."""
         assert source.mode is not None
-        self._ledger.tell(Planned(name, "chmod", why=why))
+        self._reporter.tell(Planned(name, "chmod", why=why))
         if self._rules.dry_run:
             return []
         return [SetMode(target, name, source.mode & PERMISSIONS, self._root, told=True)]
@@ -78,13 +78,13 @@ class AttributePlan:
         """The pair for a directory; one that is there and has other permissions, or too few, gets them at the end."""
         where, source, there = listed.pair, decision.source, decision.target
         assert source is not None
-        below = self._pairing.below(where, source, exists=there is not None)
+        below = self._path_map.below(where, source, exists=there is not None)
         below = replace(below, trail=listed.followed.trails.get(source.name))
         if not self._rules.perms or source.mode is None:
             return below
         why, opens = other_mode(source, there), _opens(there)
         if why:
-            self._ledger.tell(Planned(below.shown, "chmod", why=why))
+            self._reporter.tell(Planned(below.shown, "chmod", why=why))
         if (why or opens is not None) and not self._rules.dry_run:
             self._directory(below.target, below.shown, source.mode, told=bool(why))
         return replace(below, mode=source.mode, opens=opens)
@@ -114,12 +114,12 @@ class AttributePlan:
 
     def done(self, result: LinkMade | ModeSet) -> None:
         if isinstance(result, LinkMade):
-            self._ledger.report.transferred += 1
-            self._ledger.tell(Finished(result.task.shown, "link", result.worker))
+            self._reporter.report.transferred += 1
+            self._reporter.tell(Finished(result.task.shown, "link", result.worker))
         elif result.problem:
             self.problem(result.task.shown, result.problem)
         elif result.task.told:
-            self._ledger.tell(Finished(result.task.shown, "chmod", result.worker))
+            self._reporter.tell(Finished(result.task.shown, "chmod", result.worker))
 
     def problem(self, name: str, why: str) -> None:
         """Permissions that could not be set."""

@@ -16,7 +16,7 @@ from ftpcli.engine.tasks.recheck import Recheck
 from ftpcli.model import Entry, Kind
 
 
-class Pairing:
+class PathMap:
     """See the module."""
 
     def __init__(self, job: Job, now: float) -> None:

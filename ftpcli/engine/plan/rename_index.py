@@ -62,7 +62,7 @@ def open_database() -> sqlite3.Connection:
         return database
 
 
-class Candidates:
+class RenameIndex:
     """One side's files, in the order in which they came. Raises LocalFileError."""
 
     def __init__(self, database: sqlite3.Connection, table: str) -> None:

@@ -14,7 +14,7 @@ from functools import partial
 from ftpcli.engine.compare.times import is_exact
 from ftpcli.engine.job import Direction, Job
 from ftpcli.engine.plan.deletes import Delete, Deletes
-from ftpcli.engine.plan.rename_index import Candidate, Candidates, open_database
+from ftpcli.engine.plan.rename_index import Candidate, RenameIndex, open_database
 from ftpcli.engine.tasks.copy_file import CopyFile
 from ftpcli.engine.tasks.rename_file import AskTime, New, Old, RenameFile
 from ftpcli.model import Entry
@@ -33,8 +33,8 @@ class Renames:
         self._root = job.roots[0].target if job.direction is Direction.DOWNLOAD else None
         self._deletes = deletes
         self._database = open_database()
-        self._new = Candidates(self._database, "new")
-        self._old = Candidates(self._database, "old")
+        self._new = RenameIndex(self._database, "new")
+        self._old = RenameIndex(self._database, "old")
         self.planning = True
 
     def wait(self, new: New) -> bool:

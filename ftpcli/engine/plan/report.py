@@ -7,7 +7,7 @@ from ftpcli.engine.job import Job, Report
 from ftpcli.engine.journal.journal import Failures
 from ftpcli.engine.plan.deletes import Deletes, parent
 from ftpcli.engine.plan.paths import shown
-from ftpcli.engine.progress import Meter
+from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.tasks.copy_file import Copied
 from ftpcli.engine.tasks.pair import Pair
 from ftpcli.engine.tasks.rename_file import Renamed
@@ -15,17 +15,24 @@ from ftpcli.errors import FtpcliError
 from ftpcli.model import Entry
 
 
-class Ledger:
+class Reporter:
     """For the coordinator's thread alone. ``fatal`` is what ends the run before its time."""
 
     def __init__(
-        self, job: Job, on_event: OnEvent, meter: Meter, deletes: Deletes, failures: Failures, *, tell_skipped: bool
+        self,
+        job: Job,
+        on_event: OnEvent,
+        progress: RunProgress,
+        deletes: Deletes,
+        failures: Failures,
+        *,
+        tell_skipped: bool,
     ) -> None:
         self.report = Report()
         self.fatal: FtpcliError | None = None
         self._job = job
         self._on_event = on_event
-        self._meter = meter
+        self._progress = progress
         self._deletes = deletes
         self._failures = failures
         self._tell_skipped = tell_skipped
@@ -60,8 +67,8 @@ class Ledger:
 
     def copy_planned(self, shown: str, entry: Entry, why: str) -> None:
         """In a dry run it counts as done."""
-        self._meter.planned_files += 1
-        self._meter.planned_bytes += entry.size or 0
+        self._progress.planned_files += 1
+        self._progress.planned_bytes += entry.size or 0
         self._on_event(Planned(shown, self._job.direction.value, entry.size, why))
         if self._job.rules.dry_run:
             self.report.transferred += 1
@@ -71,8 +78,8 @@ class Ledger:
         done = result.done
         self.report.transferred += 1
         self.report.bytes += done.bytes
-        self._meter.finished_files += 1
-        self._meter.finished_bytes += done.bytes
+        self._progress.finished_files += 1
+        self._progress.finished_bytes += done.bytes
         self._on_event(
             Finished(
                 result.task.shown,

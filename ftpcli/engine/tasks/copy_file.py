@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from ftpcli.engine.compare.times import settles_in
 from ftpcli.engine.events import Started, Warned
 from ftpcli.engine.job import Direction, Rules
+from ftpcli.engine.transfer.context import TransferContext
 from ftpcli.engine.transfer.download import Download
 from ftpcli.engine.transfer.outcome import Done, FileTransfer
 from ftpcli.engine.transfer.upload import Upload
 from ftpcli.engine.trees import local
-from ftpcli.engine.workers.bench import Bench
+from ftpcli.engine.workers.worker import Worker
 from ftpcli.errors import FtpcliError
 from ftpcli.model import Entry, TlsFacts
 from ftpcli.session.contract import Session
@@ -41,7 +42,7 @@ class CopyFile:
     root: str | None = None
     begun: FileTransfer | None = None
 
-    def run(self, bench: Bench) -> Copied:
+    def run(self, worker: Worker) -> Copied:
         if self.root is not None:
             local.check_straight(self.target, self.root)
         transfer: FileTransfer
@@ -49,13 +50,13 @@ class CopyFile:
         if self.begun is not None:
             transfer = self.begun
         elif self.backup is not None:
-            transfer = kept = self.backup.transfer(self, bench.hands)
+            transfer = kept = self.backup.transfer(self, TransferContext.of(worker))
         elif self.direction is Direction.DOWNLOAD:
-            transfer = self.download(bench)
+            transfer = self.download(worker)
         else:
-            transfer = self.upload(bench)
+            transfer = self.upload(worker)
         began = time.monotonic()
-        bench.tell(Started(self.shown, self.direction.value, bench.number, self.entry.size))
+        worker.tell(Started(self.shown, self.direction.value, worker.number, self.entry.size))
         tries = 0
 
         def attempt(session: Session) -> Done:
@@ -64,26 +65,28 @@ class CopyFile:
             return transfer.attempt(session)
 
         try:
-            done = bench.insist(self.shown, attempt, transfer.progress)
+            done = worker.insist(self.shown, attempt, transfer.progress)
         except FtpcliError:
             if kept is not None and (loss := kept.loss()):
-                bench.tell(Warned(loss))
+                worker.tell(Warned(loss))
             raise
         finally:
-            bench.lane.clear()
+            worker.progress.clear()
         backup = kept.place if kept is not None else None
-        return Copied(self, done, tries, time.monotonic() - began, bench.number, bench.slot.tls_facts(), backup)
+        return Copied(self, done, tries, time.monotonic() - began, worker.number, worker.slot.tls_facts(), backup)
 
     def settles_in(self) -> float:
         """Seconds until the source, as it was listed, may be sent."""
         mtime = self.entry.mtime
         return 0.0 if mtime is None else settles_in(mtime, time.time(), self.rules.compare)
 
-    def download(self, bench: Bench) -> Download:
-        return Download(self.source, self.target, self.entry, self.rules, bench.hands, self.place, self.shown)
+    def download(self, worker: Worker) -> Download:
+        return Download(
+            self.source, self.target, self.entry, self.rules, TransferContext.of(worker), self.place, self.shown
+        )
 
-    def upload(self, bench: Bench) -> Upload:
-        return Upload(self.source, self.target, self.rules, bench.hands, self.shown)
+    def upload(self, worker: Worker) -> Upload:
+        return Upload(self.source, self.target, self.rules, TransferContext.of(worker), self.shown)
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from ftpcli.engine.transfer.context import TransferContext
 from ftpcli.engine.transfer.outcome import FileTransfer
 from ftpcli.engine.trees.make_link import Kept
-from ftpcli.engine.workers.bench import Bench
-from ftpcli.engine.workers.hands import Hands
+from ftpcli.engine.workers.worker import Worker
 
 if TYPE_CHECKING:
     from ftpcli.engine.tasks.copy_file import CopyFile
@@ -30,8 +30,8 @@ class Keeping(FileTransfer, Protocol):
 class Backup(Protocol):
     """The backup folder of one run, for all workers."""
 
-    def transfer(self, task: CopyFile, hands: Hands) -> Keeping: ...
-    def remove(self, task: Remove, bench: Bench) -> str:
+    def transfer(self, task: CopyFile, context: TransferContext) -> Keeping: ...
+    def remove(self, task: Remove, worker: Worker) -> str:
         """Delete one target entry as ``Remove`` does; where it is kept."""
         ...
 

@@ -14,8 +14,8 @@ from ftpcli.engine.job import Direction, Job
 from ftpcli.engine.journal.journal import Failures, Journal
 from ftpcli.engine.trees import part_file
 from ftpcli.engine.trees.remote import exists
-from ftpcli.engine.workers.bench import Bench
 from ftpcli.engine.workers.slot import NotAdmitted
+from ftpcli.engine.workers.worker import Worker
 from ftpcli.errors import FtpcliError, LocalFileError, NotFound, Refused, Retry
 from ftpcli.model import Kind
 from ftpcli.session.contract import Session
@@ -59,9 +59,9 @@ class Recover:
     def shown(self) -> str:
         return self.target
 
-    def run(self, bench: Bench) -> Cleared:
+    def run(self, worker: Worker) -> Cleared:
         what = f"{self.target} stepped aside in an earlier run and is now {self.aside}"
-        return _tolerant(bench, what, self.aside, lambda: bench.insist(self.target, self._attempt))
+        return _tolerant(worker, what, self.aside, lambda: worker.insist(self.target, self._attempt))
 
     def _attempt(self, session: Session) -> None:
         if not exists(session, self.aside):
@@ -85,12 +85,12 @@ class Sweep:
     def shown(self) -> str:
         return self.part
 
-    def run(self, bench: Bench) -> Cleared:
-        return _tolerant(bench, f"the part file {self.part} stays", self.part, lambda: self._sweep(bench))
+    def run(self, worker: Worker) -> Cleared:
+        return _tolerant(worker, f"the part file {self.part} stays", self.part, lambda: self._sweep(worker))
 
-    def _sweep(self, bench: Bench) -> None:
+    def _sweep(self, worker: Worker) -> None:
         if self.root is None:
-            bench.insist(self.part, self._attempt)
+            worker.insist(self.part, self._attempt)
         else:
             part_file.sweep(self.part, self.root)
 
@@ -102,7 +102,7 @@ class Sweep:
                 raise
 
 
-def _tolerant(bench: Bench, what: str, path: str, do: Callable[[], None]) -> Cleared:
+def _tolerant(worker: Worker, what: str, path: str, do: Callable[[], None]) -> Cleared:
     try:
         do()
     except FtpcliError as error:
@@ -110,7 +110,7 @@ def _tolerant(bench: Bench, what: str, path: str, do: Callable[[], None]) -> Cle
             raise
         log.debug("%s: %s", what, error)
         if isinstance(error, (Refused, LocalFileError)):
-            bench.tell(Warned(f"{what}: {error}"))
+            worker.tell(Warned(f"{what}: {error}"))
     else:
-        bench.journal.gone(path)
+        worker.journal.gone(path)
     return Cleared()

@@ -13,7 +13,7 @@ from ftpcli.engine.trees import links, local
 from ftpcli.engine.trees.links import Followed
 from ftpcli.engine.trees.name_folding import Foldings
 from ftpcli.engine.trees.remote import make_directories
-from ftpcli.engine.workers.bench import Bench, Questions
+from ftpcli.engine.workers.worker import Questions, Worker
 from ftpcli.errors import LocalFileError, NotFound, Refused
 from ftpcli.model import Kind, Listing
 
@@ -33,9 +33,9 @@ class ListPair:
     delete: bool = False
     foldings: Foldings | None = None
 
-    def run(self, bench: Bench) -> Listed:
+    def run(self, worker: Worker) -> Listed:
         path = self.pair.source
-        server = Questions(bench, self.pair.shown or ".")
+        server = Questions(worker, self.pair.shown or ".")
         if path is None:
             return Listed(self.pair, NOTHING, self._doomed(server), made=False)
         if self.direction is Direction.DOWNLOAD:
@@ -47,7 +47,7 @@ class ListPair:
                 target = links.with_local_texts(self.pair.target, target)
         else:
             source = self._local_source(path)
-            target, made = self._remote_target(bench, server, source.listing)
+            target, made = self._remote_target(worker, server, source.listing)
         folding = EXACT
         if self.foldings is not None and has_twins(entry.name for entry in (*source.listing.entries, *target.entries)):
             folding = self.foldings.of(self.pair.target, look_only=self.dry_run)
@@ -102,29 +102,29 @@ class ListPair:
             local.make_directory(path, 0o777 if self.pair.mode is None else self.pair.mode & 0o777 | 0o700)
         return NOTHING, True
 
-    def _remote_target(self, bench: Bench, server: Questions, source: Listing) -> tuple[Listing, bool]:
+    def _remote_target(self, worker: Worker, server: Questions, source: Listing) -> tuple[Listing, bool]:
         if self.pair.target_exists is not False:
             try:
-                return self._listed_target(bench, server, source), False
+                return self._listed_target(worker, server, source), False
             except NotFound:
                 if self.pair.target_exists:
                     raise
         if self.pair.lazy:
             return NOTHING, False
         if not self.dry_run:
-            new = bench.insist(self.pair.shown or ".", lambda session: make_directories(session, self.pair.target))
+            new = worker.insist(self.pair.shown or ".", lambda session: make_directories(session, self.pair.target))
             if self.delete and not new:
                 # It is there: what is to be deleted in it nobody knows as long as it cannot be listed.
-                listing = self._listed_target(bench, server, source)
+                listing = self._listed_target(worker, server, source)
                 doubt = "it was not found at first, and is there" if listing.entries else listing.doubt
                 return replace(listing, doubt=doubt), True
         return NOTHING, True
 
-    def _listed_target(self, bench: Bench, server: Questions, source: Listing) -> Listing:
+    def _listed_target(self, worker: Worker, server: Questions, source: Listing) -> Listing:
         path, opens = self.pair.target, self.pair.opens
         if opens is not None and not self.dry_run:
             with contextlib.suppress(Refused):  # what it leads to will be said
-                bench.insist(self.pair.shown, lambda session: session.set_mode(path, opens))
+                worker.insist(self.pair.shown, lambda session: session.set_mode(path, opens))
         listing = server.list(path)
         if self.symlinks == links.COPY:
             return links.in_sources_words(source, links.with_links(server, path, listing), path)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ftpcli.engine.tasks.keeping import Backup
 from ftpcli.engine.trees import local
 from ftpcli.engine.trees import make_link as links
-from ftpcli.engine.workers.bench import Bench
+from ftpcli.engine.workers.worker import Worker
 from ftpcli.errors import FtpcliError
 
 
@@ -29,20 +29,20 @@ class MakeLink:
     replaces: bool
     backup: Backup | None = None
 
-    def run(self, bench: Bench) -> LinkMade:
+    def run(self, worker: Worker) -> LinkMade:
         if self.root is not None:
             local.check_straight(self.path, self.root)
         kept = self.backup.keep_link(self.path, self.shown) if self.replaces and self.backup is not None else None
         if self.root is not None:
-            links.copy_local(self.path, self.text, bench.journal)
-            return LinkMade(self, bench.number)
-        link = links.RemoteLink(self.path, self.text, bench.journal, replaces=self.replaces, kept=kept)
+            links.copy_local(self.path, self.text, worker.journal)
+            return LinkMade(self, worker.number)
+        link = links.RemoteLink(self.path, self.text, worker.journal, replaces=self.replaces, kept=kept)
         try:
-            bench.insist(self.shown, link.attempt, link.progress)
+            worker.insist(self.shown, link.attempt, link.progress)
         except FtpcliError:
             link.give_up()
             raise
-        return LinkMade(self, bench.number)
+        return LinkMade(self, worker.number)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ftpcli.engine.compare.names import EXACT, Folding
-from ftpcli.engine.trees.links import Followed, Trail
+from ftpcli.engine.trees.links import Followed, LinkTrail
 from ftpcli.model import Listing
 
 NOTHING = Listing(())
@@ -31,7 +31,7 @@ class Pair:
     prefix: str = ""
     lazy: bool = False
     whole: bool = False
-    trail: Trail | None = None
+    trail: LinkTrail | None = None
     mode: int | None = None
     opens: int | None = None
 

@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass
 
 from ftpcli.engine.tasks.pair import Listed, Pair
-from ftpcli.engine.workers.bench import Bench
+from ftpcli.engine.workers.worker import Worker
 from ftpcli.errors import FtpcliError, Retry
 from ftpcli.part_names import part_name
 from ftpcli.session.contract import Session
@@ -37,7 +37,7 @@ class Probe:
     def pair(self) -> Pair:
         return self.listed.pair
 
-    def run(self, bench: Bench) -> Probed:
+    def run(self, worker: Worker) -> Probed:
         name = part_name(_STEM, time.time_ns(), os.urandom(8))
         here = self.listed.pair.source
         assert here is not None
@@ -52,17 +52,17 @@ class Probe:
             finally:
                 with contextlib.suppress(FtpcliError):
                     session.remove(path)
-                    bench.journal.gone(path)
+                    worker.journal.gone(path)
 
-        bench.journal.begin(path)
+        worker.journal.begin(path)
         try:
-            return Probed(self.listed, bench.insist(self.listed.pair.shown or ".", attempt))
+            return Probed(self.listed, worker.insist(self.listed.pair.shown or ".", attempt))
         except FtpcliError as error:
             if error.retry is Retry.STOP_RUN:
                 raise
             return Probed(self.listed, inside=False)  # then nothing else can be put there either
         finally:
-            bench.journal.useless(path)
+            worker.journal.useless(path)
 
 
 @dataclass(frozen=True)

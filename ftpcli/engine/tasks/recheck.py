@@ -9,7 +9,7 @@ from ftpcli.engine.compare.times import is_vague, same_time
 from ftpcli.engine.job import Direction
 from ftpcli.engine.tasks.arrival_times import TargetTimes
 from ftpcli.engine.transfer.verify import look_again, same_digest
-from ftpcli.engine.workers.bench import Bench
+from ftpcli.engine.workers.worker import Worker
 from ftpcli.errors import VerifyMismatch
 from ftpcli.model import Entry
 from ftpcli.session.contract import Session
@@ -34,12 +34,12 @@ class Recheck:
     times: TargetTimes | None = None
     exactly: bool = False
 
-    def run(self, bench: Bench) -> Rechecked:
+    def run(self, worker: Worker) -> Rechecked:
         if self.compare == "checksum":
-            verdict = bench.insist(self.shown, lambda session: self._by_digest(session, bench.stop))
+            verdict = worker.insist(self.shown, lambda session: self._by_digest(session, worker.stop))
             if verdict is not None:
                 return Rechecked(self, self.source_entry, verdict)
-        return self._by_time(bench)
+        return self._by_time(worker)
 
     def _by_digest(self, session: Session, stop: StopToken) -> str | None:
         """Why they differ, empty where they do not; None where the server tells no digest."""
@@ -50,24 +50,24 @@ class Recheck:
         except VerifyMismatch as error:
             return error.message
 
-    def _by_time(self, bench: Bench) -> Rechecked:
+    def _by_time(self, worker: Worker) -> Rechecked:
         source, target = self.source_entry, self.target_entry
         if self.direction is Direction.DOWNLOAD:
             # An old copy has the time that was listed, though the server may know a more exact one.
             if not self.exactly and same_time(source, target):
                 return Rechecked(self, source, "")
-            source = bench.insist(self.shown, lambda session: look_again(session, self.source, source))
+            source = worker.insist(self.shown, lambda session: look_again(session, self.source, source))
         elif self.times is None or is_vague(target):
-            target = bench.insist(self.shown, lambda session: session.stat(self.target))
-        if same_time(source, target) or self._says_nothing(source, target, bench):
+            target = worker.insist(self.shown, lambda session: session.stat(self.target))
+        if same_time(source, target) or self._says_nothing(source, target, worker):
             return Rechecked(self, source, "")
         return Rechecked(self, source, TIME_DIFFERS)
 
-    def _says_nothing(self, source: Entry, target: Entry, bench: Bench) -> bool:
+    def _says_nothing(self, source: Entry, target: Entry, worker: Worker) -> bool:
         times, mtime = self.times, target.mtime
         if times is None or mtime is None or not times.stays_newer(source, target):
             return False
-        return bench.insist(self.shown, lambda session: times.cannot_be_set(session, self.target, mtime))
+        return worker.insist(self.shown, lambda session: times.cannot_be_set(session, self.target, mtime))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ftpcli.engine.events import Deleted
 from ftpcli.engine.trees import local
 from ftpcli.engine.trees.remove import Removal
-from ftpcli.engine.workers.bench import Bench
+from ftpcli.engine.workers.worker import Worker
 from ftpcli.model import Kind
 
 if TYPE_CHECKING:
@@ -28,20 +28,20 @@ class Remove:
     root: str | None
     backup: Backup | None = None
 
-    def run(self, bench: Bench) -> Removed:
+    def run(self, worker: Worker) -> Removed:
         if self.root is not None:
             local.check_straight(self.path, self.root)
-        if self.backup is not None and not bench.journal.has_part(self.path):
-            bench.tell(Deleted(self.shown, self.backup.remove(self, bench)))
+        if self.backup is not None and not worker.journal.has_part(self.path):
+            worker.tell(Deleted(self.shown, self.backup.remove(self, worker)))
         elif self.root is None:
-            removal = Removal(self.path, self.shown, self.kind, lambda shown: bench.tell(Deleted(shown)))
-            bench.insist(self.shown, removal.attempt)
+            removal = Removal(self.path, self.shown, self.kind, lambda shown: worker.tell(Deleted(shown)))
+            worker.insist(self.shown, removal.attempt)
         else:
             if self.kind is Kind.DIR:
                 local.remove_directory(self.path)
             else:
                 local.remove(self.path)
-            bench.tell(Deleted(self.shown))
+            worker.tell(Deleted(self.shown))
         return Removed()
 
 

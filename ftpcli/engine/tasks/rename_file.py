@@ -18,7 +18,7 @@ from ftpcli.engine.events import Finished, Planned
 from ftpcli.engine.transfer.verify import same_digest
 from ftpcli.engine.trees import local
 from ftpcli.engine.trees.remote import exists
-from ftpcli.engine.workers.bench import Bench
+from ftpcli.engine.workers.worker import Worker
 from ftpcli.errors import LocalFileError, Refused, Unsupported, VerifyMismatch
 from ftpcli.model import Entry
 from ftpcli.session.contract import Session
@@ -58,9 +58,9 @@ class AskTime:
     listed: Entry
     learn: Callable[[Entry], None]
 
-    def run(self, bench: Bench) -> Asked:
+    def run(self, worker: Worker) -> Asked:
         try:
-            return Asked(self, bench.insist(self.shown, lambda session: session.stat(self.path)))
+            return Asked(self, worker.insist(self.shown, lambda session: session.stat(self.path)))
         except (Refused, Unsupported):
             return Asked(self, self.listed)
 
@@ -88,18 +88,18 @@ class RenameFile:
     def shown(self) -> str:
         return self.new.shown
 
-    def run(self, bench: Bench) -> Renamed | Declined:
+    def run(self, worker: Worker) -> Renamed | Declined:
         began = time.monotonic()
         try:
-            if not bench.insist(self.shown, lambda session: self._same(session, bench.stop)):
+            if not worker.insist(self.shown, lambda session: self._same(session, worker.stop)):
                 return Declined(self)
-            bench.tell(Planned(self.old.shown, "rename", target=self.shown))
+            worker.tell(Planned(self.old.shown, "rename", target=self.shown))
             if not self.dry_run:
-                self._rename(bench)
+                self._rename(worker)
         except (Refused, Unsupported, LocalFileError) as error:
             log.info("%s is not renamed to %s: %s", self.old.shown, self.shown, error)
             return Declined(self)
-        return Renamed(self, time.monotonic() - began, bench.number)
+        return Renamed(self, time.monotonic() - began, worker.number)
 
     def _same(self, session: Session, stop: StopToken) -> bool:
         down = self.root is not None
@@ -109,13 +109,13 @@ class RenameFile:
         except VerifyMismatch:
             return False
 
-    def _rename(self, bench: Bench) -> None:
+    def _rename(self, worker: Worker) -> None:
         if self.root is not None:
             local.check_straight(self.old.path, self.root)
             local.check_straight(self.new.target, self.root)
             rename_local(self.old.path, self.new.target, self.old.entry)
         else:
-            bench.insist(self.shown, RemoteRename(self.old.path, self.new.target).attempt)
+            worker.insist(self.shown, RemoteRename(self.old.path, self.new.target).attempt)
 
 
 @dataclass(frozen=True)

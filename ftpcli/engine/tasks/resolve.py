@@ -11,7 +11,7 @@ from ftpcli.engine.job import Direction, Root, Rules
 from ftpcli.engine.trees import links, local
 from ftpcli.engine.trees.glob import expand
 from ftpcli.engine.trees.remote import is_directory, make_directories
-from ftpcli.engine.workers.bench import Bench
+from ftpcli.engine.workers.worker import Worker
 from ftpcli.errors import LocalFileError, NotFound, Refused
 from ftpcli.model import Entry, Kind
 from ftpcli.session.contract import Session
@@ -39,12 +39,12 @@ class Resolve:
     def shown(self) -> str:
         return self.root.source or "."
 
-    def run(self, bench: Bench) -> Resolved:
+    def run(self, worker: Worker) -> Resolved:
         if self.direction is Direction.DOWNLOAD:
-            found = bench.insist(self.shown, lambda session: self._remote_sources(session))
+            found = worker.insist(self.shown, lambda session: self._remote_sources(session))
             return Resolved(self, tuple(self._onto_local(item) for item in found))
         entry = self._local_source()
-        return Resolved(self, (bench.insist(self.shown, lambda session: self._onto_remote(session, entry)),))
+        return Resolved(self, (worker.insist(self.shown, lambda session: self._onto_remote(session, entry)),))
 
     def _remote_sources(self, session: Session) -> list[Found]:
         root = self.root

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ftpcli.engine.trees import local
 from ftpcli.engine.trees.remote import mode_problem
-from ftpcli.engine.workers.bench import Bench
+from ftpcli.engine.workers.worker import Worker
 from ftpcli.errors import LocalFileError
 
 # Without these the owner cannot do all that is to be done in a directory.
@@ -35,16 +35,16 @@ class SetMode:
         """True where what is below can no longer be reached afterwards."""
         return self.mode & _OWNERS != _OWNERS
 
-    def run(self, bench: Bench) -> ModeSet:
+    def run(self, worker: Worker) -> ModeSet:
         if self.root is None:
-            problem = bench.insist(self.shown, lambda session: mode_problem(session, self.path, self.mode))
-            return ModeSet(self, problem, bench.number)
+            problem = worker.insist(self.shown, lambda session: mode_problem(session, self.path, self.mode))
+            return ModeSet(self, problem, worker.number)
         try:
             local.check_straight(self.path, self.root)
             local.set_mode(self.path, self.mode)
         except LocalFileError as error:
-            return ModeSet(self, error.message, bench.number)
-        return ModeSet(self, "", bench.number)
+            return ModeSet(self, error.message, worker.number)
+        return ModeSet(self, "", worker.number)
 
 
 @dataclass(frozen=True)

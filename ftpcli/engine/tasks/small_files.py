@@ -17,7 +17,7 @@ from ftpcli.engine.tasks.copy_file import CopyFile
 from ftpcli.engine.transfer.download import Download
 from ftpcli.engine.transfer.outcome import FileTransfer
 from ftpcli.engine.transfer.upload import Upload
-from ftpcli.engine.workers.bench import Bench
+from ftpcli.engine.workers.worker import Worker
 from ftpcli.errors import FtpcliError, LocalFileError
 from ftpcli.session.contract import Pipelined, Stored, ToStore
 
@@ -49,9 +49,9 @@ def is_here(task: object) -> bool:
     return isinstance(begun, (Download, Upload)) and begun.is_here
 
 
-def begin(tasks: Sequence[Item], bench: Bench) -> list[Item | CopyFile]:
+def begin(tasks: Sequence[Item], worker: Worker) -> list[Item | CopyFile]:
     """The tasks, begun as far as they can be together."""
-    session = bench.slot.at_hand()
+    session = worker.slot.at_hand()
     pipelined = session.pipelined if session is not None else None
     if pipelined is None:
         return list(tasks)
@@ -59,11 +59,11 @@ def begin(tasks: Sequence[Item], bench: Bench) -> list[Item | CopyFile]:
     small = [task for task in tasks if isinstance(task, CopyFile) and may_go_together(task) and size(task) <= largest]
     if len(small) < 2:
         return list(tasks)
-    bench.lane.start(f"{small[0].shown} and {len(small) - 1} more", sum(map(size, small)), 0)
+    worker.progress.start(f"{small[0].shown} and {len(small) - 1} more", sum(map(size, small)), 0)
     carry = _fetch if small[0].direction is Direction.DOWNLOAD else _store
     begun: dict[int, FileTransfer] = {}
     try:
-        for task, transfer in carry(small, pipelined, bench):
+        for task, transfer in carry(small, pipelined, worker):
             begun[id(task)] = transfer
     except FtpcliError as error:
         # Each goes on by itself now, and tells what is the matter.
@@ -78,22 +78,22 @@ def _with(task: Item, transfer: FileTransfer | None) -> Item | CopyFile:
 Carried = Iterator[tuple[CopyFile, FileTransfer]]
 
 
-def _fetch(small: Sequence[CopyFile], pipelined: Pipelined, bench: Bench) -> Carried:
+def _fetch(small: Sequence[CopyFile], pipelined: Pipelined, worker: Worker) -> Carried:
     files = pipelined.fetch([(task.source, size(task)) for task in small])
     for task, file in zip(small, files, strict=True):
         if file is not None and same_time(replace(task.entry, mtime=file.mtime), task.entry):
-            download = task.download(bench)
+            download = task.download(worker)
             download.fetched(file.content)
             yield task, download
 
 
-def _store(small: Sequence[CopyFile], pipelined: Pipelined, bench: Bench) -> Carried:
-    uploads = [task.upload(bench) for task in small]
+def _store(small: Sequence[CopyFile], pipelined: Pipelined, worker: Worker) -> Carried:
+    uploads = [task.upload(worker) for task in small]
     # First, for whatever comes they know what they have begun.
     yield from zip(small, uploads, strict=True)
     # Once for all of them: a file whose second is not over would go by itself.
-    bench.stop.sleep(max(task.settles_in() for task in small))
-    with bench.turns.taken():
+    worker.stop.sleep(max(task.settles_in() for task in small))
+    with worker.turns.taken():
         files = list(_prepared(uploads, pipelined.largest))
     unnamed = list(_stored(files, pipelined.store([file for _, file in files])))
     done = pipelined.rename([names for _, names in unnamed])

@@ -10,11 +10,11 @@ from dataclasses import replace
 from ftpcli.engine.compare.decide import PERMISSIONS
 from ftpcli.engine.compare.times import is_exact, may_change_unseen, same_time
 from ftpcli.engine.job import Rules
+from ftpcli.engine.transfer.context import TransferContext
 from ftpcli.engine.transfer.outcome import OVERLAP, WORTH_RESUMING, Done
 from ftpcli.engine.transfer.verify import look_again, same_digest, same_file_still
 from ftpcli.engine.trees.local import discard
 from ftpcli.engine.trees.part_file import PartFile
-from ftpcli.engine.workers.hands import Hands
 from ftpcli.errors import (
     FtpcliError,
     Incomplete,
@@ -38,7 +38,7 @@ class Download:
         target: str,
         entry: Entry,
         rules: Rules,
-        hands: Hands,
+        context: TransferContext,
         place: str,
         shown: str,
         keep: Callable[[], None] | None = None,
@@ -48,7 +48,7 @@ class Download:
         self._target = target
         self._entry = entry
         self._rules = rules
-        self._hands = hands
+        self._context = context
         self._place = place
         self._shown = shown
         self._keep = keep
@@ -80,7 +80,7 @@ class Download:
         entry = self._entry
         # To the minute or the day is not enough: another version of the file may have been there in it.
         resume = is_exact(entry) and (self._rules.resume or self._tries > 1)
-        journal = self._hands.journal
+        journal = self._context.journal
         mode = entry.mode & PERMISSIONS if self._rules.perms and entry.mode is not None else None
         identity = (self._place, self._source, entry.size, entry.mtime)
         part = PartFile(self._target, *identity, resume=resume, begun=journal.begin, mode=mode)
@@ -97,7 +97,7 @@ class Download:
             verified = self._verify(session, part)
             if self._keep is not None:
                 self._keep()
-            with self._hands.turns.passed_on():
+            with self._context.turns.passed_on():
                 part.sync()
             part.commit(entry.mtime if self._rules.times else None)
             journal.commit(self._target, part.path)
@@ -149,11 +149,11 @@ class Download:
         content, self._content = self._content, None
         if content is not None:
             self._started_at = 0
-            self._hands.lane.start(self._shown, len(content), 0)
+            self._context.progress.start(self._shown, len(content), 0)
             if part.size:
                 part.restart()
             part.append(content)
-            self._hands.moved(len(content))
+            self._context.moved(len(content))
             return
         try:
             self._receive_from(session, part, part.size)
@@ -167,11 +167,11 @@ class Download:
         with session.open_read(self._source, offset) as source:
             if self._started_at is None:
                 self._started_at = offset
-            self._hands.lane.start(self._shown, self._entry.size, offset)
+            self._context.progress.start(self._shown, self._entry.size, offset)
 
             def on_moved(count: int) -> None:
                 part.size += count
-                self._hands.moved(count)
+                self._context.moved(count)
 
             try:
                 source.pump_to(part.file, on_moved)
@@ -193,7 +193,7 @@ class Download:
         verify = self._rules.verify
         try:
             if verify == "checksum":
-                algorithm = same_digest(session, self._source, part.path, self._hands.stop)
+                algorithm = same_digest(session, self._source, part.path, self._context.stop)
                 if algorithm is not None:
                     return algorithm
             if self._entry.size is None or verify == "none":

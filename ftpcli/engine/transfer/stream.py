@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol
 
 from ftpcli.engine.compare.times import same_time
 from ftpcli.engine.job import Report
-from ftpcli.engine.progress import Meter
+from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.transfer.commit import Replacement
 from ftpcli.engine.trees.remote import make_directories
 from ftpcli.engine.workers.rate_limit import RateLimit
@@ -57,22 +57,22 @@ class _Once:
 class Carried:
     """Counts the bytes of one file that go by, and keeps to the rate. ``limit_rate`` is in bytes a second."""
 
-    def __init__(self, solo: Solo, meter: Meter, limit_rate: float | None) -> None:
-        self.lane = meter.lanes[0]
+    def __init__(self, solo: Solo, progress: RunProgress, limit_rate: float | None) -> None:
+        self.progress = progress.workers[0]
         self.count = 0
         self._rate = RateLimit(limit_rate, solo.stop.sleep) if limit_rate else None
 
     def __call__(self, count: int) -> None:
         self.count += count
-        self.lane.add(count)
+        self.progress.add(count)
         if self._rate is not None:
             self._rate.take(count)
 
 
-def fetch(solo: Solo, path: str, out: BinaryIO, meter: Meter, *, limit_rate: float | None = None) -> Report:
+def fetch(solo: Solo, path: str, out: BinaryIO, progress: RunProgress, *, limit_rate: float | None = None) -> Report:
     """Download ``path`` into ``out``. A retry goes on behind the last byte that was written, never repeats one."""
     began = time.monotonic()
-    written = Carried(solo, meter, limit_rate)
+    written = Carried(solo, progress, limit_rate)
     first = Entry(path, Kind.FILE)
 
     def attempt(session: Session) -> None:
@@ -84,7 +84,7 @@ def fetch(solo: Solo, path: str, out: BinaryIO, meter: Meter, *, limit_rate: flo
             raise _another(written.count)
         elif written.count == entry.size:
             return
-        written.lane.start(path, entry.size, written.count)
+        written.progress.start(path, entry.size, written.count)
         with session.open_read(path, written.count) as source:
             source.pump_to(out, written)
             source.finish()
@@ -119,7 +119,7 @@ def send(
     solo: Solo,
     source: Input,
     path: str,
-    meter: Meter,
+    progress: RunProgress,
     *,
     make_parents: bool,
     in_place: bool,
@@ -130,7 +130,7 @@ def send(
     folder, name = posixpath.split(path)
     part = path if in_place else posixpath.join(folder, part_name(name, "stdin", time.time_ns()))
     replacement = None if in_place else Replacement(part, path)
-    once, sent = _Once(source), Carried(solo, meter, limit_rate)
+    once, sent = _Once(source), Carried(solo, progress, limit_rate)
     done = False
 
     def attempt(session: Session) -> None:
@@ -144,7 +144,7 @@ def send(
             replacement.attempt(session, sent.count)
 
     def _send_once(session: Session) -> None:
-        sent.lane.start(path, None, 0)
+        sent.progress.start(path, None, 0)
         try:
             with session.open_write(part, 0) as sink:
                 sink.pump_from(once, sent)

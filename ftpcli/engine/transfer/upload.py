@@ -13,12 +13,12 @@ from ftpcli.engine.compare.times import settles_in
 from ftpcli.engine.job import Rules
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.transfer.commit import Replacement
+from ftpcli.engine.transfer.context import TransferContext
 from ftpcli.engine.transfer.free_space import require_room
 from ftpcli.engine.transfer.outcome import OVERLAP, WORTH_RESUMING, Done
 from ftpcli.engine.transfer.verify import keeps_time, same_digest, same_size
 from ftpcli.engine.trees.local import OpenSource, open_source, translated
 from ftpcli.engine.trees.remote import mode_problem
-from ftpcli.engine.workers.hands import Hands
 from ftpcli.errors import FtpcliError, Incomplete, NotFound, Refused, SourceChanged, Unsupported, VerifyMismatch
 from ftpcli.part_names import part_name
 from ftpcli.session.contract import Session, Stored, ToStore
@@ -37,7 +37,7 @@ class Upload:
         source: str,
         target: str,
         rules: Rules,
-        hands: Hands,
+        context: TransferContext,
         shown: str,
         replacement: Callable[[str, str, Journal], Replacement] | None = None,
     ) -> None:
@@ -45,7 +45,7 @@ class Upload:
         self._source = source
         self._target = target
         self._rules = rules
-        self._hands = hands
+        self._context = context
         self._shown = shown
         self._replacing = replacement or Replacement
         self._reached = 0
@@ -78,8 +78,8 @@ class Upload:
     def stored(self, sent: ToStore, there: Stored) -> tuple[str, str] | None:
         """The part file is at the server now. The names for its renaming, if nothing else comes before that."""
         size = len(sent.content)
-        self._hands.lane.start(self._shown, size, 0)
-        self._hands.moved(size)
+        self._context.progress.start(self._shown, size, 0)
+        self._context.moved(size)
         self._started_at = 0
         self._sent = True
         self._reached = size
@@ -109,12 +109,12 @@ class Upload:
         return self._reached + self._steps
 
     def attempt(self, session: Session) -> Done:
-        journal = self._hands.journal
+        journal = self._context.journal
         with self._open() as source:
             part = self._begin(source)
             # A step that was taken counts as progress, once, and is not taken again after the connection was lost.
             if not self._sent:
-                self._hands.turns.give_up()  # a source that changed just now goes by itself after all
+                self._context.turns.give_up()  # a source that changed just now goes by itself after all
                 self._unsettled = self._settles_in(source) > 0
                 self._send(session, source, part)
                 self._sent = True
@@ -144,8 +144,8 @@ class Upload:
         if not left:
             return source
         source.close()
-        self._hands.turns.give_up()
-        self._hands.stop.sleep(left)
+        self._context.turns.give_up()
+        self._context.stop.sleep(left)
         return open_source(self._source)
 
     def _settles_in(self, source: OpenSource) -> float:
@@ -154,7 +154,7 @@ class Upload:
     def _begin(self, source: OpenSource) -> str:
         """The part file's path. At the first try, and where the source changed, what was sent so far is of another
         file."""
-        part, journal = self._part(source), self._hands.journal
+        part, journal = self._part(source), self._context.journal
         state = (part, source.size, source.mtime_ns)
         if self._state != state:
             if self._state is not None:
@@ -211,8 +211,8 @@ class Upload:
         with session.open_write(part, offset) as sink:
             if self._started_at is None:
                 self._started_at = offset
-            self._hands.lane.start(self._shown, source.size, offset)
-            sink.pump_from(source.file, self._hands.moved)
+            self._context.progress.start(self._shown, source.size, offset)
+            sink.pump_from(source.file, self._context.moved)
             moved = sink.finish()
         if offset + moved.bytes != source.size or not source.unchanged():
             self._drop(session, part)
@@ -227,7 +227,7 @@ class Upload:
             return "none"
         try:
             if verify == "checksum":
-                algorithm = same_digest(session, part, self._source, self._hands.stop)
+                algorithm = same_digest(session, part, self._source, self._context.stop)
                 if algorithm is not None:
                     return algorithm
             return "size" if same_size(session, part, source.size) else "none"

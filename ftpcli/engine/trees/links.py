@@ -24,7 +24,7 @@ _UNTOLD = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Trail:
+class LinkTrail:
     """The way down a source tree in which links are followed.
 
     ``places`` names the directory and those above it, each by what only it has: device and inode, or the path on the
@@ -48,7 +48,7 @@ class Followed:
     listing: Listing
     trouble: dict[str, FtpcliError] = field(default_factory=dict)
     outside: dict[str, str] = field(default_factory=dict)
-    trails: dict[str, Trail] = field(default_factory=dict)
+    trails: dict[str, LinkTrail] = field(default_factory=dict)
 
 
 class Asks(Protocol):
@@ -61,11 +61,11 @@ class Asks(Protocol):
     def absolute(self, path: str) -> str: ...
 
 
-def follow_local(folder: str, listing: Listing, trail: Trail | None) -> Followed:
+def follow_local(folder: str, listing: Listing, trail: LinkTrail | None) -> Followed:
     """Loops show by device and inode, so that no text has to be understood."""
     if trail is None:
         real = os.path.realpath(folder)
-        trail = Trail(real, real, (local.identity(folder),))
+        trail = LinkTrail(real, real, (local.identity(folder),))
     followed = Followed(listing)
 
     def lead(entry: Entry) -> Entry:
@@ -83,11 +83,11 @@ def follow_local(folder: str, listing: Listing, trail: Trail | None) -> Followed
     return followed
 
 
-def follow_remote(server: Asks, folder: str, listing: Listing, trail: Trail | None) -> Followed:
+def follow_remote(server: Asks, folder: str, listing: Listing, trail: LinkTrail | None) -> Followed:
     """Loops show by the links' texts, put together with the path; the server alone knows what lies behind a link."""
     if trail is None:
         real = posixpath.normpath(server.absolute(folder) or ".")
-        trail = Trail(real, real, (real,))
+        trail = LinkTrail(real, real, (real,))
     followed = Followed(with_links(server, folder, listing))
 
     def lead(entry: Entry) -> Entry:
@@ -110,7 +110,7 @@ def follow_remote(server: Asks, folder: str, listing: Listing, trail: Trail | No
 
 def _follow(
     followed: Followed,
-    trail: Trail,
+    trail: LinkTrail,
     lead: Callable[[Entry], Entry],
     place: Callable[..., tuple[object, str]],
     failure: type[FtpcliError],
@@ -125,7 +125,7 @@ def _follow(
                 _enter(followed, trail, entry, found, place, failure)
             elif found.kind is Kind.DIR:
                 identity, real = place(entry, linked=False)
-                followed.trails[entry.name] = Trail(trail.root, real, (*trail.places, identity))
+                followed.trails[entry.name] = LinkTrail(trail.root, real, (*trail.places, identity))
         except FtpcliError as error:
             if not _is_its_own(error):
                 raise
@@ -142,7 +142,7 @@ def _is_its_own(error: FtpcliError) -> bool:
 
 def _enter(
     followed: Followed,
-    trail: Trail,
+    trail: LinkTrail,
     entry: Entry,
     found: Entry,
     place: Callable[..., tuple[object, str]],
@@ -157,7 +157,7 @@ def _enter(
             raise failure(f"{'the symbolic link' if linked else 'it'} leads back to {real}, which it is in: a loop")
         if nested > _MOST_NESTED:
             raise failure("too many symbolic links lead here, one in the other; that is most likely a loop")
-        followed.trails[entry.name] = Trail(trail.root, real, (*trail.places, identity), nested)
+        followed.trails[entry.name] = LinkTrail(trail.root, real, (*trail.places, identity), nested)
     if linked and not _is_within(real, trail.root):
         followed.outside[entry.name] = real
 

@@ -17,12 +17,12 @@ from typing import Any, Protocol
 
 from ftpcli.engine.events import Event, Started, Warned
 from ftpcli.engine.journal.journal import Journal
-from ftpcli.engine.progress import Meter
+from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.workers import retry
-from ftpcli.engine.workers.bench import Bench
 from ftpcli.engine.workers.cpu_turns import Turns
 from ftpcli.engine.workers.rate_limit import RateLimit
 from ftpcli.engine.workers.slot import NotAdmitted, Slot
+from ftpcli.engine.workers.worker import Worker
 from ftpcli.errors import FtpcliError, Retry
 from ftpcli.session.contract import Session
 from ftpcli.stop import StopToken
@@ -33,7 +33,7 @@ _MISHAPS = 3
 
 
 class Task(Protocol):
-    def run(self, bench: Bench) -> Any: ...
+    def run(self, worker: Worker) -> Any: ...
 
 
 class Together(Protocol):
@@ -45,7 +45,7 @@ class Together(Protocol):
     def may_join(self, task: object) -> bool: ...
     def size(self, task: object) -> int: ...
     def is_here(self, task: object) -> bool: ...
-    def begin(self, tasks: Sequence[Any], bench: Bench) -> list[Any]: ...
+    def begin(self, tasks: Sequence[Any], worker: Worker) -> list[Any]: ...
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class _Outbox:
             self.flush()  # it may take its time
 
 
-class Crew:
+class WorkerPool:
     """See the module. All methods are for the coordinator's thread, but for ``cut``."""
 
     def __init__(
@@ -97,7 +97,7 @@ class Crew:
         limit: int,
         opener: Callable[[], Session],
         policy: retry.Policy,
-        meter: Meter,
+        progress: RunProgress,
         stop: StopToken,
         keepalive: float,
         place: str,
@@ -108,7 +108,7 @@ class Crew:
         self._limit = limit
         self._opener = opener
         self._policy = policy
-        self._meter = meter
+        self._progress = progress
         self._stop = stop
         self._keepalive = min(keepalive, _LONGEST_PAUSE) or None
         self._place = place
@@ -199,17 +199,19 @@ class Crew:
         return any(slot.live for slot in self._slots)
 
     def _work(self, number: int, slot: Slot) -> None:
-        lane = self._meter.lanes[number]
+        progress = self._progress.workers[number]
         outbox = _Outbox(self._results)
-        bench = Bench(number, slot, lane, self._policy, self._stop, outbox.tell, self._rate, self._journal, self._turns)
+        worker = Worker(
+            number, slot, progress, self._policy, self._stop, outbox.tell, self._rate, self._journal, self._turns
+        )
         hand: deque[Task | None] = deque()
         try:
-            while (task := self._take(hand, bench, outbox)) is not None:
+            while (task := self._take(hand, worker, outbox)) is not None:
                 outbox.keeps = bool(hand) and self._together.is_here(task)
                 try:
                     with self._turns.taken() if outbox.keeps else nullcontext():
                         # What stops the run for one stops it for all: a wrong password is not tried for every task.
-                        result = task.run(bench) if self._fatal is None else Failure(task, self._fatal)
+                        result = task.run(worker) if self._fatal is None else Failure(task, self._fatal)
                 except NotAdmitted as error:
                     self._leave((task, *hand), error)
                     break
@@ -230,21 +232,21 @@ class Crew:
             outbox.flush()
             slot.retire()
 
-    def _take(self, hand: deque[Task | None], bench: Bench, outbox: _Outbox) -> Task | None:
+    def _take(self, hand: deque[Task | None], worker: Worker, outbox: _Outbox) -> Task | None:
         """The next task; None to go home. An idle session is kept alive meanwhile."""
         while not hand:
             try:
                 hand.append(self._tasks.get(timeout=self._keepalive))
             except Empty:
-                bench.slot.keep_alive()
+                worker.slot.keep_alive()
             else:
-                self._gather(hand, bench, outbox)
+                self._gather(hand, worker, outbox)
         return hand.popleft()
 
-    def _gather(self, hand: deque[Task | None], bench: Bench, outbox: _Outbox) -> None:
+    def _gather(self, hand: deque[Task | None], worker: Worker, outbox: _Outbox) -> None:
         """More tasks, where small files can go together, and what that comes to."""
         apart = not self.pipelines or self._mishaps >= _MISHAPS or self._rate is not None
-        if apart or self._fatal is not None or bench.slot.at_hand() is None:
+        if apart or self._fatal is not None or worker.slot.at_hand() is None:
             return
         total = self._together.size(hand[0])
         together = self._together
@@ -259,11 +261,11 @@ class Crew:
         with self._lock:
             self._unfinished -= sum(task is not None for task in hand) - 1  # one is in a worker's hands
         try:
-            begun = self._together.begin(hand, bench)
+            begun = self._together.begin(hand, worker)
         except BaseException as error:
             outbox.put(Failure(hand[0], error))
             return
-        self._mishaps += bench.slot.at_hand() is None
+        self._mishaps += worker.slot.at_hand() is None
         hand.clear()
         hand.extend(begun)
 

@@ -1,4 +1,4 @@
-"""Work for one session and no crew: a slot and the retry loop, in the caller's thread."""
+"""Work for one session and no pool: a slot and the retry loop, in the caller's thread."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from ftpcli.__main__ import main
 from ftpcli.engine.events import Event, OnEvent, Skipped
 from ftpcli.engine.job import Direction, Job, Report, Root
 from ftpcli.engine.journal.journal import Journal
-from ftpcli.engine.progress import Meter
+from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run
 from ftpcli.model import Endpoint, Secret
 from ftpcli.stop import StopToken
@@ -69,7 +69,7 @@ def test_entries_that_need_nothing_are_told_to_whoever_listens(
     heard: list[bool] = []
 
     def listening(
-        job: Job, on_event: OnEvent, stop: StopToken, meter: Meter, journal: Journal | None, *, tell_skipped: bool
+        job: Job, on_event: OnEvent, stop: StopToken, meter: RunProgress, journal: Journal | None, *, tell_skipped: bool
     ) -> Report:
         heard.append(tell_skipped)
         return run(job, on_event, stop, meter, journal, tell_skipped=tell_skipped)
@@ -92,7 +92,7 @@ def test_unheard_entries_are_counted(tmp_path: Path) -> None:
     with serving(Wide(3)) as server:
         endpoint = Endpoint("ftp", server.host, server.port, server.user, Secret(server.password))
         job = Job(Direction.DOWNLOAD, endpoint, (Root("", str(tmp_path / "local"), tree=True),))
-        report = run(job, events.append, stop, Meter(1), tell_skipped=False)
+        report = run(job, events.append, stop, RunProgress(1), tell_skipped=False)
     stop.close()
     assert (report.exit_code, report.skipped, report.entries, report.transferred) == (0, 3, 3, 0)
     assert not [event for event in events if isinstance(event, Skipped)]

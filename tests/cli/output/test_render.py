@@ -28,7 +28,7 @@ from ftpcli.cli.running.context import combined
 from ftpcli.cli.running.signals import watching
 from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Retrying, Skipped, Warned
 from ftpcli.engine.job import Report
-from ftpcli.engine.progress import Meter
+from ftpcli.engine.progress import RunProgress
 from ftpcli.model import Entry, Kind, TlsFacts
 from ftpcli.stop import StopToken
 
@@ -316,16 +316,16 @@ def test_combined_exit_codes(codes: list[int], code: int) -> None:
 
 
 def test_pace() -> None:
-    meter, now = Meter(2), [0.0]
-    pace = Pace(meter, clock=lambda: now[0])
-    meter.planned_files, meter.planned_bytes = 3, 4000
+    progress, now = RunProgress(2), [0.0]
+    pace = Pace(progress, clock=lambda: now[0])
+    progress.planned_files, progress.planned_bytes = 3, 4000
     pace.sample()
-    meter.lanes[0].start("f", 2000, 0)
-    meter.lanes[0].add(1000)
+    progress.workers[0].start("f", 2000, 0)
+    progress.workers[0].add(1000)
     now[0] = 2.0
     pace.sample()
     assert (pace.speed, pace.done, pace.left_text()) == (500.0, 1000, "")
-    meter.listing = False
+    progress.listing = False
     assert pace.left_text() == "6.0 s left"
     assert pace.amount_text() == "0 of 3 files, 1000 B of 3.9 KiB"
 
@@ -337,10 +337,10 @@ def test_pace() -> None:
 def test_bars(choice: str, screen: Screen, drawn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
-    meter = Meter(2)
-    meter.planned_bytes = 1000
-    meter.lanes[1].start("a [b]\x1b[2J/c.txt", 1000, 100)
-    with showing(choice, screen, meter):
+    progress = RunProgress(2)
+    progress.planned_bytes = 1000
+    progress.workers[1].start("a [b]\x1b[2J/c.txt", 1000, 100)
+    with showing(choice, screen, progress):
         pass
     assert ("c.txt" in stream.getvalue()) is drawn
     assert "\x1b[2J/" not in stream.getvalue()
@@ -349,7 +349,7 @@ def test_bars(choice: str, screen: Screen, drawn: bool, monkeypatch: pytest.Monk
 def test_words_between_bars_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
-    with showing("bar", Screen(), Meter(1)) as say:
+    with showing("bar", Screen(), RunProgress(1)) as say:
         say("press again to cut the connections")
     # The line is written where the bars were, which are drawn anew below it.
     assert re.search(r"\x1b\[2K\S*press again to cut the connections\s*\n[^\n]*total", stream.getvalue())
@@ -357,7 +357,7 @@ def test_words_between_bars_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_plain_progress(err: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ftpcli.cli.output.progress.PLAIN_INTERVAL", 0.01)
-    with showing("plain", Screen(), Meter(1)):
+    with showing("plain", Screen(), RunProgress(1)):
         while not err.getvalue():
             time.sleep(0.01)
     assert err.getvalue().splitlines()[0] == "0 of 0+ files, 0 B of 0 B, 0 B/s"

@@ -11,7 +11,7 @@ import pytest
 from ftpcli.engine.events import Deleted, Failed
 from ftpcli.engine.job import Direction, Job, Report, Root, Rules
 from ftpcli.engine.plan.overlap import Overlap
-from ftpcli.engine.progress import Meter
+from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run
 from ftpcli.errors import Denied, NotFound
 from ftpcli.model import Endpoint, Listing, Secret
@@ -49,7 +49,7 @@ class Disk:
         server = self.server
         endpoint = Endpoint("ftp", server.host, server.port, server.user, Secret(server.password))
         job = Job(direction, endpoint, (root,), Rules(**{"max_delete_percent": 100.0, "delete": True, **rules}))  # type: ignore[arg-type]
-        return run(job, self.events.append, self.stop, Meter(job.parallel))
+        return run(job, self.events.append, self.stop, RunProgress(job.parallel))
 
     @property
     def tree(self) -> Tree:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Summary
 from ftpcli.engine.job import Direction, FilterRules, Report
-from ftpcli.engine.plan.rename_index import Candidate, Candidates, open_database
+from ftpcli.engine.plan.rename_index import Candidate, RenameIndex, open_database
 from ftpcli.engine.plan.renames import Renames
 from ftpcli.engine.tasks.rename_file import rename_local
 from ftpcli.errors import Denied, LocalFileError, TransientRefusal
@@ -494,9 +494,9 @@ def entry(name: str, size: int | None = 5, mtime: float | None = 1e9, precision:
 
 
 @pytest.fixture
-def candidates() -> Iterator[Candidates]:
+def candidates() -> Iterator[RenameIndex]:
     database = open_database()
-    yield Candidates(database, "t")
+    yield RenameIndex(database, "t")
     database.close()
 
 
@@ -505,7 +505,7 @@ def found(candidates: Iterator[Candidate]) -> list[str]:
 
 
 class TestCandidates:
-    def test_what_nothing_can_be_like(self, candidates: Candidates) -> None:
+    def test_what_nothing_can_be_like(self, candidates: RenameIndex) -> None:
         assert not candidates.add(entry("a", size=0))
         assert not candidates.add(entry("a", size=2**63))
         assert not candidates.add(entry("a", size=None))
@@ -514,7 +514,7 @@ class TestCandidates:
         assert candidates.add(entry("a"), "x", 5)
         assert [(candidate.entry, candidate.about) for candidate in candidates.all()] == [(entry("a"), ("x", 5))]
 
-    def test_by_size_time_and_name(self, candidates: Candidates) -> None:
+    def test_by_size_time_and_name(self, candidates: RenameIndex) -> None:
         for name, size, mtime in (("a", 5, 1e9), ("b", 5, 1e9 + 0.5), ("c", 5, 1e9 + 1), ("d", 6, 1e9), ("a", 5, 1e9)):
             candidates.add(entry(name, size, mtime))
         candidates.close_list()
@@ -522,7 +522,7 @@ class TestCandidates:
         assert found(candidates.like(entry("b"), same_name=True)) == ["b"]
         assert found(candidates.like(entry("d"), same_name=True)) == []
 
-    def test_as_plan_has_it(self, candidates: Candidates) -> None:
+    def test_as_plan_has_it(self, candidates: RenameIndex) -> None:
         """Vague times in any zone are found too."""
         candidates.add(entry("zone", mtime=1e9 + 13 * 3600, precision=60.0, mtime_is_utc=False))
         candidates.add(entry("day", mtime=1e9 - 80_000, precision=86_400.0))
@@ -531,7 +531,7 @@ class TestCandidates:
         assert found(candidates.like(entry("x"))) == ["day", "zone"]
         assert found(candidates.all(inexact=True)) == ["zone", "day", "other day"]
 
-    def test_changes(self, candidates: Candidates) -> None:
+    def test_changes(self, candidates: RenameIndex) -> None:
         for name in "abc":
             candidates.add(entry(name, precision=60.0), name)
         candidates.close_list()
@@ -546,7 +546,7 @@ class TestCandidates:
         assert found(candidates.like(entry("x"))) == []
         assert found(candidates.like(entry("x"), served=True)) == ["c"]
 
-    def test_how_many_are_like_it(self, candidates: Candidates) -> None:
+    def test_how_many_are_like_it(self, candidates: RenameIndex) -> None:
         for name in ("a", "b", "b"):
             candidates.add(entry(name))
         candidates.add(entry("c", size=7))
@@ -559,7 +559,7 @@ class TestCandidates:
         candidates.serve(next(candidates.like(entry("b"), same_name=True)))
         assert not candidates.has_one_at_most(entry("b"), same_name=True), "one that has served is one more"
 
-    def test_more_than_a_batch(self, candidates: Candidates) -> None:
+    def test_more_than_a_batch(self, candidates: RenameIndex) -> None:
         for number in range(1201):
             candidates.add(entry(str(number)), number)
         seen = 0

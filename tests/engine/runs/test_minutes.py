@@ -11,7 +11,7 @@ import pytest
 
 from ftpcli.engine.events import Event
 from ftpcli.engine.job import Direction, Job, Report, Root, Rules
-from ftpcli.engine.progress import Meter
+from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run
 from ftpcli.model import Endpoint, Secret, Timing
 from ftpcli.stop import StopToken
@@ -32,7 +32,7 @@ def mirror(
     source, target = (tree.name, str(folder)) if direction is Direction.DOWNLOAD else (str(folder), tree.name)
     rules = Rules(make_parents=True, dry_run=dry_run)
     events: list[Event] = []
-    return run(Job(direction, endpoint, (Root(source, target, tree=True),), rules), events.append, stop, Meter(4))
+    return run(Job(direction, endpoint, (Root(source, target, tree=True),), rules), events.append, stop, RunProgress(4))
 
 
 # Was: "up to date", for ever.

@@ -10,7 +10,7 @@ import pytest
 
 from ftpcli.engine.events import Event, Finished, Warned
 from ftpcli.engine.job import Direction, Job, Report, Root, Rules
-from ftpcli.engine.progress import Meter
+from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run
 from ftpcli.model import DataSettings, Endpoint, Secret, Timing, TlsMode, TlsSettings
 from ftpcli.stop import StopToken
@@ -49,7 +49,7 @@ def carry_out(job: Job) -> tuple[Report, list[Event]]:
     events: list[Event] = []
     stop = StopToken()
     try:
-        return run(job, events.append, stop, Meter(job.parallel)), events
+        return run(job, events.append, stop, RunProgress(job.parallel)), events
     finally:
         stop.close()
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Retrying, Skipped, Started, Summary, Warned
 from ftpcli.engine.job import Direction, Job, Report, Root, Rules
-from ftpcli.engine.progress import Meter
+from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run
 from ftpcli.engine.trees.remote import make_directories
 from ftpcli.errors import ConnectFailed, Denied, LocalFileError, LoginRejected, NotFound, Refused, TransientRefusal
@@ -75,7 +75,7 @@ def go(side: Side, roots: tuple[Root, ...], *, parallel: int = 3, retries: int =
     job = Job(
         side.direction, ENDPOINT, roots, Rules(**rules), parallel=parallel, retries=retries, retry_wait=0.0  # type: ignore[arg-type]
     )  # fmt: skip
-    report = run(job, side.events.append, side.stop, Meter(parallel))
+    report = run(job, side.events.append, side.stop, RunProgress(parallel))
     assert side.server.live == 0
     assert isinstance(side.events[-1], Summary)
     return report
@@ -546,7 +546,7 @@ def test_a_defect_of_ours_is_raised_and_nothing_stays(server: FakeServer, tmp_pa
     server.on("read", raising(ZeroDivisionError()))
     job = Job(Direction.DOWNLOAD, ENDPOINT, (Root("top", str(tmp_path), tree=True, into=False),))
     with pytest.raises(ZeroDivisionError):
-        run(job, Events().append, stop, Meter(4))
+        run(job, Events().append, stop, RunProgress(4))
     assert server.live == 0
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ftpcli.engine.events import Warned
 from ftpcli.engine.job import Direction, Job, Root, Rules
-from ftpcli.engine.progress import Meter
+from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run
 from ftpcli.model import Endpoint, Secret, TlsMode, TlsSettings
 from ftpcli.stop import StopToken
@@ -86,7 +86,7 @@ def mirror(server: ScriptedServer, target: Path, stop: StopToken, events: Events
     rules = Rules(delete=True, compare="size", max_delete_percent=100.0)
     root = Root("src", str(target), into=False, tree=True)
     job = Job(Direction.DOWNLOAD, endpoint, (root,), rules, parallel=2, retries=2, retry_wait=0.0)
-    return run(job, events.append, stop, Meter(2)).exit_code
+    return run(job, events.append, stop, RunProgress(2)).exit_code
 
 
 def serve(tls: str = "none") -> ScriptedServer:

@@ -12,7 +12,7 @@ import pytest
 from ftpcli.engine.events import Deleted, Event, Failed, Warned
 from ftpcli.engine.job import Direction, Job, Report, Root, Rules, Scope
 from ftpcli.engine.journal.journal import Journal, open_journal
-from ftpcli.engine.progress import Meter
+from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run
 from ftpcli.engine.trees.part_file import PartFile
 from ftpcli.errors import ConnectionLost, Denied, LoginRejected, NotFound, Refused
@@ -64,7 +64,7 @@ class Mirror:
         job = replace(job, parallel=parallel)
         journal = open_journal(str(self.state), self.root, "source", "target", self.warn)
         try:
-            report = run(job, self.events.append, self.stop, Meter(parallel), journal)
+            report = run(job, self.events.append, self.stop, RunProgress(parallel), journal)
         finally:
             journal.close()
         assert self.server.live == 0
@@ -532,5 +532,5 @@ def test_a_run_without_a_journal_file_cleans_up_after_itself(upload: Mirror, sto
 
     upload.server.on("writing", change, at=500)
     job = Job(Direction.UPLOAD, ENDPOINT, (Root(str(upload.local), "top", tree=True),), retry_wait=0)
-    assert run(job, upload.events.append, stop, Meter(2), Journal("top")).exit_code == 0
+    assert run(job, upload.events.append, stop, RunProgress(2), Journal("top")).exit_code == 0
     assert upload.target == {"a": b"another"}

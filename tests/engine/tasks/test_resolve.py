@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftpcli.engine.job import Direction, Root, Rules
-from ftpcli.engine.progress import Lane
+from ftpcli.engine.progress import WorkerProgress
 from ftpcli.engine.tasks.resolve import Found, Resolve
 from ftpcli.engine.trees.glob import expand
-from ftpcli.engine.workers.bench import Bench
 from ftpcli.engine.workers.retry import Policy
 from ftpcli.engine.workers.slot import Slot
+from ftpcli.engine.workers.worker import Worker
 from ftpcli.errors import LocalFileError, NotFound
 from ftpcli.model import Kind
 from ftpcli.part_names import part_name
@@ -42,9 +42,9 @@ Go = Callable[..., tuple[Found, ...]]
 def go(stop: StopToken, events: Events) -> Go:
     def go(server: FakeServer, root: Root, direction: Direction, **rules: bool) -> tuple[Found, ...]:
         slot = Slot(server.open)
-        bench = Bench(0, slot, Lane(), Policy(0), stop, events.append)
+        worker = Worker(0, slot, WorkerProgress(), Policy(0), stop, events.append)
         try:
-            return Resolve(root, direction, Rules(**rules)).run(bench).found
+            return Resolve(root, direction, Rules(**rules)).run(worker).found
         finally:
             slot.retire()
 

@@ -13,7 +13,7 @@ from ftpcli.engine.events import Failed, Finished, Retrying, Started
 from ftpcli.engine.job import Direction
 from ftpcli.engine.tasks import small_files
 from ftpcli.engine.trees.local import OpenSource
-from ftpcli.engine.workers import pool as crew
+from ftpcli.engine.workers import pool as pool
 from ftpcli.engine.workers.cpu_turns import Turns
 from ftpcli.errors import ConnectionLost, Denied, FtpcliError, NotFound
 from ftpcli.part_names import is_part
@@ -251,7 +251,7 @@ class TestUploads:
         """A source that changed after it was stored is sent anew, over a connection that was lost meanwhile."""
         side.put(MANY, {})
         turns = Turns()
-        monkeypatch.setattr(crew, "Turns", lambda: turns)
+        monkeypatch.setattr(pool, "Turns", lambda: turns)
         plain = FakePipelined.rename
         free = []
 

@@ -11,7 +11,7 @@ import pytest
 
 from ftpcli.engine.events import Retrying
 from ftpcli.engine.job import Report
-from ftpcli.engine.progress import Meter
+from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.transfer.stream import fetch, send
 from ftpcli.engine.workers.retry import Policy
 from ftpcli.engine.workers.solo import Solo
@@ -55,7 +55,7 @@ def fetched(server: FakeServer, stop: StopToken, events: Events) -> Fetch:
         out.room = room
         try:
             with Solo(ENDPOINT, Policy(retries, 0.0), events.append, stop) as solo:
-                report = fetch(solo, path, out, Meter(1))
+                report = fetch(solo, path, out, RunProgress(1))
         finally:
             assert server.live == 0
         return out.getvalue(), report
@@ -72,7 +72,7 @@ def sent(server: FakeServer, stop: StopToken, events: Events, tmp_path: Path) ->
         with open(source, "rb", buffering=0) as file:
             try:
                 with Solo(ENDPOINT, Policy(retries, 0.0), events.append, stop) as solo:
-                    return send(solo, file, path, Meter(1), make_parents=make_parents, in_place=in_place)
+                    return send(solo, file, path, RunProgress(1), make_parents=make_parents, in_place=in_place)
             finally:
                 assert server.live == 0
 
@@ -245,5 +245,5 @@ class TestSend:
         os.write(write, b"through a pipe")
         os.close(write)
         with open(read, "rb", buffering=0) as file, Solo(ENDPOINT, Policy(0, 0.0), events.append, stop) as solo:
-            send(solo, file, "a", Meter(1), make_parents=False, in_place=False)
+            send(solo, file, "a", RunProgress(1), make_parents=False, in_place=False)
         assert server.tree() == {"a": b"through a pipe"}

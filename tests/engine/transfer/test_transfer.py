@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from ftpcli.engine.job import Rules
-from ftpcli.engine.progress import Lane
+from ftpcli.engine.progress import WorkerProgress
 from ftpcli.engine.transfer import verify
 from ftpcli.engine.transfer.commit import Replacement
+from ftpcli.engine.transfer.context import TransferContext
 from ftpcli.engine.transfer.download import Download
 from ftpcli.engine.transfer.outcome import Done, FileTransfer
 from ftpcli.engine.transfer.upload import Upload
 from ftpcli.engine.trees.part_file import PartFile
 from ftpcli.engine.workers import retry
-from ftpcli.engine.workers.hands import Hands
 from ftpcli.engine.workers.retry import Policy
 from ftpcli.engine.workers.slot import Slot
 from ftpcli.errors import (
@@ -57,19 +57,19 @@ def run(server: FakeServer, stop: StopToken) -> Run:
     return run
 
 
-def hands() -> Hands:
-    lane = Lane()
-    return Hands(lane, lane.add, STOP)
+def context() -> TransferContext:
+    progress = WorkerProgress()
+    return TransferContext(progress, progress.add, STOP)
 
 
 def download(server: FakeServer, target: Path, *, size: int | None = -1, mtime: float = 5e8, **rules: Any) -> Download:
     server.root.inside.setdefault("a", File(DATA, mtime))
     entry = Entry("a", Kind.FILE, size=len(server.file("a").data) if size == -1 else size, mtime=mtime)
-    return Download("a", str(target), entry, Rules(**rules), hands(), "fake:21", "a")
+    return Download("a", str(target), entry, Rules(**rules), context(), "fake:21", "a")
 
 
 def upload(source: Path, target: str = "a", **rules: Any) -> Upload:
-    return Upload(str(source), target, Rules(**rules), hands(), "a")
+    return Upload(str(source), target, Rules(**rules), context(), "a")
 
 
 def parts(names: object) -> list[str]:
@@ -642,7 +642,7 @@ class TestVagueTimes:
     def transfer(self, server: FakeServer, target: Path, precision: float) -> Download:
         server.root.inside.setdefault("a", File(DATA, 5e8))
         entry = Entry("a", Kind.FILE, size=len(DATA), mtime=5e8, precision=precision)
-        return Download("a", str(target), entry, Rules(), hands(), "fake:21", "a")
+        return Download("a", str(target), entry, Rules(), context(), "fake:21", "a")
 
     @pytest.mark.parametrize("precision", [60.0, 86_400.0])
     def test_a_part_of_an_earlier_version_is_not_continued(

@@ -12,7 +12,7 @@ import pytest
 
 from ftpcli.engine.events import Deleted, Failed, OnEvent, Skipped, Summary, Warned
 from ftpcli.engine.job import Direction, Job, Report, Root, Rules, Scope
-from ftpcli.engine.progress import Meter
+from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run
 from ftpcli.engine.watch.loop import watch
 from ftpcli.errors import ConnectFailed, GuardRefused, LocalFileError, Refused
@@ -53,7 +53,7 @@ class Rounds:
     def mirror(self, job: Job, on_event: OnEvent) -> Report:
         self.scopes.append(job.rules.only)
         make_up = self.made_up.pop(len(self.scopes), None)
-        report = make_up(on_event) if make_up else run(job, on_event, self.stop, Meter(2))
+        report = make_up(on_event) if make_up else run(job, on_event, self.stop, RunProgress(2))
         self.done += 1
         return report
 

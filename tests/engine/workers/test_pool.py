@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 
 from ftpcli.engine.events import Warned
-from ftpcli.engine.progress import Meter
+from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.tasks.small_files import SmallFiles
-from ftpcli.engine.workers.bench import Bench
-from ftpcli.engine.workers.pool import Crew, Failure, Told
+from ftpcli.engine.workers.pool import Failure, Told, WorkerPool
 from ftpcli.engine.workers.retry import Policy
+from ftpcli.engine.workers.worker import Worker
 from ftpcli.errors import Busy, LoginRejected, NotFound, PortClosed, Stopped
 from ftpcli.stop import StopToken
 from tests.engine.fake import FakeServer, lost, raising
 
-Hire = Callable[..., Crew]
+Hire = Callable[..., WorkerPool]
 PATIENCE = 10
 
 
@@ -32,18 +32,18 @@ class Ask:
     number: int
     wait: threading.Barrier | None = None
 
-    def run(self, bench: Bench) -> tuple[int, int]:
-        bench.insist(str(self.number), lambda session: session.stat("a"))
+    def run(self, worker: Worker) -> tuple[int, int]:
+        worker.insist(str(self.number), lambda session: session.stat("a"))
         if self.wait is not None:
             self.wait.wait(PATIENCE)
-        return self.number, bench.number
+        return self.number, worker.number
 
 
-def results(crew: Crew, told: list[Any] | None = None) -> list[Any]:
+def results(pool: WorkerPool, told: list[Any] | None = None) -> list[Any]:
     """Everything that comes until no task is left."""
     found = []
-    while crew.in_flight:
-        result = crew.next_result()
+    while pool.in_flight:
+        result = pool.next_result()
         if isinstance(result, Told):
             (told if told is not None else []).append(result.event)
         else:
@@ -53,16 +53,18 @@ def results(crew: Crew, told: list[Any] | None = None) -> list[Any]:
 
 @pytest.fixture
 def hire(stop: StopToken) -> Iterator[Hire]:
-    crews: list[Crew] = []
+    crews: list[WorkerPool] = []
 
-    def hire(server: FakeServer, limit: int, retries: int = 0, keepalive: float = 0.0) -> Crew:
-        crew = Crew(limit, server.open, Policy(retries, 0.0), Meter(limit), stop, keepalive, "fake:21", SmallFiles())
-        crews.append(crew)
-        return crew
+    def hire(server: FakeServer, limit: int, retries: int = 0, keepalive: float = 0.0) -> WorkerPool:
+        pool = WorkerPool(
+            limit, server.open, Policy(retries, 0.0), RunProgress(limit), stop, keepalive, "fake:21", SmallFiles()
+        )
+        crews.append(pool)
+        return pool
 
     yield hire
-    for crew in crews:
-        crew.dismiss()
+    for pool in crews:
+        pool.dismiss()
 
 
 def workers() -> list[str]:
@@ -76,23 +78,23 @@ def busy_server() -> FakeServer:
 
 @pytest.mark.parametrize("limit", [1, 2, 8])
 def test_every_task_is_done_once(busy_server: FakeServer, hire: Hire, limit: int) -> None:
-    crew = hire(busy_server, limit)
+    pool = hire(busy_server, limit)
     for number in range(50):
-        crew.submit(Ask(number))
-    assert sorted(number for number, _ in results(crew)) == list(range(50))
+        pool.submit(Ask(number))
+    assert sorted(number for number, _ in results(pool)) == list(range(50))
     assert 1 <= busy_server.logins <= limit
-    assert crew.connections() == (busy_server.logins, 0)
+    assert pool.connections() == (busy_server.logins, 0)
 
 
 def test_work_is_done_at_the_same_time(busy_server: FakeServer, hire: Hire) -> None:
     """The barrier opens only when four tasks are under way at once."""
-    crew = hire(busy_server, 4)
-    crew.submit(Ask(0))
-    results(crew)
+    pool = hire(busy_server, 4)
+    pool.submit(Ask(0))
+    results(pool)
     together = threading.Barrier(4)
     for number in range(4):
-        crew.submit(Ask(number, together))
-    assert {worker for _, worker in results(crew)} == {0, 1, 2, 3}
+        pool.submit(Ask(number, together))
+    assert {worker for _, worker in results(pool)} == {0, 1, 2, 3}
     assert len(workers()) == 4
 
 
@@ -107,26 +109,26 @@ def test_a_task_that_was_just_taken_has_its_worker(busy_server: FakeServer, hire
             return task
 
     taken, go_on = threading.Event(), threading.Event()
-    crew = hire(busy_server, 2)
-    crew._tasks = Queue()
+    pool = hire(busy_server, 2)
+    pool._tasks = Queue()
     go_on.set()
-    crew.submit(Ask(0))
-    results(crew)
+    pool.submit(Ask(0))
+    results(pool)
     taken.clear()
     go_on.clear()
-    crew.submit(Ask(1))
+    pool.submit(Ask(1))
     assert taken.wait(PATIENCE)
-    crew.submit(Ask(2))
+    pool.submit(Ask(2))
     assert len(workers()) == 2
     go_on.set()
-    assert sorted(number for number, _ in results(crew)) == [1, 2]
+    assert sorted(number for number, _ in results(pool)) == [1, 2]
 
 
 def test_nobody_is_hired_without_need(busy_server: FakeServer, hire: Hire) -> None:
-    crew = hire(busy_server, 8)
+    pool = hire(busy_server, 8)
     for number in range(5):
-        crew.submit(Ask(number))
-        results(crew)
+        pool.submit(Ask(number))
+        results(pool)
     assert busy_server.logins == 1
 
 
@@ -138,23 +140,23 @@ def test_the_first_goes_alone_until_its_session_is_open(busy_server: FakeServer,
         assert go_on.wait(PATIENCE)
 
     busy_server.on("open", wait)
-    crew = hire(busy_server, 8)
+    pool = hire(busy_server, 8)
     for number in range(8):
-        crew.submit(Ask(number))
+        pool.submit(Ask(number))
     assert opening.wait(PATIENCE)
     assert workers() == ["worker-1"]
     go_on.set()
-    assert len(results(crew)) == 8
+    assert len(results(pool)) == 8
 
 
 # Was: the tasks that wait in the queue each try again: a server that counts failed logins locks the user out.
 @pytest.mark.parametrize("tasks", [1, 8])
 def test_a_wrong_password_is_tried_once(busy_server: FakeServer, hire: Hire, tasks: int) -> None:
     busy_server.takes_password = False
-    crew = hire(busy_server, 8)
+    pool = hire(busy_server, 8)
     for number in range(tasks):
-        crew.submit(Ask(number))
-    failures = results(crew)
+        pool.submit(Ask(number))
+    failures = results(pool)
     assert all(isinstance(failure.error, LoginRejected) for failure in failures)
     assert busy_server.logins == 1
 
@@ -162,14 +164,14 @@ def test_a_wrong_password_is_tried_once(busy_server: FakeServer, hire: Hire, tas
 @pytest.mark.parametrize("admits", [1, 2, 3])
 def test_a_limit_is_kept_and_told_once(busy_server: FakeServer, hire: Hire, admits: int) -> None:
     busy_server.admits = admits
-    crew = hire(busy_server, 8)
+    pool = hire(busy_server, 8)
     told: list[Any] = []
     for round_ in range(3):
         for number in range(40):
-            crew.submit(Ask(round_ * 40 + number))
-        assert sorted(number for number, _ in results(crew, told)) == list(range(round_ * 40, round_ * 40 + 40))
+            pool.submit(Ask(round_ * 40 + number))
+        assert sorted(number for number, _ in results(pool, told)) == list(range(round_ * 40, round_ * 40 + 40))
     assert busy_server.live <= admits
-    told += crew.leftover_events()
+    told += pool.leftover_events()
     if busy_server.logins > busy_server.live:  # somebody was turned away
         (warning,) = told
         assert isinstance(warning, Warned)
@@ -182,9 +184,9 @@ def test_a_limit_is_kept_and_told_once(busy_server: FakeServer, hire: Hire, admi
 @pytest.mark.parametrize("turn", range(10))
 def test_several_are_turned_away_at_once(busy_server: FakeServer, hire: Hire, turn: int) -> None:
     """Six newcomers stand at the door together; their tasks are done by the one who is in."""
-    crew = hire(busy_server, 7)
+    pool = hire(busy_server, 7)
     together, door = threading.Barrier(2), threading.Barrier(6)
-    crew.submit(Ask(0, together))
+    pool.submit(Ask(0, together))
     while not busy_server.verbs("stat"):  # the first one is in, and busy
         time.sleep(0.001)
 
@@ -195,20 +197,20 @@ def test_several_are_turned_away_at_once(busy_server: FakeServer, hire: Hire, tu
     busy_server.on("open", knock, times=6)
     submitted = 1
     while busy_server.faults:  # until all six have knocked
-        crew.submit(Ask(submitted))
+        pool.submit(Ask(submitted))
         submitted += 1
         time.sleep(0.001)
     told: list[Any] = []
     together.wait(PATIENCE)
-    found = results(crew, told)
+    found = results(pool, told)
     for number in range(submitted, submitted + 20):
-        crew.submit(Ask(number))
-    found += results(crew, told)
-    told += crew.leftover_events()
+        pool.submit(Ask(number))
+    found += results(pool, told)
+    told += pool.leftover_events()
     assert [failure for failure in found if isinstance(failure, Failure)] == []
     assert sorted(number for number, _ in found) == list(range(submitted + 20)), turn
     assert {worker for _, worker in found} == {0}
-    assert crew.size == 1
+    assert pool.size == 1
     assert [event.message for event in told] == [
         "fake:21 admits 1 connection and no more; going on with that (421 full)"
     ]
@@ -216,9 +218,9 @@ def test_several_are_turned_away_at_once(busy_server: FakeServer, hire: Hire, tu
 
 # Was: "nobody listens" was taken for a wrong address although others were in, and so every task of theirs failed.
 def test_a_firewall_that_refuses_further_connections(busy_server: FakeServer, hire: Hire) -> None:
-    crew = hire(busy_server, 4)
+    pool = hire(busy_server, 4)
     together = threading.Barrier(2)
-    crew.submit(Ask(0, together))
+    pool.submit(Ask(0, together))
     while not busy_server.verbs("stat"):  # the first one is in, and busy
         time.sleep(0.001)
     knocked = threading.Event()
@@ -229,12 +231,12 @@ def test_a_firewall_that_refuses_further_connections(busy_server: FakeServer, hi
 
     busy_server.on("open", refuse, times=3)
     for number in range(1, 20):
-        crew.submit(Ask(number))
+        pool.submit(Ask(number))
     assert knocked.wait(PATIENCE)
     together.wait(PATIENCE)
     told: list[Any] = []
-    assert sorted(results(crew, told)) == [(number, 0) for number in range(20)]
-    told += crew.leftover_events()
+    assert sorted(results(pool, told)) == [(number, 0) for number in range(20)]
+    told += pool.leftover_events()
     assert [event.message for event in told if isinstance(event, Warned)] == [
         "no further connection to fake:21 can be had; going on with 1 connection (refused)"
     ]
@@ -242,17 +244,17 @@ def test_a_firewall_that_refuses_further_connections(busy_server: FakeServer, hi
 
 def test_a_full_server_fails_the_first(busy_server: FakeServer, hire: Hire) -> None:
     busy_server.admits = 0
-    crew = hire(busy_server, 8)
-    crew.submit(Ask(0))
-    (failure,) = results(crew)
+    pool = hire(busy_server, 8)
+    pool.submit(Ask(0))
+    (failure,) = results(pool)
     assert isinstance(failure.error, Busy)
 
 
 def test_errors_come_back_with_their_task(busy_server: FakeServer, hire: Hire) -> None:
     busy_server.root.inside.clear()
-    crew = hire(busy_server, 2)
-    crew.submit(Ask(7))
-    (failure,) = results(crew)
+    pool = hire(busy_server, 2)
+    pool.submit(Ask(7))
+    (failure,) = results(pool)
     assert isinstance(failure, Failure)
     assert isinstance(failure.error, NotFound)
     assert failure.task.number == 7
@@ -260,29 +262,29 @@ def test_errors_come_back_with_their_task(busy_server: FakeServer, hire: Hire) -
 
 def test_our_own_defects_come_back_too(busy_server: FakeServer, hire: Hire) -> None:
     busy_server.on("stat", raising(ZeroDivisionError()))
-    crew = hire(busy_server, 2)
-    crew.submit(Ask(0))
-    (failure,) = results(crew)
+    pool = hire(busy_server, 2)
+    pool.submit(Ask(0))
+    (failure,) = results(pool)
     assert isinstance(failure.error, ZeroDivisionError)
-    crew.submit(Ask(1))
-    assert results(crew) == [(1, 0)], "the worker goes on"
+    pool.submit(Ask(1))
+    assert results(pool) == [(1, 0)], "the worker goes on"
 
 
 def test_a_lost_session_is_replaced(busy_server: FakeServer, hire: Hire) -> None:
-    crew = hire(busy_server, 1, retries=1)
+    pool = hire(busy_server, 1, retries=1)
     busy_server.on("stat", lost())
-    crew.submit(Ask(0))
-    assert results(crew) == [(0, 0)]
-    assert crew.connections() == (2, 1)
+    pool.submit(Ask(0))
+    assert results(pool) == [(0, 0)]
+    assert pool.connections() == (2, 1)
     assert busy_server.live == 1
 
 
 def test_dismiss_leaves_nothing(busy_server: FakeServer, hire: Hire) -> None:
-    crew = hire(busy_server, 4)
+    pool = hire(busy_server, 4)
     for number in range(20):
-        crew.submit(Ask(number))
-    results(crew)
-    crew.dismiss()
+        pool.submit(Ask(number))
+    results(pool)
+    pool.dismiss()
     assert workers() == []
     assert busy_server.live == 0
 
@@ -290,48 +292,48 @@ def test_dismiss_leaves_nothing(busy_server: FakeServer, hire: Hire) -> None:
 def test_idle_sessions_are_kept_alive(busy_server: FakeServer, hire: Hire) -> None:
     pinged = threading.Event()
     busy_server.on("ping", pinged.set)
-    crew = hire(busy_server, 1, keepalive=0.01)
-    crew.submit(Ask(0))
-    results(crew)
+    pool = hire(busy_server, 1, keepalive=0.01)
+    pool.submit(Ask(0))
+    results(pool)
     assert pinged.wait(PATIENCE)
 
 
 # Was: the worker was gone without a word, and its tasks were waited for without end.
 def test_a_defect_between_two_tasks_comes_back(busy_server: FakeServer, hire: Hire) -> None:
-    crew = hire(busy_server, 1, keepalive=0.01)
-    crew.submit(Ask(1))
-    assert results(crew) == [(1, 0)]
+    pool = hire(busy_server, 1, keepalive=0.01)
+    pool.submit(Ask(1))
+    assert results(pool) == [(1, 0)]
     busy_server.on("ping", raising(RuntimeError("a defect")))
-    result = crew.next_result()
+    result = pool.next_result()
     assert isinstance(result, Failure)
     assert isinstance(result.error, RuntimeError)
 
 
 def test_after_a_stop_nobody_is_hired_and_tasks_fail(busy_server: FakeServer, hire: Hire, stop: StopToken) -> None:
-    crew = hire(busy_server, 4)
-    crew.submit(Ask(0))
-    results(crew)
+    pool = hire(busy_server, 4)
+    pool.submit(Ask(0))
+    results(pool)
     stop.request(130)
     for number in range(4):
-        crew.submit(Ask(number))
-    failures = results(crew)
+        pool.submit(Ask(number))
+    failures = results(pool)
     assert [type(failure.error) for failure in failures] == [Stopped] * 4
     assert len(workers()) == 1
 
 
 def test_cut_reaches_every_session(busy_server: FakeServer, hire: Hire, stop: StopToken) -> None:
     """A worker that hangs in a wait is set free by the second Ctrl-C."""
-    crew = hire(busy_server, 1)
+    pool = hire(busy_server, 1)
     hanging = threading.Event()
 
     @dataclass(frozen=True)
     class Hang:
-        def run(self, bench: Bench) -> bool:
-            session: Any = bench.slot.session()
+        def run(self, worker: Worker) -> bool:
+            session: Any = worker.slot.session()
             hanging.set()
             return bool(session.was_cut.wait(PATIENCE))
 
-    crew.submit(Hang())
+    pool.submit(Hang())
     assert hanging.wait(PATIENCE)
     stop.cut()
-    assert results(crew) == [True]
+    assert results(pool) == [True]

@@ -8,10 +8,9 @@ from typing import TypeVar
 
 from ftpcli.engine.events import Event
 from ftpcli.engine.journal.journal import Journal
-from ftpcli.engine.progress import Lane
+from ftpcli.engine.progress import WorkerProgress
 from ftpcli.engine.workers import retry
 from ftpcli.engine.workers.cpu_turns import Turns
-from ftpcli.engine.workers.hands import Hands
 from ftpcli.engine.workers.rate_limit import RateLimit
 from ftpcli.engine.workers.slot import Slot
 from ftpcli.model import Capabilities, Entry, Listing
@@ -22,12 +21,12 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Bench(retry.Retrier):
+class Worker(retry.Retrier):
     """What a worker lends to the task at hand."""
 
     number: int
     slot: Slot
-    lane: Lane
+    progress: WorkerProgress
     policy: retry.Policy
     stop: StopToken
     tell: Callable[[Event], None]
@@ -35,13 +34,9 @@ class Bench(retry.Retrier):
     journal: Journal = field(default_factory=Journal)
     turns: Turns = field(default_factory=Turns)
 
-    @property
-    def hands(self) -> Hands:
-        return Hands(self.lane, self.moved, self.stop, self.journal, self.turns)
-
     def moved(self, count: int) -> None:
         """Bytes went over the data connection."""
-        self.lane.add(count)
+        self.progress.add(count)
         if self.rate is not None:
             self.rate.take(count)
 
@@ -50,12 +45,12 @@ class Questions:
     """A session as far as it can be asked. Each question is insisted on by itself, so that a server which drops the
     connection after every few commands answers them all in the end."""
 
-    def __init__(self, bench: Bench, shown: str) -> None:
-        self._bench = bench
+    def __init__(self, worker: Worker, shown: str) -> None:
+        self._worker = worker
         self._shown = shown
 
     def _ask(self, question: Callable[[Session], Result]) -> Result:
-        return self._bench.insist(self._shown, question)
+        return self._worker.insist(self._shown, question)
 
     @property
     def capabilities(self) -> Capabilities:

@@ -10,17 +10,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ftpcli.engine.journal.journal import Journal
-from ftpcli.engine.progress import Lane
+from ftpcli.engine.progress import WorkerProgress
 from ftpcli.engine.workers.cpu_turns import Turns
+from ftpcli.engine.workers.worker import Worker
 from ftpcli.stop import StopToken
 
 
 @dataclass(frozen=True, slots=True)
-class Hands:
+class TransferContext:
     """What a worker lends to a transfer. ``moved`` is told of all bytes that go over the data connection."""
 
-    lane: Lane
+    progress: WorkerProgress
     moved: Callable[[int], None]
     stop: StopToken
     journal: Journal = field(default_factory=Journal)
     turns: Turns = field(default_factory=Turns)
+
+    @classmethod
+    def of(cls, worker: Worker) -> TransferContext:
+        return cls(worker.progress, worker.moved, worker.stop, worker.journal, worker.turns)

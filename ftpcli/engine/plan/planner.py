@@ -19,9 +19,9 @@ from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.plan.attributes import AttributePlan
 from ftpcli.engine.plan.deletes import Delete, Deletes
 from ftpcli.engine.plan.overlap import Overlap
-from ftpcli.engine.plan.paths import Pairing, shown
+from ftpcli.engine.plan.paths import PathMap, shown
 from ftpcli.engine.plan.renames import Renames
-from ftpcli.engine.plan.report import Ledger
+from ftpcli.engine.plan.report import Reporter
 from ftpcli.engine.tasks.copy_file import CopyFile
 from ftpcli.engine.tasks.keeping import Backup
 from ftpcli.engine.tasks.list_pair import ListPair
@@ -41,13 +41,13 @@ from ftpcli.session.contract import HostMemory
 ForOneFile = CopyFile | Recheck | MakeLink | SetMode
 
 
-class Agenda:
+class Planner:
     """For the coordinator's thread alone; ``close`` must be called whatever happens."""
 
     def __init__(
         self,
         job: Job,
-        ledger: Ledger,
+        reporter: Reporter,
         deletes: Deletes,
         journal: Journal,
         backup: Backup | None,
@@ -56,15 +56,15 @@ class Agenda:
         self._job = job
         self._rules = job.rules
         self._remote_target = job.direction is Direction.UPLOAD
-        self._ledger = ledger
+        self._reporter = reporter
         self._deletes = deletes
         self._journal = journal
         self._backup = backup
         self._overlap = Overlap(job, memory)
         self._renames = Renames(job, deletes) if job.rules.track_renames else None
-        self._pairing = Pairing(job, time.time())
+        self._path_map = PathMap(job, time.time())
         self._foldings = None if self._remote_target else Foldings()
-        self.attributes = AttributePlan(job, self._pairing, ledger, backup)
+        self.attributes = AttributePlan(job, self._path_map, reporter, backup)
         self._targets: dict[str, str] = {}
         self._pairs: list[Pair] = []
         self._listings = 0
@@ -112,11 +112,11 @@ class Agenda:
         """A source that was named."""
         first = self._targets.setdefault(found.target, found.source)
         if first != found.source:
-            self._ledger.fail(found.source, Refused(f"it would replace {first}, which goes to {found.target} too"))
+            self._reporter.fail(found.source, Refused(f"it would replace {first}, which goes to {found.target} too"))
         elif found.entry.kind is not Kind.DIR:
             self._add(self._copy(found.source, found.target, found.source, found.entry, "asked for"))
         elif not self._rules.recursive:
-            self._ledger.fail(found.source or ".", self._at_source("it is a directory; -r takes directories as well"))
+            self._reporter.fail(found.source or ".", self._at_source("it is a directory; -r takes directories as well"))
         else:
             self._overlap.begin(found.source, found.target)
             name = "" if task.root.tree else found.entry.name
@@ -132,7 +132,7 @@ class Agenda:
         try:
             then = self._overlap.found(result) if isinstance(result, Probed) else self._overlap.look(result)
         except UsageError as error:
-            self._ledger.end_run(error)
+            self._reporter.end_run(error)
             return
         if isinstance(then, Probe):
             self._ready.appendleft(iter((then,)))
@@ -149,7 +149,7 @@ class Agenda:
         elif self._rules.perms and (why := other_mode(result.entry, task.target_entry)):
             self._ready.append(iter(self.attributes.mode(task.target, task.shown, result.entry, why)))
         else:
-            self._ledger.skip(task.shown, "up to date")
+            self._reporter.skip(task.shown, "up to date")
 
     def renamed(self, result: Renamed) -> None:
         """A file has its new name."""
@@ -167,7 +167,7 @@ class Agenda:
             self._pairs.append(replace(where, lazy=False))  # so it is made after all, and compared then
             return
         if listed.made:
-            self._ledger.directory_made(where)
+            self._reporter.directory_made(where)
             if not self._rules.dry_run:
                 self.attributes.made(where)
         self._heed_doubts(listed)
@@ -179,7 +179,7 @@ class Agenda:
             return
         if listed.made:
             listed = replace(listed, pair=replace(where, whole=True))
-        self._ledger.report.entries += len(listed.source.entries)
+        self._reporter.report.entries += len(listed.source.entries)
         self._carry_out(listed)
 
     def _heed_doubts(self, listed: Listed) -> None:
@@ -187,7 +187,7 @@ class Agenda:
         owner = where.shown if where.source is not None else where.owner
         for problem in (*listed.source.problems, *listed.target.problems):
             self._deletes.block(owner, "its listing is in doubt")
-            self._ledger.fail(where.shown or ".", Refused(problem))
+            self._reporter.fail(where.shown or ".", Refused(problem))
         if doubt := listed.source.doubt or listed.target.doubt:
             self._deletes.block(owner, doubt)
 
@@ -196,7 +196,7 @@ class Agenda:
         at_root = not where.shown and is_empty(listed.source) and not is_empty(listed.target)
         if not (at_root and self._rules.delete) or self._rules.allow_empty_source:
             return False
-        self._ledger.end_run(
+        self._reporter.end_run(
             GuardRefused(
                 f"{where.source or '.'} is empty, and --delete would empty {where.target or '.'}; "
                 "nothing was deleted. --allow-empty-source allows it"
@@ -207,12 +207,12 @@ class Agenda:
     def _decisions(self, listed: Listed) -> Iterator[Decision]:
         pairs = pair_folded(listed.source, listed.target, listed.folding)
         decisions: Iterable[Decision]
-        decisions = (self._pairing.decide(listed.pair, source, target) for source, target in pairs)
+        decisions = (self._path_map.decide(listed.pair, source, target) for source, target in pairs)
         if listed.folding:
             decisions = without_clashes(tuple(decisions), listed.folding)
         if self._remote_target and (others := rewritten(listed.source, listed.target)):
             decisions = (or_rewritten(decision, others) for decision in decisions)
-        return (decision for decision in decisions if self._pairing.concerns(listed.pair, decision))
+        return (decision for decision in decisions if self._path_map.concerns(listed.pair, decision))
 
     def _carry_out(self, listed: Listed) -> None:
         descents: list[Pair] = []
@@ -228,7 +228,7 @@ class Agenda:
             elif decision.source is not None:
                 no_file = decision.source.kind in (Kind.LINK, Kind.OTHER)
                 self.left_out += no_file and decision.why not in ("excluded", "up to date")
-                self._ledger.skip(decision.name, decision.why, listed.pair)
+                self._reporter.skip(decision.name, decision.why, listed.pair)
         # Depth first, in the order of the listing.
         self._pairs.extend(reversed(descents))
         if tasks:
@@ -241,10 +241,10 @@ class Agenda:
         path = shown(listed.pair, decision.name)
         trouble = listed.followed.trouble.get(decision.name)
         if trouble is not None:
-            self._ledger.fail(path, trouble)
+            self._reporter.fail(path, trouble)
         elif decision.name in listed.followed.outside:
             leads = listed.followed.outside[decision.name]
-            self._ledger.tell(Warned(f"{path} is a symbolic link out of the tree, to {leads}; it is followed"))
+            self._reporter.tell(Warned(f"{path} is a symbolic link out of the tree, to {leads}; it is followed"))
         return trouble is not None
 
     def _tasks(self, decision: Decision, listed: Listed) -> list[ForOneFile]:
@@ -257,12 +257,12 @@ class Agenda:
             return [*self.attributes.link(decision, where)]
         if decision.what is What.CHMOD:
             assert decision.source is not None
-            target = self._pairing.target(where, decision.name)
+            target = self._path_map.target(where, decision.name)
             return [*self.attributes.mode(target, shown(where, decision.name), decision.source, decision.why)]
         if decision.what is What.CONFLICT:
-            self._ledger.fail(shown(where, decision.name), self._conflict(decision.why))
+            self._reporter.fail(shown(where, decision.name), self._conflict(decision.why))
         elif listed.source.hides_dot_files and decision.name.startswith("."):
-            self._ledger.skip(decision.name, "the server's listing does not show names with a leading dot", where)
+            self._reporter.skip(decision.name, "the server's listing does not show names with a leading dot", where)
         else:
             assert decision.target is not None
             self._plan_delete(decision.target, where, owner=where.shown)
@@ -270,11 +270,11 @@ class Agenda:
 
     def _task(self, decision: Decision, where: Pair) -> CopyFile | Recheck | None:
         assert decision.source is not None
-        recheck = self._pairing.recheck(where, decision)
+        recheck = self._path_map.recheck(where, decision)
         if recheck is not None:
             return recheck
         name = decision.name
-        source, target = self._pairing.source(where, name), self._pairing.target(where, name)
+        source, target = self._path_map.source(where, name), self._path_map.target(where, name)
         new = New(source, target, shown(where, name), decision.source, decision.why)
         if decision.target is None and self._renames is not None and self._renames.wait(new):
             return None
@@ -297,7 +297,7 @@ class Agenda:
 
     def _copy(self, source: str, target: str, shown: str, entry: Entry, why: str) -> CopyFile | None:
         """The task for one file; none in a dry run."""
-        self._ledger.copy_planned(shown, entry, why)
+        self._reporter.copy_planned(shown, entry, why)
         if self._rules.dry_run:
             return None
         self._journal.plan(target, entry.size)
@@ -308,17 +308,17 @@ class Agenda:
 
     def _plan_delete(self, entry: Entry, where: Pair, owner: str) -> None:
         """Join the plan; what a directory holds is listed next, because every entry that goes is named."""
-        target = self._pairing.target(where, entry.name)
+        target = self._path_map.target(where, entry.name)
         delete = Delete(target, shown(where, entry.name), entry.kind, owner)
         number = self._deletes.add(delete)
         if self._renames is not None:
             self._renames.doom(number, delete, entry)
         if entry.kind is Kind.DIR:
-            self._pairs.append(self._pairing.doomed(where, entry, owner))
+            self._pairs.append(self._path_map.doomed(where, entry, owner))
 
     def _doom(self, where: Pair, listing: Listing) -> None:
         for entry in listing.entries:
-            if self._pairing.spares(where, entry):
+            if self._path_map.spares(where, entry):
                 self._deletes.keep(where.shown)
             else:
                 self._plan_delete(entry, where, where.owner)
