@@ -11,13 +11,12 @@ import os
 import shutil
 import stat
 
+from ftpcli.engine.backup.contract import BackupTransfer
 from ftpcli.engine.backup.folder import numbered
-from ftpcli.engine.tasks.copy_file import CopyFile
-from ftpcli.engine.tasks.keeping import Keeping
-from ftpcli.engine.tasks.remove import Remove
 from ftpcli.engine.transfer.context import TransferContext
 from ftpcli.engine.transfer.download import Download
 from ftpcli.engine.transfer.outcome import Done
+from ftpcli.engine.transfer.request import CopyRequest
 from ftpcli.engine.trees import local
 from ftpcli.engine.trees.local import discard, translated
 from ftpcli.engine.workers.worker import Worker
@@ -34,17 +33,23 @@ class LocalBackup:
     def __init__(self, folder: str) -> None:
         self._folder = folder
 
-    def transfer(self, task: CopyFile, context: TransferContext) -> Keeping:
-        return _KeepingDownload(self, task, context)
+    def transfer(
+        self,
+        request: CopyRequest,
+        context: TransferContext,
+        *,
+        replaces: bool,  # noqa: ARG002  (the interface of Backup)
+    ) -> BackupTransfer:
+        return _BackupDownload(self, request, context)
 
-    def remove(self, task: Remove, worker: Worker) -> str:  # noqa: ARG002  (the interface of Backup)
-        place = self._place(task.shown)
-        if task.kind is Kind.DIR:
-            with self._translated(task.path):
-                self._make(place, task.path)
-            local.remove_directory(task.path)
+    def remove(self, path: str, shown: str, kind: Kind, worker: Worker) -> str:  # noqa: ARG002  (likewise)
+        place = self._place(shown)
+        if kind is Kind.DIR:
+            with self._translated(path):
+                self._make(place, path)
+            local.remove_directory(path)
             return place
-        return self._move(task.path, place)
+        return self._move(path, place)
 
     def keep_link(self, path: str, shown: str) -> None:
         self.save(path, shown)
@@ -136,17 +141,17 @@ def _copy(path: str, place: str) -> None:
         raise
 
 
-class _KeepingDownload:
-    def __init__(self, backup: LocalBackup, task: CopyFile, context: TransferContext) -> None:
-        self.place: str | None = None
+class _BackupDownload:
+    """A download that backs up the file it replaces, as late as it can."""
+
+    def __init__(self, backup: LocalBackup, request: CopyRequest, context: TransferContext) -> None:
+        self.backup_path: str | None = None
         self._backup = backup
-        self._task = task
-        self._download = Download(
-            task.source, task.target, task.entry, task.rules, context, task.place, task.shown, self._keep
-        )
+        self._request = request
+        self._download = Download(request, context, self._keep)
 
     def _keep(self) -> None:
-        self.place = self.place or self._backup.save(self._task.target, self._task.shown)
+        self.backup_path = self.backup_path or self._backup.save(self._request.target, self._request.shown)
 
     def attempt(self, session: Session) -> Done:
         return self._download.attempt(session)
@@ -155,4 +160,4 @@ class _KeepingDownload:
         return self._download.progress()
 
     def loss(self) -> str:
-        return ""  # it has both names
+        return ""  # the old file has both names until it is replaced

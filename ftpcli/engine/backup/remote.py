@@ -9,14 +9,13 @@ from __future__ import annotations
 import contextlib
 import posixpath
 
+from ftpcli.engine.backup.contract import BackupTransfer
 from ftpcli.engine.backup.folder import numbered
 from ftpcli.engine.journal.journal import Journal
-from ftpcli.engine.tasks.copy_file import CopyFile
-from ftpcli.engine.tasks.keeping import Keeping
-from ftpcli.engine.tasks.remove import Remove
 from ftpcli.engine.transfer.commit import Replacement
 from ftpcli.engine.transfer.context import TransferContext
 from ftpcli.engine.transfer.outcome import Done
+from ftpcli.engine.transfer.request import CopyRequest
 from ftpcli.engine.transfer.upload import Upload
 from ftpcli.engine.trees import local
 from ftpcli.engine.trees.remote import exists, make_directories
@@ -35,17 +34,17 @@ class RemoteBackup:
         self._directory = posixpath.dirname(folder)
         self._made: set[str] = set()
 
-    def transfer(self, task: CopyFile, context: TransferContext) -> Keeping:
-        return _KeepingUpload(RemoteKept(self, task.target, task.shown, there=task.replaces), task, context)
+    def transfer(self, request: CopyRequest, context: TransferContext, *, replaces: bool) -> BackupTransfer:
+        return _BackupUpload(RemoteKept(self, request.target, request.shown, there=replaces), request, context)
 
-    def remove(self, task: Remove, worker: Worker) -> str:
-        if task.kind is Kind.DIR:
-            place = self.place(task.shown)
-            worker.insist(task.shown, lambda session: self.make(session, place), lambda: self.made(place))
-            worker.insist(task.shown, Removal(task.path, task.shown, task.kind, lambda _: None).attempt)
+    def remove(self, path: str, shown: str, kind: Kind, worker: Worker) -> str:
+        if kind is Kind.DIR:
+            place = self.place(shown)
+            worker.insist(shown, lambda session: self.make(session, place), lambda: self.made(place))
+            worker.insist(shown, Removal(path, shown, kind, lambda _: None).attempt)
             return place
-        kept = RemoteKept(self, task.path, task.shown, there=True)
-        return worker.insist(task.shown, kept.move, kept.progress)
+        kept = RemoteKept(self, path, shown, there=True)
+        return worker.insist(shown, kept.move, kept.progress)
 
     def keep_link(self, path: str, shown: str) -> RemoteKept:
         return RemoteKept(self, path, shown, there=True)
@@ -161,23 +160,26 @@ class RemoteKept:
         self._steps = max(self._steps, step)
 
 
-class _KeepingUpload:
-    def __init__(self, kept: RemoteKept, task: CopyFile, context: TransferContext) -> None:
+class _BackupUpload:
+    """An upload that moves the file it replaces into the backup."""
+
+    def __init__(self, kept: RemoteKept, request: CopyRequest, context: TransferContext) -> None:
         self._kept = kept
-        self._task = task
-        self._upload = Upload(task.source, task.target, task.rules, context, task.shown, self._replacement)
+        self._request = request
+        self._in_place = context.rules.in_place
+        self._upload = Upload(request, context, self._replacement)
 
     @property
-    def place(self) -> str | None:
+    def backup_path(self) -> str | None:
         return self._kept.place
 
     def _replacement(self, part: str, target: str, journal: Journal) -> Replacement:
-        return _KeepingReplacement(self._kept, part, target, journal)
+        return _BackupReplacement(self._kept, part, target, journal)
 
     def attempt(self, session: Session) -> Done:
-        if not self._task.rules.in_place:
+        if not self._in_place:
             return self._upload.attempt(session)
-        with local.open_source(self._task.source):
+        with local.open_source(self._request.source):  # where there is no source the old file stays
             self._kept.keep(session)
         try:
             return self._upload.attempt(session)
@@ -191,10 +193,12 @@ class _KeepingUpload:
 
     def loss(self) -> str:
         place = self._kept.place
-        return f"{self._task.shown}: what was there before is now {place}" if place is not None else ""
+        return f"{self._request.shown}: what was there before is now {place}" if place is not None else ""
 
 
-class _KeepingReplacement(Replacement):
+class _BackupReplacement(Replacement):
+    """The old file goes into the backup before the part file gets its name, and comes back if that is refused."""
+
     def __init__(self, kept: RemoteKept, part: str, target: str, journal: Journal) -> None:
         super().__init__(part, target, journal)
         self._kept = kept

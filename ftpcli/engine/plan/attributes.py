@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ftpcli.engine.backup.contract import Backup
 from ftpcli.engine.compare.decide import PERMISSIONS, Decision, other_mode
 from ftpcli.engine.events import Finished, Planned
 from ftpcli.engine.job import Direction, Job
 from ftpcli.engine.plan.paths import PathMap, shown
 from ftpcli.engine.plan.report import Reporter
 from ftpcli.engine.plan.spool import Spool
-from ftpcli.engine.tasks.keeping import Backup
 from ftpcli.engine.tasks.make_link import LinkMade, MakeLink
 from ftpcli.engine.tasks.pair import Listed, Pair
 from ftpcli.engine.tasks.rename_file import Renamed

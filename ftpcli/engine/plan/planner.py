@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from ftpcli.engine.backup.contract import Backup
 from ftpcli.engine.compare.decide import MISSING, Decision, What, is_empty, other_mode
 from ftpcli.engine.compare.names import or_rewritten, pair_folded, rewritten, without_clashes
 from ftpcli.engine.events import Warned
@@ -23,7 +24,6 @@ from ftpcli.engine.plan.paths import PathMap, shown
 from ftpcli.engine.plan.renames import Renames
 from ftpcli.engine.plan.report import Reporter
 from ftpcli.engine.tasks.copy_file import CopyFile
-from ftpcli.engine.tasks.keeping import Backup
 from ftpcli.engine.tasks.list_pair import ListPair
 from ftpcli.engine.tasks.make_link import MakeLink
 from ftpcli.engine.tasks.pair import Listed, Pair

@@ -4,36 +4,30 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from ftpcli.engine.backup.contract import Backup, BackupTransfer
 from ftpcli.engine.compare.times import settles_in
 from ftpcli.engine.events import Started, Warned
 from ftpcli.engine.job import Direction, Rules
 from ftpcli.engine.transfer.context import TransferContext
 from ftpcli.engine.transfer.download import Download
 from ftpcli.engine.transfer.outcome import Done, FileTransfer
+from ftpcli.engine.transfer.request import CopyRequest
 from ftpcli.engine.transfer.upload import Upload
 from ftpcli.engine.trees import local
 from ftpcli.engine.workers.worker import Worker
 from ftpcli.errors import FtpcliError
-from ftpcli.model import Entry, TlsFacts
+from ftpcli.model import TlsFacts
 from ftpcli.session.contract import Session
-
-if TYPE_CHECKING:
-    from ftpcli.engine.tasks.keeping import Backup, Keeping
 
 
 @dataclass(frozen=True)
-class CopyFile:
-    """One file, in the run's direction. ``entry`` is the source's; ``replaces``: the target is there, as listed.
+class CopyFile(CopyRequest):
+    """One file, in the run's direction. ``replaces``: the target is there, as listed.
 
     ``root``: the local tree that it goes to; None where there is none. ``begun``: what has been done of it already.
     """
 
-    source: str
-    target: str
-    shown: str
-    entry: Entry
     direction: Direction
     rules: Rules
     place: str
@@ -46,11 +40,11 @@ class CopyFile:
         if self.root is not None:
             local.check_straight(self.target, self.root)
         transfer: FileTransfer
-        kept: Keeping | None = None
+        kept: BackupTransfer | None = None
         if self.begun is not None:
             transfer = self.begun
         elif self.backup is not None:
-            transfer = kept = self.backup.transfer(self, TransferContext.of(worker))
+            transfer = kept = self.backup.transfer(self, self._context(worker), replaces=self.replaces)
         elif self.direction is Direction.DOWNLOAD:
             transfer = self.download(worker)
         else:
@@ -72,7 +66,7 @@ class CopyFile:
             raise
         finally:
             worker.progress.clear()
-        backup = kept.place if kept is not None else None
+        backup = kept.backup_path if kept is not None else None
         return Copied(self, done, tries, time.monotonic() - began, worker.number, worker.slot.tls_facts(), backup)
 
     def settles_in(self) -> float:
@@ -81,12 +75,13 @@ class CopyFile:
         return 0.0 if mtime is None else settles_in(mtime, time.time(), self.rules.compare)
 
     def download(self, worker: Worker) -> Download:
-        return Download(
-            self.source, self.target, self.entry, self.rules, TransferContext.of(worker), self.place, self.shown
-        )
+        return Download(self, self._context(worker))
 
     def upload(self, worker: Worker) -> Upload:
-        return Upload(self.source, self.target, self.rules, TransferContext.of(worker), self.shown)
+        return Upload(self, self._context(worker))
+
+    def _context(self, worker: Worker) -> TransferContext:
+        return TransferContext.of(worker, self.rules, self.place)
 
 
 @dataclass(frozen=True)

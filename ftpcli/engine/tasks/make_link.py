@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ftpcli.engine.tasks.keeping import Backup
+from ftpcli.engine.backup.contract import Backup
 from ftpcli.engine.trees import local
 from ftpcli.engine.trees import make_link as links
 from ftpcli.engine.workers.worker import Worker

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from ftpcli.engine.backup.contract import Backup
 from ftpcli.engine.events import Deleted
 from ftpcli.engine.trees import local
 from ftpcli.engine.trees.remove import Removal
 from ftpcli.engine.workers.worker import Worker
 from ftpcli.model import Kind
-
-if TYPE_CHECKING:
-    from ftpcli.engine.tasks.keeping import Backup
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ class Remove:
         if self.root is not None:
             local.check_straight(self.path, self.root)
         if self.backup is not None and not worker.journal.has_part(self.path):
-            worker.tell(Deleted(self.shown, self.backup.remove(self, worker)))
+            worker.tell(Deleted(self.shown, self.backup.remove(self.path, self.shown, self.kind, worker)))
         elif self.root is None:
             removal = Removal(self.path, self.shown, self.kind, lambda shown: worker.tell(Deleted(shown)))
             worker.insist(self.shown, removal.attempt)

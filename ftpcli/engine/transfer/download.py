@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from ftpcli.engine.compare.decide import PERMISSIONS
 from ftpcli.engine.compare.times import is_exact, may_change_unseen, same_time
-from ftpcli.engine.job import Rules
 from ftpcli.engine.transfer.context import TransferContext
 from ftpcli.engine.transfer.outcome import OVERLAP, WORTH_RESUMING, Done
+from ftpcli.engine.transfer.request import CopyRequest
 from ftpcli.engine.transfer.verify import look_again, same_digest, same_file_still
 from ftpcli.engine.trees.local import discard
 from ftpcli.engine.trees.part_file import PartFile
@@ -25,7 +25,7 @@ from ftpcli.errors import (
     Unsupported,
     VerifyMismatch,
 )
-from ftpcli.model import Entry, Kind
+from ftpcli.model import Kind
 from ftpcli.session.contract import Session
 
 
@@ -34,23 +34,18 @@ class Download:
 
     def __init__(
         self,
-        source: str,
-        target: str,
-        entry: Entry,
-        rules: Rules,
+        request: CopyRequest,
         context: TransferContext,
-        place: str,
-        shown: str,
         keep: Callable[[], None] | None = None,
     ) -> None:
         """``keep`` is called before something is replaced."""
-        self._source = source
-        self._target = target
-        self._entry = entry
-        self._rules = rules
+        self._source = request.source
+        self._target = request.target
+        self._entry = request.entry
+        self._rules = context.rules
         self._context = context
-        self._place = place
-        self._shown = shown
+        self._place = context.place
+        self._shown = request.shown
         self._keep = keep
         self._tries = 0
         self._whole: str | None = None

@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 
 from ftpcli.engine.compare.times import settles_in
-from ftpcli.engine.job import Rules
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.transfer.commit import Replacement
 from ftpcli.engine.transfer.context import TransferContext
 from ftpcli.engine.transfer.free_space import require_room
 from ftpcli.engine.transfer.outcome import OVERLAP, WORTH_RESUMING, Done
+from ftpcli.engine.transfer.request import CopyRequest
 from ftpcli.engine.transfer.verify import keeps_time, same_digest, same_size
 from ftpcli.engine.trees.local import OpenSource, open_source, translated
 from ftpcli.engine.trees.remote import mode_problem
@@ -34,19 +34,16 @@ class Upload:
 
     def __init__(
         self,
-        source: str,
-        target: str,
-        rules: Rules,
+        request: CopyRequest,
         context: TransferContext,
-        shown: str,
         replacement: Callable[[str, str, Journal], Replacement] | None = None,
     ) -> None:
         """``replacement`` makes, of part, target and journal, what gives the part file its name."""
-        self._source = source
-        self._target = target
-        self._rules = rules
+        self._source = request.source
+        self._target = request.target
+        self._rules = context.rules
         self._context = context
-        self._shown = shown
+        self._shown = request.shown
         self._replacing = replacement or Replacement
         self._reached = 0
         self._started_at: int | None = None

@@ -16,6 +16,7 @@ from ftpcli.engine.transfer.commit import Replacement
 from ftpcli.engine.transfer.context import TransferContext
 from ftpcli.engine.transfer.download import Download
 from ftpcli.engine.transfer.outcome import Done, FileTransfer
+from ftpcli.engine.transfer.request import CopyRequest
 from ftpcli.engine.transfer.upload import Upload
 from ftpcli.engine.trees.part_file import PartFile
 from ftpcli.engine.workers import retry
@@ -57,19 +58,19 @@ def run(server: FakeServer, stop: StopToken) -> Run:
     return run
 
 
-def context() -> TransferContext:
+def context(**rules: Any) -> TransferContext:
     progress = WorkerProgress()
-    return TransferContext(progress, progress.add, STOP)
+    return TransferContext(progress, progress.add, STOP, Rules(**rules), "fake:21")
 
 
 def download(server: FakeServer, target: Path, *, size: int | None = -1, mtime: float = 5e8, **rules: Any) -> Download:
     server.root.inside.setdefault("a", File(DATA, mtime))
     entry = Entry("a", Kind.FILE, size=len(server.file("a").data) if size == -1 else size, mtime=mtime)
-    return Download("a", str(target), entry, Rules(**rules), context(), "fake:21", "a")
+    return Download(CopyRequest("a", str(target), "a", entry), context(**rules))
 
 
 def upload(source: Path, target: str = "a", **rules: Any) -> Upload:
-    return Upload(str(source), target, Rules(**rules), context(), "a")
+    return Upload(CopyRequest(str(source), target, "a", Entry("a", Kind.FILE)), context(**rules))
 
 
 def parts(names: object) -> list[str]:
@@ -642,7 +643,7 @@ class TestVagueTimes:
     def transfer(self, server: FakeServer, target: Path, precision: float) -> Download:
         server.root.inside.setdefault("a", File(DATA, 5e8))
         entry = Entry("a", Kind.FILE, size=len(DATA), mtime=5e8, precision=precision)
-        return Download("a", str(target), entry, Rules(), context(), "fake:21", "a")
+        return Download(CopyRequest("a", str(target), "a", entry), context())
 
     @pytest.mark.parametrize("precision", [60.0, 86_400.0])
     def test_a_part_of_an_earlier_version_is_not_continued(

@@ -1,0 +1,17 @@
+"""What a transfer is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ftpcli.model import Entry
+
+
+@dataclass(frozen=True)
+class CopyRequest:
+    """One file to copy, in the run's direction. ``entry`` is the source's; ``shown`` is its name in messages."""
+
+    source: str
+    target: str
+    shown: str
+    entry: Entry
