@@ -397,6 +397,28 @@ class TestUpload:
         assert server.tree() == {"a": DATA}
         assert len(server.verbs("write")) == 1 + (verb == "write" and done), "nothing is sent twice"
 
+    def test_each_step_is_taken_once_and_counts_as_progress(self, server: FakeServer, source: Path, run: Run) -> None:
+        """One retry is enough for a connection that is lost at every single command."""
+        os.chmod(source, 0o444)
+        commands = ("write", "size", "set_mtime", "rename", "set_mode")
+        for verb in commands:
+            server.on(verb, lost())
+        run(upload(source, perms=True), retries=1)
+        assert server.tree() == {"a": DATA}
+        assert server.file("a").mode == 0o444
+        assert [call[0] for call in server.calls] == list(commands)
+        assert server.logins == 1 + len(commands)
+
+    @pytest.mark.parametrize("verb", ["size", "set_mtime", "rename", "set_mode"])
+    def test_a_step_that_fails_again_is_no_progress(
+        self, server: FakeServer, source: Path, run: Run, verb: str
+    ) -> None:
+        os.chmod(source, 0o444)
+        server.on(verb, lost(), times=9)
+        with pytest.raises(ConnectionLost):
+            run(upload(source, perms=True), retries=2)
+        assert server.logins == 3
+
     def test_a_size_is_not_believed_after_a_refusal(self, server: FakeServer, source: Path, run: Run) -> None:
         """FileZilla Server answers 425 to an upload that broke, and its SIZE may be that of the whole file."""
         error = DataConnectionFailed("broke", reply="425 Error while transfering data: ECONNABORTED")
