@@ -1,11 +1,11 @@
-"""A file of the server's onto the local disk, from the first try to the last: resume, receive, check, commit."""
+"""A file of the server's onto the local disk, from the first try to the last: resume, receive, verify, rename."""
 
 from __future__ import annotations
 
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ftpcli.engine.compare.decide import PERMISSIONS
 from ftpcli.engine.compare.times import is_exact, may_change_unseen, same_time
@@ -29,29 +29,31 @@ from ftpcli.model import Kind
 from ftpcli.session.contract import Session
 
 
-class Download:
-    """A file of the server's onto the local disk."""
+@dataclass
+class _Version:
+    """What has been done with one version of the source, told by its part file's name; replaced whole with that.
 
-    def __init__(
-        self,
-        request: CopyRequest,
-        context: TransferContext,
-        keep: Callable[[], None] | None = None,
-    ) -> None:
+    ``started_at``: the offset that this run began to receive at; None until then.
+    """
+
+    part: str
+    started_at: int | None = None
+    is_whole: bool = False
+
+
+class Download:
+    """A file of the server's onto the local disk. Progress is the size of the part file."""
+
+    def __init__(self, request: CopyRequest, context: TransferContext, keep: Callable[[], None] | None = None) -> None:
         """``keep`` is called before something is replaced."""
-        self._source = request.source
-        self._target = request.target
-        self._entry = request.entry
-        self._rules = context.rules
+        self._request = request
         self._context = context
-        self._place = context.place
-        self._shown = request.shown
+        self._rules = context.rules
         self._keep = keep
+        self._entry = request.entry  # the source's, as far as it is known by now
         self._tries = 0
-        self._whole: str | None = None
-        self._part_path: str | None = None
         self._reached = 0
-        self._started_at: int | None = None
+        self._version: _Version | None = None
         self._content: bytes | bytearray | None = None
 
     def fetched(self, content: bytes | bytearray) -> None:
@@ -68,34 +70,15 @@ class Download:
 
     def attempt(self, session: Session) -> Done:
         self._tries += 1
-        if self._tries > 1 or self._is_worth_a_look():
-            self._look_again(session)
-        elif self._rules.times and may_change_unseen(self._entry, time.time()):
-            self._ask_time(session)
-        entry = self._entry
-        # To the minute or the day is not enough: another version of the file may have been there in it.
-        resume = is_exact(entry) and (self._rules.resume or self._tries > 1)
-        journal = self._context.journal
-        mode = entry.mode & PERMISSIONS if self._rules.perms and entry.mode is not None else None
-        identity = (self._place, self._source, entry.size, entry.mtime)
-        part = PartFile(self._target, *identity, resume=resume, begun=journal.begin, mode=mode)
-        if self._part_path is not None and self._part_path != part.path:
-            discard(self._part_path)  # begun by an earlier try, of a source that is no more
-            journal.gone(self._part_path)
-        self._part_path = part.path
+        self._update_entry(session)
+        part = self._open_part()
+        version = self._begin(part)
         try:
-            if self._whole != part.path or part.size != entry.size:
-                self._prepare(part)
-                self._receive(session, part)
-                self._check(part)
-                self._whole = part.path
+            if not version.is_whole or part.size != self._entry.size:
+                self._receive(session, part, version)
+                version.is_whole = True
             verified = self._verify(session, part)
-            if self._keep is not None:
-                self._keep()
-            with self._context.turns.passed_on():
-                part.sync()
-            part.commit(entry.mtime if self._rules.times else None)
-            journal.commit(self._target, part.path)
+            self._commit(part)
         except FtpcliError as error:
             if part.size and not part.rewinds and error.retry is not Retry.STOP_RUN:
                 error.message += "; what went into the pipe cannot be taken back"
@@ -105,16 +88,16 @@ class Download:
             self._reached = max(self._reached, part.size)
             part.close()
             if not part.size:
-                journal.gone(part.path)
-        return Done(part.size, self._started_at or 0, verified, part.mode_problem)
+                self._context.journal.gone(part.path)
+        return Done(part.size, version.started_at or 0, verified, part.mode_problem)
 
-    def _prepare(self, part: PartFile) -> None:
-        size = self._entry.size
-        if size is None or part.size > size:
-            part.restart()  # not provably the same file
-        elif part.size and part.size == size:
-            # All bytes are there, but no server has called them all: ask for the last ones once more.
-            part.step_back(OVERLAP)
+    # The source as it is now
+
+    def _update_entry(self, session: Session) -> None:
+        if self._tries > 1 or self._is_worth_a_look():
+            self._look_again(session)
+        elif self._rules.times and may_change_unseen(self._entry, time.time()):
+            self._ask_time(session)
 
     def _is_worth_a_look(self) -> bool:
         """A large file may be resumed, if only its time is known exactly."""
@@ -124,14 +107,14 @@ class Download:
     def _ask_time(self, session: Session) -> None:
         """What was changed just now may change again in the same minute: only the exact time of its copy will tell."""
         with contextlib.suppress(Unsupported, TransientRefusal):
-            exact = session.mtime(self._source)
+            exact = session.mtime(self._request.source)
             if exact is not None:
                 self._entry = replace(self._entry, mtime=exact, precision=1.0, mtime_is_utc=True)
 
     def _look_again(self, session: Session) -> None:
         """Is it still the same file, and what is its exact time? Another size or time gives it another part file."""
         try:
-            entry = look_again(session, self._source, self._entry)
+            entry = look_again(session, self._request.source, self._entry)
         except (Unsupported, TransientRefusal):
             return
         if entry.kind is not Kind.FILE or entry.size is None:
@@ -140,29 +123,74 @@ class Download:
         if not same or (is_exact(entry) and not is_exact(self._entry)):
             self._entry = entry
 
-    def _receive(self, session: Session, part: PartFile) -> None:
+    # The part file
+
+    def _open_part(self) -> PartFile:
+        entry = self._entry
+        # To the minute or the day is not enough: another version of the file may have been there in it.
+        resume = is_exact(entry) and (self._rules.resume or self._tries > 1)
+        mode = entry.mode & PERMISSIONS if self._rules.perms and entry.mode is not None else None
+        identity = (self._context.place, self._request.source, entry.size, entry.mtime)
+        begun = self._context.journal.begin
+        return PartFile(self._request.target, *identity, resume=resume, begun=begun, mode=mode)
+
+    def _begin(self, part: PartFile) -> _Version:
+        """What there is of this version: nothing at the first try, and where the source has changed since."""
+        before = self._version
+        if before is not None and before.part == part.path:
+            return before
+        if before is not None:
+            discard(before.part)
+            self._context.journal.gone(before.part)
+        self._version = _Version(part.path)
+        return self._version
+
+    def _commit(self, part: PartFile) -> None:
+        if self._keep is not None:
+            self._keep()
+        with self._context.turns.passed_on():
+            part.sync()
+        part.commit(self._entry.mtime if self._rules.times else None)
+        self._context.journal.commit(self._request.target, part.path)
+
+    # Its content
+
+    def _receive(self, session: Session, part: PartFile, version: _Version) -> None:
+        """Receive what is missing. Raises SourceChanged and Incomplete where the size is not the one listed."""
+        size = self._entry.size
+        if size is None or part.size > size:
+            part.restart()  # not provably the same file
+        elif part.size and part.size == size:
+            # All bytes are there, but no server has called them all: ask for the last ones once more.
+            part.step_back(OVERLAP)
         content, self._content = self._content, None
         if content is not None:
-            self._started_at = 0
-            self._context.progress.start(self._shown, len(content), 0)
-            if part.size:
-                part.restart()
-            part.append(content)
-            self._context.moved(len(content))
-            return
-        try:
-            self._receive_from(session, part, part.size)
-        except Unsupported:
-            if part.size == 0:
-                raise
-            part.restart()  # no REST on this server
-            self._receive_from(session, part, 0)
+            self._take(content, part, version)
+        else:
+            try:
+                self._receive_from(session, part, version)
+            except Unsupported:
+                if part.size == 0:
+                    raise
+                part.restart()  # no REST on this server
+                self._receive_from(session, part, version)
+        self._check_size(part)
 
-    def _receive_from(self, session: Session, part: PartFile, offset: int) -> None:
-        with session.open_read(self._source, offset) as source:
-            if self._started_at is None:
-                self._started_at = offset
-            self._context.progress.start(self._shown, self._entry.size, offset)
+    def _take(self, content: bytes | bytearray, part: PartFile, version: _Version) -> None:
+        """What was fetched together with others."""
+        version.started_at = 0
+        self._context.progress.start(self._request.shown, len(content), 0)
+        if part.size:
+            part.restart()
+        part.append(content)
+        self._context.moved(len(content))
+
+    def _receive_from(self, session: Session, part: PartFile, version: _Version) -> None:
+        offset = part.size
+        with session.open_read(self._request.source, offset) as source:
+            if version.started_at is None:
+                version.started_at = offset
+            self._context.progress.start(self._request.shown, self._entry.size, offset)
 
             def on_moved(count: int) -> None:
                 part.size += count
@@ -171,29 +199,32 @@ class Download:
             try:
                 source.pump_to(part.file, on_moved)
             except LocalFileError as error:
-                raise LocalFileError(f"{self._target}: {error.message}") from error
+                raise LocalFileError(f"{self._request.target}: {error.message}") from error
             source.finish()
 
-    def _check(self, part: PartFile) -> None:
-        size = self._entry.size
+    def _check_size(self, part: PartFile) -> None:
+        path, size = self._request.source, self._entry.size
         if size is None or part.size == size:
             return
         if part.size > size:
             part.restart()
-            raise SourceChanged(f"{self._source} has more than the {size} bytes it was listed with: it changed")
-        raise Incomplete(f"{self._source}: the server called the transfer complete after {part.size} of {size} bytes")
+            raise SourceChanged(f"{path} has more than the {size} bytes it was listed with: it changed")
+        raise Incomplete(f"{path}: the server called the transfer complete after {part.size} of {size} bytes")
 
     def _verify(self, session: Session, part: PartFile) -> str:
         """What vouches for the content. Raises VerifyMismatch or SourceChanged, and what came is thrown away."""
-        verify = self._rules.verify
         try:
-            if verify == "checksum":
-                algorithm = same_digest(session, self._source, part.path, self._context.stop)
-                if algorithm is not None:
-                    return algorithm
-            if self._entry.size is None or verify == "none":
-                return "none"
-            return "time" if verify != "size" and same_file_still(session, self._source, self._entry) else "size"
+            return self._vouched_by(session, part)
         except (VerifyMismatch, SourceChanged):
             part.restart()
             raise
+
+    def _vouched_by(self, session: Session, part: PartFile) -> str:
+        path, verify = self._request.source, self._rules.verify
+        if verify == "checksum":
+            algorithm = same_digest(session, path, part.path, self._context.stop)
+            if algorithm is not None:
+                return algorithm
+        if self._entry.size is None or verify == "none":
+            return "none"
+        return "time" if verify != "size" and same_file_still(session, path, self._entry) else "size"
