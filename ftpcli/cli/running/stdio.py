@@ -20,7 +20,7 @@ from ftpcli.model import Endpoint
 
 def fetch_to_stdout(around: CommandContext, endpoint: Endpoint, place: Target, progress: str) -> int:
     """The file's bytes as they come. When nobody reads them any more, that is the reader's wish and no failure."""
-    from ftpcli.engine.transfer.stream import fetch
+    from ftpcli.engine.transfer.stream import RemoteFile, fetch
 
     if sys.stdout is None:
         raise LocalFileError("standard output is closed")
@@ -34,8 +34,7 @@ def fetch_to_stdout(around: CommandContext, endpoint: Endpoint, place: Target, p
             showing(progress, around.screen, meter) as say,
             watching(around.stop, say=say),
         ):
-            limit = place.choices.get("limit_rate")
-            report = fetch(solo, place.path, out, meter, limit_rate=limit)
+            report = fetch(RemoteFile(solo, place.path, meter, place.choices.get("limit_rate")), out)
     except BrokenPipeError:
         return BROKEN_PIPE
     except OSError as error:
@@ -54,7 +53,7 @@ def fetch_to_stdout(around: CommandContext, endpoint: Endpoint, place: Target, p
 
 def send_from_stdin(around: CommandContext, endpoint: Endpoint, place: Target) -> int:
     """Standard input to the end of file, as one remote file."""
-    from ftpcli.engine.transfer.stream import send
+    from ftpcli.engine.transfer.stream import RemoteFile, send
 
     if place.location.trailing_slash:
         raise UsageError("put - needs the name of a file: the URL must not end in /")
@@ -68,13 +67,10 @@ def send_from_stdin(around: CommandContext, endpoint: Endpoint, place: Target) -
         watching(around.stop, say=say),
     ):
         report = send(
-            solo,
+            RemoteFile(solo, place.path, meter, place.choices.get("limit_rate")),
             source,
-            place.path,
-            meter,
             make_parents=place.choices["mkdir"],
             in_place=place.choices["in_place"],
-            limit_rate=place.choices.get("limit_rate"),
         )
     _record(around, place, "upload", tries, report)
     show_summary(around.screen, report)

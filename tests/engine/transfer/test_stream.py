@@ -12,7 +12,7 @@ import pytest
 from ftpcli.engine.events import Retrying
 from ftpcli.engine.job import Report
 from ftpcli.engine.progress import RunProgress
-from ftpcli.engine.transfer.stream import fetch, send
+from ftpcli.engine.transfer.stream import RemoteFile, fetch, send
 from ftpcli.engine.workers.retry import Policy
 from ftpcli.engine.workers.solo import Solo
 from ftpcli.errors import (
@@ -55,7 +55,7 @@ def fetched(server: FakeServer, stop: StopToken, events: Events) -> Fetch:
         out.room = room
         try:
             with Solo(ENDPOINT, Policy(retries, 0.0), events.append, stop) as solo:
-                report = fetch(solo, path, out, RunProgress(1))
+                report = fetch(RemoteFile(solo, path, RunProgress(1)), out)
         finally:
             assert server.live == 0
         return out.getvalue(), report
@@ -72,7 +72,9 @@ def sent(server: FakeServer, stop: StopToken, events: Events, tmp_path: Path) ->
         with open(source, "rb", buffering=0) as file:
             try:
                 with Solo(ENDPOINT, Policy(retries, 0.0), events.append, stop) as solo:
-                    return send(solo, file, path, RunProgress(1), make_parents=make_parents, in_place=in_place)
+                    return send(
+                        RemoteFile(solo, path, RunProgress(1)), file, make_parents=make_parents, in_place=in_place
+                    )
             finally:
                 assert server.live == 0
 
@@ -245,5 +247,5 @@ class TestSend:
         os.write(write, b"through a pipe")
         os.close(write)
         with open(read, "rb", buffering=0) as file, Solo(ENDPOINT, Policy(0, 0.0), events.append, stop) as solo:
-            send(solo, file, "a", RunProgress(1), make_parents=False, in_place=False)
+            send(RemoteFile(solo, "a", RunProgress(1)), file, make_parents=False, in_place=False)
         assert server.tree() == {"a": b"through a pipe"}
