@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.engine.job import Direction, Report
+from ftpcli.engine.events import Report
+from ftpcli.engine.job import Direction
 from ftpcli.errors import Stopped
 from ftpcli.net.wait import ready
 from ftpcli.stop import StopToken

@@ -7,9 +7,8 @@ where there is one tree, and as the user named them otherwise.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from ftpcli.engine.job import Report
 from ftpcli.model import TlsFacts
 
 
@@ -90,6 +89,43 @@ class Deleted:
 @dataclass(frozen=True, slots=True)
 class Warned:
     message: str
+
+
+@dataclass
+class Report:
+    """Counts, sizes in bytes, and what became of the connections.
+
+    ``bytes`` is the size of all files that are whole now, ``moved`` what went over the line. ``entries``: how many the
+    source's listings showed. ``would_…``: what a dry run would have done. ``failure_codes``: the exit codes of the
+    files that failed.
+    """
+
+    transferred: int = 0
+    renamed: int = 0
+    skipped: int = 0
+    made_directories: int = 0
+    deleted: int = 0
+    failed: int = 0
+    bytes: int = 0
+    would_transfer: int = 0
+    would_rename: int = 0
+    would_make_directories: int = 0
+    would_delete: int = 0
+    would_bytes: int = 0
+    moved: int = 0
+    entries: int = 0
+    seconds: float = 0.0
+    connections: int = 0
+    reconnects: int = 0
+    tls_data_connections: int = 0
+    tls_data_resumed: int = 0
+    tls: TlsFacts | None = None
+    exit_code: int = 0
+    failure_codes: set[int] = field(default_factory=set)
+
+    @property
+    def entries_per_second(self) -> float:
+        return round(self.entries / self.seconds, 1) if self.seconds > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,50 @@
-"""The frozen values that every layer speaks. No behaviour beyond what follows from the fields themselves."""
+"""What a run is to do: frozen values that the command line makes and the engine reads."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+import posixpath
+from dataclasses import dataclass
 from enum import Enum
 
-from ftpcli.model import Endpoint, TlsFacts
+from ftpcli.errors import FtpcliError, LocalFileError, Refused
+from ftpcli.model import Endpoint
+
+
+class Side(Enum):
+    """Where one of the two trees of a run is."""
+
+    LOCAL = "local"
+    REMOTE = "remote"
+
+    def join(self, folder: str, name: str) -> str:
+        """The path of an entry of a directory."""
+        if self is Side.LOCAL:
+            return os.path.join(folder, name)
+        return posixpath.join(folder, name) if folder else name
+
+    def refusal(self, message: str) -> FtpcliError:
+        """The error for what this side's tree does not allow."""
+        return LocalFileError(message) if self is Side.LOCAL else Refused(message)
 
 
 class Direction(Enum):
+    """Which of the two sides is the source. The values are the names of the actions in events."""
+
     DOWNLOAD = "download"
     UPLOAD = "upload"
+
+    @property
+    def source(self) -> Side:
+        return Side.REMOTE if self is Direction.DOWNLOAD else Side.LOCAL
+
+    @property
+    def target(self) -> Side:
+        return Side.LOCAL if self is Direction.DOWNLOAD else Side.REMOTE
+
+    def local_and_remote(self, source: str, target: str) -> tuple[str, str]:
+        """The path on this machine and the one on the server."""
+        return (target, source) if self is Direction.DOWNLOAD else (source, target)
 
 
 @dataclass(frozen=True)
@@ -31,7 +65,7 @@ class Root:
 
 @dataclass(frozen=True)
 class FilterRules:
-    """What limits a run to a part of the tree. ``engine.filters`` tells what the patterns mean, and their order.
+    """What limits a run to a part of the tree. ``compare.filters`` tells what the patterns mean, and their order.
 
     Files only: sizes in bytes, both still included; times in seconds since 1970, from ``newer_than`` on and before
     ``older_than``.
@@ -103,33 +137,3 @@ class Job:
     retries: int = 3
     retry_wait: float = 1.0
     limit_rate: float | None = None
-
-
-@dataclass
-class Report:
-    """What a run did. ``bytes`` is the size of all files that are whole now, ``moved`` what went over the line.
-
-    ``entries``: how many the source's listings showed.
-    """
-
-    transferred: int = 0
-    renamed: int = 0
-    skipped: int = 0
-    made_directories: int = 0
-    deleted: int = 0
-    failed: int = 0
-    bytes: int = 0
-    moved: int = 0
-    entries: int = 0
-    seconds: float = 0.0
-    connections: int = 0
-    reconnects: int = 0
-    tls_data_connections: int = 0
-    tls_data_resumed: int = 0
-    tls: TlsFacts | None = None
-    exit_code: int = 0
-    failure_codes: set[int] = field(default_factory=set)
-
-    @property
-    def entries_per_second(self) -> float:
-        return round(self.entries / self.seconds, 1) if self.seconds > 0 else 0.0

@@ -16,8 +16,19 @@ from dataclasses import fields
 from datetime import datetime, timezone
 from typing import Any
 
-from ftpcli.engine.events import Deleted, Event, Failed, Finished, Planned, Retrying, Skipped, Started, Summary, Warned
-from ftpcli.engine.job import Report
+from ftpcli.engine.events import (
+    Deleted,
+    Event,
+    Failed,
+    Finished,
+    Planned,
+    Report,
+    Retrying,
+    Skipped,
+    Started,
+    Summary,
+    Warned,
+)
 from ftpcli.model import TlsFacts
 
 VERSION = 1
@@ -35,10 +46,6 @@ _NAMES = {
 _ONLY_WHERE_THERE = ("tls", "target", "backup")
 _CONNECTIONS = ("connections", "reconnects", "tls_data_connections", "tls_data_resumed")
 _INTERNAL = ("tls", "failure_codes")
-_NOT_ADDED_UP = (
-    "transferred", "renamed", "skipped", "made_directories", "deleted", "failed", "bytes", "seconds", "exit_code",
-    "entries_per_second",
-)  # fmt: skip
 
 
 def as_record(event: Event, now: float) -> dict[str, Any]:
@@ -57,28 +64,6 @@ def as_record(event: Event, now: float) -> dict[str, Any]:
         elif value is not None or name not in _ONLY_WHERE_THERE:
             record[name] = value
     return record
-
-
-def count(total: Report, event: Event) -> None:
-    """Add to ``total`` what one event tells: files by their own events, all else by the summary of each run."""
-    match event:
-        case Finished(action="mkdir"):
-            total.made_directories += 1
-        case Finished(action="download" | "upload" | "link"):
-            total.transferred += 1
-            total.bytes += event.bytes
-        case Finished(action="rename"):
-            total.renamed += 1
-        case Skipped():
-            total.skipped += 1
-        case Deleted():
-            total.deleted += 1
-        case Failed(path=path) if path:
-            total.failed += 1
-        case Summary():
-            for name, value in _of_summary(event).items():
-                if name not in _NOT_ADDED_UP:
-                    setattr(total, name, getattr(total, name) + value)
 
 
 def _of_summary(event: Summary) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""How far each worker is. Written by the workers, read by whoever draws progress; no locks are needed for that."""
+"""How far a run is: written by the coordinator and the workers, read by whoever draws it.
+
+Every number has one thread that writes it, so no lock is needed; a reader sees each of them a moment old at worst.
+"""
 
 from __future__ import annotations
 

@@ -8,32 +8,36 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import NoReturn
 
 from ftpcli.engine.backup.local import LocalBackup
 from ftpcli.engine.backup.remote import RemoteBackup
-from ftpcli.engine.events import Failed, OnEvent, Planned, Summary, Warned
-from ftpcli.engine.job import Direction, Job, Report
+from ftpcli.engine.events import OnEvent, Planned, Report, Warned
+from ftpcli.engine.job import Job, Side
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.plan.deletes import Deletes
+from ftpcli.engine.plan.leftovers import Leftovers
 from ftpcli.engine.plan.planner import Planner
-from ftpcli.engine.plan.report import Reporter
+from ftpcli.engine.plan.reporter import Reporter
 from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.tasks import small_files
-from ftpcli.engine.tasks.copy_file import Copied
-from ftpcli.engine.tasks.leftovers import Leftovers
+from ftpcli.engine.tasks.context import Shared
+from ftpcli.engine.tasks.copy_file import Copied, CopyFile
+from ftpcli.engine.tasks.leftovers import Cleared, Recover, Sweep
 from ftpcli.engine.tasks.list_pair import ListPair
-from ftpcli.engine.tasks.make_link import LinkMade
+from ftpcli.engine.tasks.make_link import LinkMade, MakeLink
 from ftpcli.engine.tasks.pair import Listed
 from ftpcli.engine.tasks.probe import Probe, Probed
-from ftpcli.engine.tasks.recheck import Rechecked
-from ftpcli.engine.tasks.remove import Remove
+from ftpcli.engine.tasks.recheck import Recheck, Rechecked
+from ftpcli.engine.tasks.remove import Remove, Removed
 from ftpcli.engine.tasks.rename_file import Asked, AskTime, Declined, Renamed, RenameFile
 from ftpcli.engine.tasks.resolve import Resolve, Resolved
 from ftpcli.engine.tasks.set_mode import ModeSet, SetMode
+from ftpcli.engine.tasks.task import Perform, Result, Task
 from ftpcli.engine.trees import links
 from ftpcli.engine.workers import retry
-from ftpcli.engine.workers.pool import Failure, Task, Told, WorkerPool
+from ftpcli.engine.workers.messages import Failure, Told
+from ftpcli.engine.workers.pool import PoolSettings, WorkerPool
 from ftpcli.engine.workers.rate_limit import RateLimit
 from ftpcli.errors import FtpcliError, GuardRefused, Retry
 from ftpcli.exit_codes import INTERNAL_ERROR
@@ -57,7 +61,10 @@ def run(
     ``journal`` knows what earlier runs left, and in the end what this one leaves. Without ``tell_skipped`` there are no
     Skipped events: a tree that is up to date has one for each of its files.
     """
-    return _Coordinator(job, on_event, stop, progress, journal or Journal(), tell_skipped=tell_skipped).run()
+    journal = journal or Journal()
+    deletes, leftovers = Deletes(job.rules), Leftovers(job, journal)
+    reporter = Reporter(job, on_event, progress, deletes, leftovers.failures, tell_skipped=tell_skipped)
+    return _Coordinator(job, reporter, deletes, leftovers, progress, stop, journal).run()
 
 
 # How many tasks a worker may have waiting, so that it never idles while the coordinator is busy.
@@ -68,71 +75,67 @@ class _Coordinator:
     def __init__(
         self,
         job: Job,
-        on_event: OnEvent,
-        stop: StopToken,
+        reporter: Reporter,
+        deletes: Deletes,
+        leftovers: Leftovers,
         progress: RunProgress,
+        stop: StopToken,
         journal: Journal,
-        *,
-        tell_skipped: bool,
     ) -> None:
         self._job = job
-        self._rules = job.rules
-        self._remote_target = job.direction is Direction.UPLOAD
-        self._stop = stop
-        self._small = 0  # small files among the tasks in flight
+        self._reporter = reporter
+        self._deletes = deletes
+        self._leftovers = leftovers
         self._progress = progress
+        self._stop = stop
         self._journal = journal
-        self._leftovers = Leftovers(job, journal)
-        self._deletes = Deletes(job.rules)
-        self._reporter = Reporter(
-            job, on_event, progress, self._deletes, self._leftovers.failures, tell_skipped=tell_skipped
-        )
-        keeping = RemoteBackup if self._remote_target else LocalBackup
-        self._backup = keeping(job.rules.backup) if job.rules.backup else None
         memory = HostMemory()
-        self._planner = Planner(job, self._reporter, self._deletes, journal, self._backup, memory)
+        self._planner = Planner(job, reporter, deletes, memory)
+        self._pool = self._open_pool(memory)
+        self._small = 0  # small files among the tasks in flight
+
+    def _open_pool(self, memory: HostMemory) -> WorkerPool[Task, Result]:
+        job, stop = self._job, self._stop
+        keeping = RemoteBackup if job.direction.target is Side.REMOTE else LocalBackup
+        shared = Shared.of(job, self._journal, keeping(job.rules.backup) if job.rules.backup else None)
 
         def opener() -> Session:
             return open_session(job.endpoint, memory, self._pool.warn, stop)
 
-        workers = min(len(progress.workers), job.max_connections or job.parallel, job.parallel)
-        self._pool = WorkerPool(
-            workers,
+        settings = PoolSettings(
+            min(len(self._progress.workers), job.max_connections or job.parallel, job.parallel),
             opener,
             retry.Policy(job.retries, job.retry_wait),
-            progress,
-            stop,
             job.endpoint.timing.keepalive,
             job.endpoint.place,
-            small_files.SmallFiles(),
             RateLimit(job.limit_rate, stop.sleep) if job.limit_rate else None,
-            journal,
         )
+        return WorkerPool(settings, Perform(shared), small_files.SmallFiles(shared), self._progress, stop)
 
     def run(self) -> Report:
         began = time.monotonic()
         try:
             self._do_all(self._leftovers.asides())
             for root in self._job.roots:
-                self._pool.submit(Resolve(root, self._job.direction, self._rules))
+                self._pool.submit(Resolve(root))
             self._loop()
             for _ in self._planner.renames():
                 self._loop()
             self._progress.listing = False
-            self._do_all(self._planner.attributes.links())
+            attributes = self._planner.comparison.attributes
+            self._do_all(attributes.links())
             self._delete()
             self._do_all(self._leftovers.asides())
             self._do_all(self._leftovers.parts())
             # Last: in a directory that may not be written to nothing else can be done.
-            self._do_all(self._planner.attributes.modes())
+            self._do_all(attributes.modes())
         finally:
             self._pool.dismiss()
             self._deletes.close()
             self._planner.close()
         for event in self._pool.leftover_events():
             self._reporter.tell(event)
-        self._conclude(time.monotonic() - began)
-        return self._reporter.report
+        return self._conclude(time.monotonic() - began)
 
     # Work
 
@@ -153,7 +156,7 @@ class _Coordinator:
             task = self._planner.next_task()
             if task is None:
                 return
-            self._small += small_files.may_go_together(task)
+            self._small += small_files.may_go_together(task, self._job)
             self._pool.submit(task)
 
     @property
@@ -162,17 +165,21 @@ class _Coordinator:
         together = self._small // small_files.MOST if self._pool.pipelines else self._small
         return self._pool.in_flight - self._small + together < self._pool.size * _AHEAD
 
-    def _take(self, result: Any) -> None:
-        if isinstance(result, (Copied, Failure)):
-            self._small -= small_files.may_go_together(result.task)
+    def _take(self, item: Result | Failure[Task] | Told) -> None:
+        if isinstance(item, Told):
+            self._reporter.tell(item.event)
+            return
+        if isinstance(item, (Copied, Failure)) and item.task is not None:
+            self._small -= small_files.may_go_together(item.task, self._job)
+        if isinstance(item, Failure):
+            self._failed(item.task, item.error)
+        else:
+            self._done(item)
+
+    def _done(self, result: Result) -> None:
         match result:
-            case Told():
-                self._reporter.tell(result.event)
-            case Failure():
-                self._failed(result.task, result.error)
             case Resolved():
-                for found in result.found:
-                    self._planner.found(result.task, found)
+                self._planner.resolved(result)
             case Listed() | Probed():
                 self._planner.listed(result)
             case Rechecked():
@@ -180,38 +187,41 @@ class _Coordinator:
             case Copied():
                 self._reporter.copied(result)
                 if result.done.mode_problem:
-                    self._planner.attributes.problem(result.task.shown, result.done.mode_problem)
+                    self._planner.comparison.attributes.problem(result.task.shown, result.done.mode_problem)
             case LinkMade() | ModeSet():
-                self._planner.attributes.done(result)
+                self._planner.comparison.attributes.done(result)
             case Asked():
-                result.task.learn(result.entry)
+                self._planner.asked(result)
             case Renamed():
                 self._reporter.renamed(result)
                 self._planner.renamed(result)
             case Declined():
                 self._planner.declined(result)
+            case Removed() | Cleared():
+                pass  # the worker has told of it
+            case _:
+                _never(result)
 
     def _delete(self) -> None:
         if self._halted:
             return
         for owner, why in self._deletes.blocked():
             self._reporter.tell(Warned(f"nothing is deleted in {owner or '.'}: {why}"))
+        dry_run = self._job.rules.dry_run
         try:
             self._deletes.check()
         except GuardRefused as error:
             self._reporter.end_run(error)
-            if not self._rules.dry_run:  # which shows what it is that is refused
+            if not dry_run:  # which shows what it is that is refused
                 return
-        root = None if self._remote_target else self._job.roots[0].target
         for delete in self._deletes:
-            if self._rules.dry_run:
-                self._reporter.report.deleted += 1
+            if dry_run:
                 self._reporter.tell(Planned(delete.shown, "delete"))
                 continue
             # A directory goes alone, after all that was in it.
             if delete.kind is Kind.DIR:
                 self._drain()
-            self._submit(Remove(delete.path, delete.shown, delete.kind, root, self._backup))
+            self._submit(Remove(delete.path, delete.shown, delete.kind))
             if delete.kind is Kind.DIR:
                 self._drain()
             if self._halted:
@@ -237,8 +247,8 @@ class _Coordinator:
 
     # What went wrong, and the end
 
-    def _failed(self, task: Any, error: BaseException) -> None:
-        if not isinstance(error, FtpcliError):
+    def _failed(self, task: Task | None, error: BaseException) -> None:
+        if task is None or not isinstance(error, FtpcliError):
             self._stop.request(INTERNAL_ERROR)
             raise error
         if isinstance(task, (ListPair, Probe)):
@@ -248,22 +258,31 @@ class _Coordinator:
         if error.retry is Retry.STOP_RUN:
             self._reporter.end_run(error)
             return
-        if isinstance(task, AskTime):
-            return  # what the listing said must do; the copy tells what is the matter
-        if isinstance(task, RenameFile):
-            self._deletes.keep(task.old.shown)  # whether it has the new name nobody knows
-        shown = task.pair.shown or "." if isinstance(task, (ListPair, Probe)) else task.shown
-        self._reporter.fail(shown, error)
+        match task:
+            case AskTime():
+                pass  # what the listing said must do; the copy tells what is the matter
+            case RenameFile():
+                self._deletes.keep(task.old.shown)  # whether it has the new name nobody knows
+                self._reporter.fail(task.shown, error)
+            case (
+                Resolve()
+                | ListPair()
+                | Probe()
+                | Recheck()
+                | CopyFile()
+                | MakeLink()
+                | SetMode()
+                | Remove()
+                | Recover()
+                | Sweep()
+            ):
+                self._reporter.fail(task.shown, error)
+            case _:
+                _never(task)
 
-    def _conclude(self, seconds: float) -> None:
+    def _conclude(self, seconds: float) -> Report:
         report = self._reporter.report
-        if self._planner.left_out and self._rules.only is None:
-            count = self._planner.left_out
-            entries = "1 entry is left out that is" if count == 1 else f"{count} entries are left out that are"
-            hint = "; --symlinks follow or copy takes links" if self._rules.symlinks == links.SKIP else ""
-            self._reporter.tell(Warned(f"{entries} neither file nor directory{hint}, --exclude keeps this quiet"))
-        if warning := self._planner.attributes.warning():
-            self._reporter.tell(Warned(warning))
+        self._warn_of_what_is_left()
         report.seconds = seconds
         report.moved = self._progress.moved
         report.connections, report.reconnects = self._pool.connections()
@@ -272,21 +291,23 @@ class _Coordinator:
             report.tls_data_connections += connections
             report.tls_data_resumed += resumed
             report.tls = report.tls or slot.facts
-        report.exit_code = self._exit_code()
+        self._reporter.end(self._stop.exit_code if self._stop.requested else None)
         self._journal.settle()
         if self._journal.trouble:
             self._reporter.tell(Warned(self._journal.trouble))
-        self._reporter.tell(Summary(report))
+        return self._reporter.sum_up()
 
-    def _exit_code(self) -> int:
-        fatal = self._reporter.fatal
-        if self._stop.requested:
-            return self._stop.exit_code
-        if fatal is not None:
-            self._reporter.tell(Failed("", type(fatal).__name__, fatal.message, fatal.reply, fatal.exit_code))
-            return fatal.exit_code
-        report = self._reporter.report
-        if not report.failure_codes:
-            return 0
-        done = report.transferred or report.renamed
-        return next(iter(report.failure_codes)) if len(report.failure_codes) == 1 and not done else 1
+    def _warn_of_what_is_left(self) -> None:
+        rules, comparison = self._job.rules, self._planner.comparison
+        if comparison.left_out and rules.only is None:
+            count = comparison.left_out
+            entries = "1 entry is left out that is" if count == 1 else f"{count} entries are left out that are"
+            hint = "; --symlinks follow or copy takes links" if rules.symlinks == links.SKIP else ""
+            self._reporter.tell(Warned(f"{entries} neither file nor directory{hint}, --exclude keeps this quiet"))
+        if warning := comparison.attributes.warning():
+            self._reporter.tell(Warned(warning))
+
+
+def _never(value: NoReturn) -> NoReturn:
+    """mypy proves that every task and every result has been dealt with."""
+    raise AssertionError(value)

@@ -29,7 +29,7 @@ def remove(solo: Solo, path: str, *, recursive: bool, glob: bool) -> None:
         if entry.kind is Kind.DIR and not recursive:
             raise Refused(f"{target} is a directory; -r deletes directories as well")
     for target, entry in targets:
-        removal = Removal(target, target, entry.kind, lambda name: solo.tell(Deleted(name)), recursive=True)
+        removal = Removal(target, entry.kind, lambda name: solo.tell(Deleted(name)), recursive=True)
         solo.insist(target, removal.attempt)
 
 

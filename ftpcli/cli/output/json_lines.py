@@ -12,9 +12,9 @@ from contextlib import suppress
 import click
 
 from ftpcli.cli.output.screen import Screen
-from ftpcli.engine.events import Event, Failed, Summary
-from ftpcli.engine.job import Report
-from ftpcli.engine.json_events import as_record, count
+from ftpcli.engine.events import Event, Failed, Report, Summary
+from ftpcli.engine.json_events import as_record
+from ftpcli.engine.report import count
 from ftpcli.errors import FtpcliError, LocalFileError, Stopped, UsageError
 from ftpcli.exit_codes import BROKEN_PIPE, INTERNAL_ERROR
 from ftpcli.stop import StopToken

@@ -7,8 +7,7 @@ import logging
 from ftpcli.cli.output.logs import EVENTS
 from ftpcli.cli.output.screen import Screen, emit, stdout_is_gone
 from ftpcli.cli.output.units import count_text, duration_text, rate_text, size_text, speed_text
-from ftpcli.engine.events import Deleted, Event, Failed, Finished, Planned, Retrying, Skipped, Warned
-from ftpcli.engine.job import Report
+from ftpcli.engine.events import Deleted, Event, Failed, Finished, Planned, Report, Retrying, Skipped, Warned
 
 _log = logging.getLogger(EVENTS)
 

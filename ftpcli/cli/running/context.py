@@ -19,8 +19,8 @@ from ftpcli.cli.output.screen import Screen
 from ftpcli.cli.output.terminal import TERMINAL
 from ftpcli.cli.running.signals import watching
 from ftpcli.cli.server.targets import Target
-from ftpcli.engine.events import Event, OnEvent, Warned
-from ftpcli.engine.job import Direction, Job, Report
+from ftpcli.engine.events import Event, OnEvent, Report, Warned
+from ftpcli.engine.job import Direction, Job
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.progress import RunProgress
 from ftpcli.errors import FtpcliError, Retry, Stopped

@@ -10,8 +10,7 @@ from ftpcli.cli.output.screen import stdout_is_gone
 from ftpcli.cli.running.context import CommandContext
 from ftpcli.cli.running.signals import watching
 from ftpcli.cli.server.targets import Target
-from ftpcli.engine.events import Event, Finished, OnEvent, Retrying, Summary
-from ftpcli.engine.job import Report
+from ftpcli.engine.events import Event, Finished, OnEvent, Report, Retrying, Summary
 from ftpcli.engine.progress import RunProgress
 from ftpcli.errors import FtpcliError, LocalFileError, UsageError, cause_of
 from ftpcli.exit_codes import BROKEN_PIPE

@@ -9,8 +9,8 @@ from ftpcli.cli.output.render import show_summary
 from ftpcli.cli.running.context import CommandContext, one_run
 from ftpcli.cli.running.mirror_lock import Turn
 from ftpcli.cli.running.signals import watching
-from ftpcli.engine.events import Event, OnEvent, Summary
-from ftpcli.engine.job import Direction, Job, Report
+from ftpcli.engine.events import Event, OnEvent, Report, Summary
+from ftpcli.engine.job import Direction, Job
 from ftpcli.engine.watch.loop import watch
 
 

@@ -41,7 +41,7 @@ class RemoteBackup:
         if kind is Kind.DIR:
             place = self.place(shown)
             worker.insist(shown, lambda session: self.make(session, place), lambda: self.made(place))
-            worker.insist(shown, Removal(path, shown, kind, lambda _: None).attempt)
+            worker.insist(shown, Removal(path, kind).attempt)
             return place
         kept = RemoteKept(self, path, shown, there=True)
         return worker.insist(shown, kept.move, kept.progress)

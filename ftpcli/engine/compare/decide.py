@@ -6,27 +6,21 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
-from ftpcli.engine.compare.times import is_vague, same_time
+from ftpcli.engine.compare.times import is_imprecise, same_time
 from ftpcli.engine.job import Rules
 from ftpcli.model import Entry, Kind, Listing
 from ftpcli.part_names import PART_SUFFIX, is_part
 
 # Permission bits of owner, group and others; setuid, setgid and sticky bits are never copied.
 PERMISSIONS = 0o777
+# Without these the owner cannot do all that is to be done in a directory.
+OWNERS_BITS = 0o700
 
-
+# Why something is done or left, for people; some reasons are looked at again.
 MISSING = "missing"
-
-
 UP_TO_DATE = "up to date"
-
-
 TIME_DIFFERS = "time differs"
-
-
 CONTENT_UNKNOWN = "same size; its digest will tell"
-
-
 TIME_UNSURE = "same size, and its time is listed to the minute only"
 
 
@@ -113,7 +107,7 @@ def arrived_later(source: Entry, target: Entry | None, rules: Rules) -> bool:
     """Whether another time means nothing: a copy made with --no-times keeps that of its arrival."""
     if rules.times or rules.compare != "auto" or target is None or None in (source.mtime, target.mtime):
         return False
-    return not is_vague(source) and not is_vague(target) and _is_newer(target, source)
+    return not is_imprecise(source) and not is_imprecise(target) and _is_newer(target, source)
 
 
 def other_mode(source: Entry, target: Entry | None) -> str:

@@ -128,7 +128,7 @@ class Filters:
 
 
 def _last_first(patterns: Iterable[Pattern]) -> _Questions:
-    """Neighbours of one mind are asked together."""
+    """Consecutive patterns of one kind become one regular expression."""
     groups = itertools.groupby(reversed(list(patterns)), key=lambda pattern: pattern.keeps)
     return tuple(
         (re.compile("|".join(pattern.regex for pattern in group), re.DOTALL).fullmatch, keeps)

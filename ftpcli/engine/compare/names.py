@@ -51,7 +51,7 @@ def has_twins(names: Iterable[str]) -> bool:
 
 
 def pair_folded(source: Listing, target: Listing, folding: Folding) -> Iterator[tuple[Entry | None, Entry | None]]:
-    """As ``plan.pair``, by folded names. Of several source names for one of the target's, the same one is preferred."""
+    """As ``decide.pair``, by folded names. Of several source names for one of the target's, its own is preferred."""
     if not folding:
         yield from pair(source, target)
         return
@@ -82,7 +82,7 @@ def without_clashes(decisions: Sequence[Decision], folding: Folding) -> list[Dec
         return list(decisions)
     winners: dict[str, Decision] = {}
     for decision in decisions:
-        if _comes_to_lie(decision):
+        if _occupies_its_name(decision):
             key = folding.key(decision.name)
             first = winners.setdefault(key, decision)
             if first.target is None and decision.target is not None:
@@ -90,7 +90,7 @@ def without_clashes(decisions: Sequence[Decision], folding: Folding) -> list[Dec
     return [_or_conflict(decision, winners.get(folding.key(decision.name))) for decision in decisions]
 
 
-def without_changelings(listing: Listing, keeps_name: Callable[[str], bool]) -> Listing:
+def without_unstable(listing: Listing, keeps_name: Callable[[str], bool]) -> Listing:
     """A source listing without the names that the target would list as others: the next run would not know them again,
     and delete them. They are problems of the listing."""
     lost = [entry for entry in listing.entries if not keeps_name(entry.name)]
@@ -120,13 +120,13 @@ def rewritten(source: Listing, target: Listing) -> dict[str, str]:
 
 def or_rewritten(decision: Decision, others: Mapping[str, str]) -> Decision:
     """A conflict where the server seems to have the name as one of ``others``."""
-    if decision.name not in others or not _comes_to_lie(decision):
+    if decision.name not in others or not _occupies_its_name(decision):
         return decision
     why = f"the server seems to have made {others[decision.name]} of this name, which it cannot hold; rename the file"
     return decision._replace(what=What.CONFLICT, why=why)
 
 
-def _comes_to_lie(decision: Decision) -> bool:
+def _occupies_its_name(decision: Decision) -> bool:
     source = decision.source
     if source is None or decision.why == "excluded" or source.kind is Kind.OTHER:
         return False
@@ -134,7 +134,7 @@ def _comes_to_lie(decision: Decision) -> bool:
 
 
 def _or_conflict(decision: Decision, winner: Decision | None) -> Decision:
-    if winner is None or winner is decision or not _comes_to_lie(decision):
+    if winner is None or winner is decision or not _occupies_its_name(decision):
         return decision
     why = (
         f"on the target's file system this is the same name as {winner.name}, which is there or comes first; "

@@ -1,4 +1,4 @@
-"""Pairs two listings and decides. Pure: no files, no network, no clock."""
+"""What two modification times say about each other, as finely as each is known. Pure: no files, no clock."""
 
 from __future__ import annotations
 
@@ -8,20 +8,10 @@ from ftpcli.model import Entry
 
 # Zones differ from UTC by whole quarters of an hour, and by 14 hours at most.
 _QUARTER = 900.0
-
-
 _WIDEST_ZONE = 14 * 3600.0
-
-
-_VAGUE = 60.0
-
-
+_IMPRECISE = 60.0
 _EXACT = 2.0
-
-
 _YOUTH = 31 * 86_400.0
-
-
 _CLOCKS = 3600.0
 
 
@@ -65,7 +55,7 @@ def is_young(entry: Entry, now: float) -> bool:
 def may_change_unseen(entry: Entry, now: float) -> bool:
     """True where the minute that a listing shows may not be over yet on the server, whatever its clock and zone."""
     margin = _CLOCKS if entry.mtime_is_utc else _CLOCKS + _WIDEST_ZONE
-    return is_vague(entry) and (entry.mtime or 0.0) >= now - margin
+    return is_imprecise(entry) and (entry.mtime or 0.0) >= now - margin
 
 
 def settles_in(mtime: float, now: float, compare: str) -> float:
@@ -79,6 +69,6 @@ def settles_in(mtime: float, now: float, compare: str) -> float:
     return left + _TICK if mtime <= now and left > -_TICK else 0.0
 
 
-def is_vague(entry: Entry | None) -> bool:
+def is_imprecise(entry: Entry | None) -> bool:
     """True where a listing shows less of a file's time than the server knows."""
-    return entry is not None and (entry.precision >= _VAGUE or not entry.mtime_is_utc)
+    return entry is not None and (entry.precision >= _IMPRECISE or not entry.mtime_is_utc)

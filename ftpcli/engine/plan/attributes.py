@@ -1,4 +1,4 @@
-"""What belongs to a tree besides the bytes of its files: permission bits, and the symbolic links in it.
+"""Plans what belongs to a tree besides the bytes of its files: permission bits, and the symbolic links in it.
 
 Directories get their bits last of all and the deepest first, because one that may not be written to takes no files.
 Links on the server come after all files: ProFTPD makes none that leads nowhere.
@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ftpcli.engine.backup.contract import Backup
-from ftpcli.engine.compare.decide import PERMISSIONS, Decision, other_mode
+from ftpcli.engine.compare.decide import OWNERS_BITS, PERMISSIONS, Decision, other_mode
 from ftpcli.engine.events import Finished, Planned
-from ftpcli.engine.job import Direction, Job
+from ftpcli.engine.job import Job, Side
 from ftpcli.engine.plan.paths import PathMap, shown
-from ftpcli.engine.plan.report import Reporter
+from ftpcli.engine.plan.reporter import Reporter
 from ftpcli.engine.plan.spool import Spool
 from ftpcli.engine.tasks.make_link import LinkMade, MakeLink
 from ftpcli.engine.tasks.pair import Listed, Pair
 from ftpcli.engine.tasks.rename_file import Renamed
-from ftpcli.engine.tasks.set_mode import _OWNERS, ModeSet, SetMode
+from ftpcli.engine.tasks.set_mode import ModeSet, SetMode
 from ftpcli.errors import Unsupported
 from ftpcli.model import Entry
 
@@ -27,12 +26,11 @@ from ftpcli.model import Entry
 class AttributePlan:
     """The coordinator's part in it: what is to be done, and what has come of it."""
 
-    def __init__(self, job: Job, path_map: PathMap, reporter: Reporter, backup: Backup | None) -> None:
+    def __init__(self, job: Job, path_map: PathMap, reporter: Reporter) -> None:
         self._rules = job.rules
-        self._root = None if job.direction is Direction.UPLOAD else job.roots[0].target
+        self._links_last = job.direction.target is Side.REMOTE
         self._path_map = path_map
         self._reporter = reporter
-        self._backup = backup
         self._modes = Spool()
         self._links = Spool()
         self._problems = 0
@@ -51,18 +49,17 @@ class AttributePlan:
             return []
         self._reporter.tell(Planned(path, "link", why=decision.why))
         if self._rules.dry_run:
-            self._reporter.report.transferred += 1
             return []
         target, replaces = self._path_map.target(where, decision.name), decision.target is not None
-        if self._root is None:
+        if self._links_last:
             self._links.append(target, path, text, "replaces" if replaces else "")
             return []
-        return [MakeLink(target, path, text, self._root, replaces=replaces, backup=self._backup)]
+        return [MakeLink(target, path, text, replaces=replaces)]
 
     def links(self) -> Iterator[MakeLink]:
         """Those that wait until all files are there."""
         for path, name, text, replaces in reversed(self._links):
-            yield MakeLink(path, name, text, None, replaces=bool(replaces), backup=self._backup)
+            yield MakeLink(path, name, text, replaces=bool(replaces))
 
     # Permissions
 
@@ -72,7 +69,7 @@ class AttributePlan:
         self._reporter.tell(Planned(name, "chmod", why=why))
         if self._rules.dry_run:
             return []
-        return [SetMode(target, name, source.mode & PERMISSIONS, self._root, told=True)]
+        return [SetMode(target, name, source.mode & PERMISSIONS, told=True)]
 
     def descent(self, decision: Decision, listed: Listed) -> Pair:
         """The pair for a directory; one that is there and has other permissions, or too few, gets them at the end."""
@@ -108,13 +105,12 @@ class AttributePlan:
     def modes(self) -> Iterator[SetMode]:
         """For directories, the deepest first."""
         for path, name, mode, told in reversed(self._modes):
-            yield SetMode(path, name, int(mode), self._root, bool(told))
+            yield SetMode(path, name, int(mode), told=bool(told))
 
     # What came of it
 
     def done(self, result: LinkMade | ModeSet) -> None:
         if isinstance(result, LinkMade):
-            self._reporter.report.transferred += 1
             self._reporter.tell(Finished(result.task.shown, "link", result.worker))
         elif result.problem:
             self.problem(result.task.shown, result.problem)
@@ -140,6 +136,6 @@ class AttributePlan:
 
 def _opens(target: Entry | None) -> int | None:
     """The bits that a directory which is there needs until its content is in it; None where it has them."""
-    if target is None or target.mode is None or target.mode & _OWNERS == _OWNERS:
+    if target is None or target.mode is None or target.mode & OWNERS_BITS == OWNERS_BITS:
         return None
-    return target.mode & PERMISSIONS | _OWNERS
+    return target.mode & PERMISSIONS | OWNERS_BITS

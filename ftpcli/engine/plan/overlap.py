@@ -16,9 +16,9 @@ import os
 import time
 from dataclasses import dataclass, replace
 
-from ftpcli.engine.job import Direction, Job
+from ftpcli.engine.job import Job, Side
 from ftpcli.engine.tasks.pair import Listed, Pair
-from ftpcli.engine.tasks.probe import _STEM, Probe, Probed
+from ftpcli.engine.tasks.probe import STEM, Probe, Probed
 from ftpcli.errors import UsageError
 from ftpcli.model import Listing
 from ftpcli.part_names import is_part, part_name
@@ -26,8 +26,6 @@ from ftpcli.session.contract import HostMemory
 
 # Two sets of names are kept; of a directory with more only its path can tell.
 _MOST_NAMES = 10_000
-
-
 # Clocks of files are coarser than that of the system.
 _GRAIN = 2.0
 
@@ -46,7 +44,7 @@ class Overlap:
 
     def __init__(self, job: Job, memory: HostMemory) -> None:
         self._job = job
-        self._up = job.direction is Direction.UPLOAD
+        self._source_is_local = job.direction.source is Side.LOCAL
         self._memory = memory
         self._began = time.time()
         self._starts: dict[str, str] = {}
@@ -57,7 +55,7 @@ class Overlap:
     def begin(self, source: str, target: str) -> None:
         """A directory is about to be mirrored; the local one is marked if it is there already."""
         if self._memory.here and not self._job.rules.dry_run:
-            local = source if self._up else target
+            local = source if self._source_is_local else target
             self._starts[source] = target
             if os.path.isdir(local):
                 self._mark(local)
@@ -73,7 +71,7 @@ class Overlap:
         if where.source in self._starts:
             return self._look_at_root(listed, where.source)
         self._check_markers(listed, same=False)
-        if not self._up or where.source is None:
+        if not self._source_is_local or where.source is None:
             return listed
         return next((Probe(listed, root.target) for root in self._roots if self._resembles(listed, root)), listed)
 
@@ -83,7 +81,7 @@ class Overlap:
             # The source was listed before there was a target that it could show. Once: a server may never list what it
             # calls made, or there already.
             self._made.add(source)
-            if not self._up:
+            if not self._source_is_local:
                 self._mark(where.target)
             return where
         self._check_markers(listed, same=True)
@@ -91,9 +89,9 @@ class Overlap:
         return replace(listed, made=source in self._made)
 
     def _check_markers(self, listed: Listed, *, same: bool) -> None:
-        for entry in (listed.target if self._up else listed.source).entries:
+        for entry in (listed.target if self._source_is_local else listed.source).entries:
             if entry.name in self._markers:
-                path = listed.pair.target if self._up else listed.pair.source
+                path = listed.pair.target if self._source_is_local else listed.pair.source
                 raise self._error(path or "", os.path.dirname(self._markers[entry.name][0]), same=same)
 
     def found(self, probed: Probed) -> Listed:
@@ -114,7 +112,7 @@ class Overlap:
 
     def _mark(self, folder: str) -> None:
         """Where it cannot be written there is no marker: then no mirror can grow there either."""
-        name = part_name(_STEM, os.getpid(), time.time_ns(), os.urandom(8))
+        name = part_name(STEM, os.getpid(), time.time_ns(), os.urandom(8))
         path = os.path.join(folder, name)
         with contextlib.suppress(OSError, ValueError):
             _sweep(folder)
@@ -140,7 +138,7 @@ class Overlap:
             return False
 
     def _error(self, path: str, local: str, *, same: bool) -> UsageError:
-        outer, inner = ("target", "source") if self._up else ("source", "target")
+        outer, inner = ("target", "source") if self._source_is_local else ("source", "target")
         what = "source and target are the same directory" if same else f"the {outer} contains the {inner}"
         return UsageError(
             f"{self._job.endpoint.url(path)} is {local}, on this computer: {what}; name two that are apart"
@@ -157,7 +155,7 @@ def _names(listing: Listing) -> frozenset[str]:
 def _sweep(folder: str) -> None:
     """Remove the markers of runs that were killed: nobody holds their locks."""
     with os.scandir(folder) as found:
-        left = [item.path for item in found if item.name.startswith(f".{_STEM}.") and is_part(item.name)]
+        left = [item.path for item in found if item.name.startswith(f".{STEM}.") and is_part(item.name)]
     for path in left:
         with contextlib.suppress(OSError):
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)

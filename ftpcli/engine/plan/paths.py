@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import posixpath
 from dataclasses import replace
 
 from ftpcli.engine.compare.decide import CONTENT_UNKNOWN, TIME_DIFFERS, TIME_UNSURE, UP_TO_DATE, Decision, What, decide
 from ftpcli.engine.compare.filters import Filters
-from ftpcli.engine.compare.times import is_vague, is_young
-from ftpcli.engine.job import Direction, Job, Scope
-from ftpcli.engine.tasks.arrival_times import ArrivalTimes, TargetTimes
+from ftpcli.engine.compare.times import is_imprecise, is_young
+from ftpcli.engine.job import Job, Scope, Side
+from ftpcli.engine.tasks.arrival_times import TargetTimes
 from ftpcli.engine.tasks.pair import Pair
 from ftpcli.engine.tasks.recheck import Recheck
 from ftpcli.model import Entry, Kind
@@ -24,14 +22,13 @@ class PathMap:
         self._direction = job.direction
         self._rules = job.rules
         self._filters = Filters(job.rules.filters)
-        self._remote_target = job.direction is Direction.UPLOAD
-        self._times: TargetTimes | None = None
-        if job.rules.compare == "auto" and not job.rules.times:
-            self._times = ArrivalTimes()
-        elif job.rules.compare == "auto" and self._remote_target:
-            self._times = TargetTimes()
+        self._times = TargetTimes.of(job)
         self._on_the_way = _with_all_above(job.rules.only)
         self._now = now
+
+    @property
+    def _source_is_remote(self) -> bool:
+        return self._direction.source is Side.REMOTE
 
     def decide(self, where: Pair, source: Entry | None, target: Entry | None) -> Decision:
         """The plan's decision, unless a filter keeps the entry out of everything."""
@@ -39,10 +36,10 @@ class PathMap:
         if decision.why != UP_TO_DATE or source is None or self._rules.compare not in ("auto", "time"):
             return decision
         # It may have changed twice in one minute, and nothing but that minute is listed (vsftpd).
-        vague = source.kind is Kind.FILE and is_vague(target if self._remote_target else source)
+        imprecise = source.kind is Kind.FILE and is_imprecise(source if self._source_is_remote else target)
         # A local copy has the minute for its time only where that was over by then.
-        told = not self._remote_target and target is not None and target.mtime == source.mtime
-        unsure = vague and not told and is_young(source, self._now)
+        told = self._source_is_remote and target is not None and target.mtime == source.mtime
+        unsure = imprecise and not told and is_young(source, self._now)
         return decision._replace(what=What.COPY, why=TIME_UNSURE) if unsure else decision
 
     def _decide(self, where: Pair, source: Entry | None, target: Entry | None) -> Decision:
@@ -70,7 +67,7 @@ class PathMap:
         return enters and where.shown[len(where.prefix) :] in only.directories
 
     def spares(self, where: Pair, entry: Entry) -> bool:
-        """True for an entry of a doomed directory that a filter protects."""
+        """True for an entry of a directory that is to be deleted, which a filter protects."""
         return not self._filters.keeps(self._filtered(where, entry.name), entry)
 
     def recheck(self, where: Pair, decision: Decision) -> Recheck | None:
@@ -85,25 +82,22 @@ class PathMap:
             shown(where, name),
             source,
             target,
-            self._direction,
-            self._rules.compare,
-            self._times,
             exactly=is_young(source, self._now),
         )
 
     def _is_doubtful(self, why: str, source: Entry, target: Entry) -> bool:
         if why != TIME_DIFFERS:
             return why in (CONTENT_UNKNOWN, TIME_UNSURE)
-        if is_vague(target if self._remote_target else source):
+        if is_imprecise(source if self._source_is_remote else target):
             return True
-        return self._remote_target and self._times is not None and self._times.stays_newer(source, target)
+        return not self._source_is_remote and self._times is not None and self._times.stays_newer(source, target)
 
     def source(self, where: Pair, name: str) -> str:
         assert where.source is not None
-        return _join(where.source, name, remote=not self._remote_target)
+        return self._direction.source.join(where.source, name)
 
     def target(self, where: Pair, name: str) -> str:
-        return _join(where.target, name, remote=self._remote_target)
+        return self._direction.target.join(where.target, name)
 
     def below(self, where: Pair, source: Entry, *, exists: bool) -> Pair:
         """The pair for a directory of the source. One that only leads to what is included is made when needed."""
@@ -121,7 +115,7 @@ class PathMap:
     def _is_tree(self, path: str) -> bool:
         return self._rules.only is not None and path in self._rules.only.trees
 
-    def doomed(self, where: Pair, entry: Entry, owner: str) -> Pair:
+    def target_only(self, where: Pair, entry: Entry, owner: str) -> Pair:
         """The pair for a directory that only the target has."""
         return replace(
             where,
@@ -151,9 +145,3 @@ def _with_all_above(scope: Scope | None) -> frozenset[str]:
 def shown(where: Pair, name: str) -> str:
     """How an entry of this directory is named to people."""
     return f"{where.shown}/{name}" if where.shown else name
-
-
-def _join(folder: str, name: str, *, remote: bool) -> str:
-    if remote:
-        return posixpath.join(folder, name) if folder else name
-    return os.path.join(folder, name)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ftpcli.engine.compare.times import is_exact, same_time
 from ftpcli.errors import LocalFileError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _BATCH = 500
 _LARGEST = 2**63 - 1  # an integer of the database
-# How far a time may be off whose zone is not known; see plan.same_time.
+# How far a time may be off whose zone is not known; see ``compare.times.same_time``.
 _ZONES = 14 * 3600.0 + 900.0
 _SETTINGS = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000; BEGIN"
 _TABLE = """
@@ -35,11 +35,11 @@ CREATE INDEX {0}_name ON {0} (served, size, name, mtime)
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file, and what else is to be known about it: texts or numbers, of whoever put it in."""
+    """A file, and what else is to be known about it: texts of whoever put it in."""
 
     row: int
     entry: Entry
-    about: tuple[Any, ...]
+    about: tuple[str, ...]
 
 
 @contextmanager
@@ -72,7 +72,7 @@ class RenameIndex:
         self._count = 0
         self._do(_TABLE)
 
-    def add(self, entry: Entry, *about: object) -> bool:
+    def add(self, entry: Entry, *about: str) -> bool:
         """False for a file that nothing can tell to be the same as another: an empty one, or one
         without a time, or of a size that no file has."""
         if entry.kind is not Kind.FILE or entry.mtime is None or not 0 < (entry.size or 0) <= _LARGEST:
@@ -92,7 +92,9 @@ class RenameIndex:
         meanwhile."""
         which = "AND NOT served AND NOT exact " if inexact else "AND NOT served "
         last = 0
-        while rows := self._do(f"SELECT id, record FROM {{0}} WHERE id > ? {which}ORDER BY id LIMIT {_BATCH}", last):
+        while rows := self._select(
+            f"SELECT id, record FROM {{0}} WHERE id > ? {which}ORDER BY id LIMIT {_BATCH}", last
+        ):
             for last, text in rows:
                 yield _candidate(last, text)
 
@@ -102,7 +104,7 @@ class RenameIndex:
         if not self._count:
             return
         if self._slack is None:
-            self._slack = self._do("SELECT MAX(slack) FROM {0}")[0][0] or 0.0
+            self._slack = self._widest()
         reach = _slack(entry) + self._slack
         where = "served = ? AND size = ? AND mtime BETWEEN ? AND ?"
         values: list[object] = [served, entry.size, entry.mtime - reach, entry.mtime + reach]
@@ -122,31 +124,40 @@ class RenameIndex:
         both = (self.like(entry, same_name=same_name, served=served) for served in (False, True))
         return len(list(islice(chain.from_iterable(both), 2))) < 2
 
-    def update(self, candidate: Candidate, entry: Entry | None) -> None:
-        """More is known of one; None where it is not what it was thought to be, and nothing is like it."""
-        self._slack = None
-        if entry is None:
-            self._do("UPDATE {0} SET mtime = NULL WHERE id = ?", candidate.row)
-            return
-        values = (*_values(entry), _text(entry, candidate.about), candidate.row)
-        self._do("UPDATE {0} SET name = ?, size = ?, mtime = ?, slack = ?, exact = ?, record = ? WHERE id = ?", *values)
-
-    def learn(self, candidate: Candidate, told: Entry) -> None:
-        """What the server told of one, asked for its exact time."""
+    def learn(self, row: int, told: Entry) -> None:
+        """What the server told of the file in a row, asked for its exact time."""
+        ((_, text),) = self._select("SELECT id, record FROM {0} WHERE id = ?", row)
+        candidate = _candidate(row, text)
         listed = candidate.entry
         if told.kind is not Kind.FILE or told.size != listed.size or told.mtime is None:
-            self.update(candidate, None)
+            # It is not what it was thought to be, and nothing is like it.
+            self._slack = None
+            self._do("UPDATE {0} SET mtime = NULL WHERE id = ?", row)
         elif is_exact(told):
             exact = replace(listed, mtime=told.mtime, precision=told.precision, mtime_is_utc=True)
-            self.update(candidate, exact)
+            self._slack = None
+            values = (*_values(exact), _text(exact, candidate.about), row)
+            self._do(
+                "UPDATE {0} SET name = ?, size = ?, mtime = ?, slack = ?, exact = ?, record = ? WHERE id = ?", *values
+            )
 
     def serve(self, candidate: Candidate) -> None:
         """It has found its counterpart, and is looked for no more."""
         self._do("UPDATE {0} SET served = TRUE WHERE id = ?", candidate.row)
 
-    def _do(self, command: str, *values: object) -> list[Any]:
+    def _widest(self) -> float:
+        with _translated():
+            ((slack,),) = self._database.execute(f"SELECT MAX(slack) FROM {self._table}")
+        return float(slack or 0.0)
+
+    def _select(self, command: str, *values: object) -> list[tuple[int, str]]:
+        """Rows of a file's number and its record."""
         with _translated():
             return self._database.execute(command.format(self._table), values).fetchall()
+
+    def _do(self, command: str, *values: object) -> None:
+        with _translated():
+            self._database.execute(command.format(self._table), values)
 
 
 def _slack(entry: Entry) -> float:
@@ -161,7 +172,7 @@ def _bytes(name: str) -> bytes:
     return name.encode("utf-8", "surrogatepass")
 
 
-def _text(entry: Entry, about: tuple[object, ...]) -> str:
+def _text(entry: Entry, about: tuple[str, ...]) -> str:
     return json.dumps([entry.name, entry.size, entry.mtime, entry.precision, entry.mtime_is_utc, entry.mode, *about])
 
 

@@ -9,14 +9,13 @@ the same where the server tells one; where it does not, size and time do only if
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 
 from ftpcli.engine.compare.times import is_exact
-from ftpcli.engine.job import Direction, Job
+from ftpcli.engine.job import Job, Side
 from ftpcli.engine.plan.deletes import Delete, Deletes
 from ftpcli.engine.plan.rename_index import Candidate, RenameIndex, open_database
 from ftpcli.engine.tasks.copy_file import CopyFile
-from ftpcli.engine.tasks.rename_file import AskTime, New, Old, RenameFile
+from ftpcli.engine.tasks.rename_file import Asked, AskTime, New, Old, RenameFile
 from ftpcli.model import Entry
 from ftpcli.part_names import is_part
 
@@ -28,36 +27,37 @@ class Renames:
     """
 
     def __init__(self, job: Job, deletes: Deletes) -> None:
-        self._rules = job.rules
-        self._direction = job.direction
-        self._root = job.roots[0].target if job.direction is Direction.DOWNLOAD else None
         self._deletes = deletes
         self._database = open_database()
         self._new = RenameIndex(self._database, "new")
         self._old = RenameIndex(self._database, "old")
+        # The side that is on the server, where a listing may show less of a time than is known.
+        self._asked = self._old if job.direction.target is Side.REMOTE else self._new
         self.planning = True
 
     def wait(self, new: New) -> bool:
         """Let a copy wait. False where nothing could tell that another file is the same."""
         return self._new.add(new.entry, new.source, new.target, new.shown, new.why)
 
-    def doom(self, number: int, delete: Delete, entry: Entry) -> None:
-        """A delete was planned."""
+    def delete_planned(self, number: int, delete: Delete, entry: Entry) -> None:
         if not is_part(entry.name):
-            self._old.add(entry, number, delete.path, delete.shown, delete.owner)
+            self._old.add(entry, str(number), delete.path, delete.shown, delete.owner)
 
     def questions(self) -> Iterator[AskTime]:
         """For the exact times of those files on the server that may be the same as others."""
         self._new.close_list()
         self._old.close_list()
-        up = self._direction is Direction.UPLOAD
-        asked, others = (self._old, self._new) if up else (self._new, self._old)
-        for candidate in asked.all(inexact=True):
+        others = self._new if self._asked is self._old else self._old
+        for candidate in self._asked.all(inexact=True):
             if any(True for _ in others.like(candidate.entry)):
-                path = _old(candidate).path if up else _new(candidate).source
-                yield AskTime(path, path, candidate.entry, partial(asked.learn, candidate))
+                path = _old(candidate).path if self._asked is self._old else _new(candidate).source
+                yield AskTime(path, path, candidate.entry, candidate.row)
 
-    def tasks(self, copy: Callable[[New], CopyFile | None]) -> Iterator[RenameFile | CopyFile]:
+    def asked(self, result: Asked) -> None:
+        """The server told a file's exact time."""
+        self._asked.learn(result.task.row, result.entry)
+
+    def tasks(self, copy: Callable[[New], list[CopyFile]]) -> Iterator[RenameFile | CopyFile]:
         """Renames for what has a counterpart, copies for the rest. ``copy`` plans one."""
         for same_name in (True, False):
             for candidate in self._new.all():
@@ -67,9 +67,7 @@ class Renames:
                     self._new.serve(candidate)
                     yield self._rename(old, new, same_name)
                 elif not same_name:
-                    task = copy(new)
-                    if task is not None:
-                        yield task
+                    yield from copy(new)
         self.planning = False
 
     def _rename(self, old: Old, new: New, same_name: bool) -> RenameFile:
@@ -79,7 +77,7 @@ class Renames:
             and self._old.has_one_at_most(new.entry, same_name=same_name)
             and self._new.has_one_at_most(old.entry, same_name=same_name)
         )
-        return RenameFile(old, new, self._root, certain, self._rules.dry_run)
+        return RenameFile(old, new, certain)
 
     def _counterpart(self, entry: Entry, *, same_name: bool) -> Old | None:
         """Each serves once."""
@@ -101,4 +99,4 @@ def _new(candidate: Candidate) -> New:
 
 def _old(candidate: Candidate) -> Old:
     number, path, shown, owner = candidate.about
-    return Old(number, path, shown, owner, candidate.entry)
+    return Old(int(number), path, shown, owner, candidate.entry)

@@ -1,4 +1,4 @@
-"""A list of paths that may be longer than memory is wide: kept in a temporary file, read from its end."""
+"""A list of paths that may not fit in memory: kept in a temporary file, read from its end."""
 
 from __future__ import annotations
 

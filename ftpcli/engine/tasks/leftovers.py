@@ -1,4 +1,4 @@
-"""What runs leave on the target when they are cut off, and the tasks that clear it away.
+"""Clears away what runs left on the target when they were cut off.
 
 Neither counts as a delete, and neither fails a run: what cannot be done stays in the journal for the next one.
 """
@@ -10,37 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ftpcli.engine.events import Warned
-from ftpcli.engine.job import Direction, Job
-from ftpcli.engine.journal.journal import Failures, Journal
-from ftpcli.engine.trees import part_file
+from ftpcli.engine.tasks.context import TaskContext
 from ftpcli.engine.trees.remote import exists
 from ftpcli.engine.workers.slot import NotAdmitted
-from ftpcli.engine.workers.worker import Worker
-from ftpcli.errors import FtpcliError, LocalFileError, NotFound, Refused, Retry
+from ftpcli.errors import FtpcliError, LocalFileError, Refused, Retry
 from ftpcli.model import Kind
 from ftpcli.session.contract import Session
 
 log = logging.getLogger("ftpcli.journal")
-
-
-class Leftovers:
-    """Says what is to be cleared away, on the word of the journal and of nothing else."""
-
-    def __init__(self, job: Job, journal: Journal) -> None:
-        self._remote = job.direction is Direction.UPLOAD
-        self._root = job.roots[0].target
-        self._whole = job.rules.only is None
-        self._journal = journal
-        self.failures = Failures()
-
-    def asides(self) -> list[Recover]:
-        """At the start, before the target is listed; and at the end, for what failed in between."""
-        return [Recover(aside, target) for aside, target in self._journal.asides()]
-
-    def parts(self) -> list[Sweep]:
-        """At the end: part files that the run did not need. One that saw but a part of the tree cannot tell."""
-        stale = self._journal.stale(self.failures, earlier=self._whole)
-        return [Sweep(part, None if self._remote else self._root) for part in stale]
 
 
 @dataclass(frozen=True)
@@ -59,9 +36,9 @@ class Recover:
     def shown(self) -> str:
         return self.target
 
-    def run(self, worker: Worker) -> Cleared:
+    def run(self, context: TaskContext) -> Cleared:
         what = f"{self.target} stepped aside in an earlier run and is now {self.aside}"
-        return _tolerant(worker, what, self.aside, lambda: worker.insist(self.target, self._attempt))
+        return _tolerant(context, what, self.aside, lambda: context.worker.insist(self.target, self._attempt))
 
     def _attempt(self, session: Session) -> None:
         if not exists(session, self.aside):
@@ -76,33 +53,20 @@ class Recover:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Delete a part file. ``root``: the local tree it must be in; None where it is on the server."""
+    """Delete a part file."""
 
     part: str
-    root: str | None
 
     @property
     def shown(self) -> str:
         return self.part
 
-    def run(self, worker: Worker) -> Cleared:
-        return _tolerant(worker, f"the part file {self.part} stays", self.part, lambda: self._sweep(worker))
-
-    def _sweep(self, worker: Worker) -> None:
-        if self.root is None:
-            worker.insist(self.part, self._attempt)
-        else:
-            part_file.sweep(self.part, self.root)
-
-    def _attempt(self, session: Session) -> None:
-        try:
-            session.remove(self.part)
-        except NotFound:
-            if exists(session, self.part):
-                raise
+    def run(self, context: TaskContext) -> Cleared:
+        tree = context.target(self.part)
+        return _tolerant(context, f"the part file {self.part} stays", self.part, lambda: tree.sweep(self.part))
 
 
-def _tolerant(worker: Worker, what: str, path: str, do: Callable[[], None]) -> Cleared:
+def _tolerant(context: TaskContext, what: str, path: str, do: Callable[[], None]) -> Cleared:
     try:
         do()
     except FtpcliError as error:
@@ -110,7 +74,7 @@ def _tolerant(worker: Worker, what: str, path: str, do: Callable[[], None]) -> C
             raise
         log.debug("%s: %s", what, error)
         if isinstance(error, (Refused, LocalFileError)):
-            worker.tell(Warned(f"{what}: {error}"))
+            context.worker.tell(Warned(f"{what}: {error}"))
     else:
-        worker.journal.gone(path)
+        context.shared.journal.gone(path)
     return Cleared()

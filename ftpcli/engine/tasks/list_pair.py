@@ -1,20 +1,16 @@
-"""A directory and its counterpart, and the task that lists both."""
+"""Lists a directory and its counterpart."""
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, replace
 
 from ftpcli.engine.compare.decide import is_empty
-from ftpcli.engine.compare.names import EXACT, has_twins, without_changelings
-from ftpcli.engine.job import Direction
+from ftpcli.engine.compare.names import EXACT, has_twins, without_unstable
+from ftpcli.engine.tasks.context import TaskContext
 from ftpcli.engine.tasks.pair import NOTHING, Listed, Pair
-from ftpcli.engine.trees import links, local
+from ftpcli.engine.trees import links
 from ftpcli.engine.trees.links import Followed
-from ftpcli.engine.trees.name_folding import Foldings
-from ftpcli.engine.trees.remote import make_directories
-from ftpcli.engine.workers.worker import Questions, Worker
-from ftpcli.errors import LocalFileError, NotFound, Refused
+from ftpcli.engine.trees.tree import Tree
 from ftpcli.model import Kind, Listing
 
 
@@ -22,110 +18,73 @@ from ftpcli.model import Kind, Listing
 class ListPair:
     """List both sides of a directory; the target is made where it is missing (not in a dry run).
 
-    Where things may be deleted, the server is asked again for a source that is empty while the target is not: such a
-    listing, if it is wrong, costs most.
+    Where things may be deleted, a source that is empty while the target is not is listed twice: such a listing, if it
+    is wrong, costs most.
     """
 
     pair: Pair
-    direction: Direction
-    dry_run: bool
-    symlinks: str = links.SKIP
-    delete: bool = False
-    foldings: Foldings | None = None
 
-    def run(self, worker: Worker) -> Listed:
-        path = self.pair.source
-        server = Questions(worker, self.pair.shown or ".")
-        if path is None:
-            return Listed(self.pair, NOTHING, self._doomed(server), made=False)
-        if self.direction is Direction.DOWNLOAD:
-            source = self._remote_source(server, path)
-            target, made = self._local_target()
-            if self.delete and not is_empty(target) and is_empty(source.listing) and not source.listing.problems:
-                source = self._second_look(server, path)
-            if self.symlinks == links.COPY:
-                target = links.with_local_texts(self.pair.target, target)
-        else:
-            source = self._local_source(path)
-            target, made = self._remote_target(worker, server, source.listing)
+    @property
+    def shown(self) -> str:
+        return self.pair.shown or "."
+
+    def run(self, context: TaskContext) -> Listed:
+        pair, rules = self.pair, context.job.rules
+        source, target = context.source(self.shown), context.target(self.shown)
+        if pair.source is None:
+            return Listed(pair, NOTHING, target.unmasked(pair.target, target.list(pair.target)), made=False)
+        found = self._source(source, pair.source, target, rules.symlinks)
+        there, made = self._target(target, found.listing, context)
+        if rules.delete and not is_empty(there) and is_empty(found.listing) and not found.listing.problems:
+            found = self._second_look(self._source(source, pair.source, target, rules.symlinks), found)
         folding = EXACT
-        if self.foldings is not None and has_twins(entry.name for entry in (*source.listing.entries, *target.entries)):
-            folding = self.foldings.of(self.pair.target, look_only=self.dry_run)
-        return Listed(self.pair, source.listing, target, made, source, folding)
+        if has_twins(entry.name for entry in (*found.listing.entries, *there.entries)):
+            folding = target.folding(pair.target, look_only=rules.dry_run)
+        return Listed(pair, found.listing, there, made, found, folding)
 
-    def _remote_source(self, server: Questions, path: str) -> Followed:
-        listing = without_changelings(server.list(path), local.keeps_name)
-        if self.symlinks == links.FOLLOW:
-            return links.follow_remote(server, path, listing, self.pair.trail)
-        return Followed(links.with_links(server, path, listing) if self.symlinks == links.COPY else listing)
+    def _source(self, tree: Tree, path: str, target: Tree, symlinks: str) -> Followed:
+        listing = without_unstable(tree.list(path), target.keeps_name)
+        if symlinks == links.FOLLOW:
+            return tree.followed(path, listing, self.pair.trail)
+        return Followed(tree.with_link_texts(path, listing) if symlinks == links.COPY else listing)
 
-    def _second_look(self, server: Questions, path: str) -> Followed:
-        source = self._remote_source(server, path)
-        if is_empty(source.listing):
-            return source
+    @staticmethod
+    def _second_look(second: Followed, first: Followed) -> Followed:
+        if is_empty(second.listing):
+            return first
         doubt = "it was empty in a first listing, and not in a second one"
-        return replace(source, listing=replace(source.listing, doubt=doubt))
+        return replace(second, listing=replace(second.listing, doubt=doubt))
 
-    def _local_source(self, path: str) -> Followed:
-        listing = local.scan(path)
-        if self.symlinks == links.FOLLOW:
-            return links.follow_local(path, listing, self.pair.trail)
-        return Followed(links.with_local_texts(path, listing) if self.symlinks == links.COPY else listing)
-
-    def _doomed(self, server: Questions) -> Listing:
-        path = self.pair.target
-        if self.direction is Direction.DOWNLOAD:
-            return local.scan(path)
-        return links.with_links(server, path, server.list(path))
-
-    def _unmasked(self, server: Questions, listing: Listing, source: Listing) -> Listing:
-        """No directory that is to be deleted may be a link: what that leads to is not ours to empty."""
-        kept = {entry.name for entry in source.entries}
-        doomed = any(entry.kind is Kind.DIR and entry.name not in kept for entry in listing.entries)
-        return links.with_links(server, self.pair.target, listing) if doomed else listing
-
-    def _local_target(self) -> tuple[Listing, bool]:
-        path = self.pair.target
-        if self.pair.target_exists is not None:
-            # The root may be a link, as whoever named it wants it; below it somebody else may have put one.
-            there = local.look(path)
-            if there is not None and there.kind is Kind.LINK:
-                raise LocalFileError(f"a symbolic link is in the place of the directory {path}; remove that first")
-            if self.pair.opens is not None and there is not None and not self.dry_run:
-                local.set_mode(path, self.pair.opens)
-        if self.pair.target_exists is not False and local.is_directory(path):
-            return local.scan(path), False
-        if self.pair.lazy:
+    def _target(self, tree: Tree, source: Listing, context: TaskContext) -> tuple[Listing, bool]:
+        """The target's listing, and whether it was made just now or, in a dry run, would have been."""
+        pair, rules = self.pair, context.job.rules
+        if pair.target_exists is not False:
+            listing = self._listed_target(tree, source, context)
+            if listing is not None:
+                return listing, False
+        if pair.lazy:
             return NOTHING, False
-        if not self.dry_run:
-            # What becomes a private directory is private before anything is in it.
-            local.make_directory(path, 0o777 if self.pair.mode is None else self.pair.mode & 0o777 | 0o700)
-        return NOTHING, True
-
-    def _remote_target(self, worker: Worker, server: Questions, source: Listing) -> tuple[Listing, bool]:
-        if self.pair.target_exists is not False:
-            try:
-                return self._listed_target(worker, server, source), False
-            except NotFound:
-                if self.pair.target_exists:
-                    raise
-        if self.pair.lazy:
-            return NOTHING, False
-        if not self.dry_run:
-            new = worker.insist(self.pair.shown or ".", lambda session: make_directories(session, self.pair.target))
-            if self.delete and not new:
+        if not rules.dry_run:
+            new = tree.make_directory(pair.target, pair.mode)
+            if rules.delete and not new:
                 # It is there: what is to be deleted in it nobody knows as long as it cannot be listed.
-                listing = self._listed_target(worker, server, source)
+                listing = self._seen(tree, tree.list(pair.target), source, context)
                 doubt = "it was not found at first, and is there" if listing.entries else listing.doubt
                 return replace(listing, doubt=doubt), True
         return NOTHING, True
 
-    def _listed_target(self, worker: Worker, server: Questions, source: Listing) -> Listing:
-        path, opens = self.pair.target, self.pair.opens
-        if opens is not None and not self.dry_run:
-            with contextlib.suppress(Refused):  # what it leads to will be said
-                worker.insist(self.pair.shown, lambda session: session.set_mode(path, opens))
-        listing = server.list(path)
-        if self.symlinks == links.COPY:
-            return links.in_sources_words(source, links.with_links(server, path, listing), path)
-        return self._unmasked(server, listing, source) if self.delete else listing
+    def _listed_target(self, tree: Tree, source: Listing, context: TaskContext) -> Listing | None:
+        pair = self.pair
+        if pair.opens is not None and not context.job.rules.dry_run:
+            tree.open_directory(pair.target, pair.opens)
+        listing = tree.list_if_there(pair.target, expected=bool(pair.target_exists))
+        return None if listing is None else self._seen(tree, listing, source, context)
+
+    def _seen(self, tree: Tree, listing: Listing, source: Listing, context: TaskContext) -> Listing:
+        """The target's listing with its links as far as they matter for what comes."""
+        rules, path = context.job.rules, self.pair.target
+        if rules.symlinks == links.COPY:
+            return tree.with_texts_like(source, path, listing)
+        kept = {entry.name for entry in source.entries}
+        losing = any(entry.kind is Kind.DIR and entry.name not in kept for entry in listing.entries)
+        return tree.unmasked(path, listing) if rules.delete and losing else listing

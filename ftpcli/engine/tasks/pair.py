@@ -1,4 +1,4 @@
-"""A directory and its counterpart, and the task that lists both."""
+"""A directory and its counterpart, before and after both were listed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOTHING = Listing(())
 
 @dataclass(frozen=True)
 class Pair:
-    """A directory and its counterpart. ``target_exists`` is None where nobody knows yet.
+    """A directory and its counterpart. ``target_exists`` is None for a root, of which nobody knows yet.
 
     Without ``source`` it is a directory that only the target has, about to be deleted with all that is in it;
     ``owner`` is then the nearest directory above it that both sides have. ``prefix`` is the part of ``shown`` above

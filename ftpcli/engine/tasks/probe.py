@@ -1,12 +1,4 @@
-"""Notices that source and target are one directory, or one is within the other.
-
-One side of a run is on a server, so this can be only where the server is this very machine. A mirror of a tree into
-itself would never end, S/t/t/t/…, and with --delete a target around the source would lose the source. Paths say
-nothing about it: the server may show another root. So a marker, hidden as part files are, lies in the local directory
-for the time of the run: where a listing of the server shows it, that is the same directory. An upload into the source
-itself shows in no listing of the server; a local directory that looks as the target does is tried with a file put
-into the target. Nothing of this happens with servers elsewhere, nor in a dry run, which changes nothing.
-"""
+"""Finds out whether the target is within a local source; ``plan.overlap`` tells what for."""
 
 from __future__ import annotations
 
@@ -17,13 +9,13 @@ import posixpath
 import time
 from dataclasses import dataclass
 
+from ftpcli.engine.tasks.context import TaskContext
 from ftpcli.engine.tasks.pair import Listed, Pair
-from ftpcli.engine.workers.worker import Worker
 from ftpcli.errors import FtpcliError, Retry
 from ftpcli.part_names import part_name
 from ftpcli.session.contract import Session
 
-_STEM = "ftpcli-here"
+STEM = "ftpcli-here"
 
 
 @dataclass(frozen=True)
@@ -37,8 +29,13 @@ class Probe:
     def pair(self) -> Pair:
         return self.listed.pair
 
-    def run(self, worker: Worker) -> Probed:
-        name = part_name(_STEM, time.time_ns(), os.urandom(8))
+    @property
+    def shown(self) -> str:
+        return self.pair.shown or "."
+
+    def run(self, context: TaskContext) -> Probed:
+        journal, worker = context.shared.journal, context.worker
+        name = part_name(STEM, time.time_ns(), os.urandom(8))
         here = self.listed.pair.source
         assert here is not None
         path = posixpath.join(self.target, name)
@@ -52,17 +49,17 @@ class Probe:
             finally:
                 with contextlib.suppress(FtpcliError):
                     session.remove(path)
-                    worker.journal.gone(path)
+                    journal.gone(path)
 
-        worker.journal.begin(path)
+        journal.begin(path)
         try:
-            return Probed(self.listed, worker.insist(self.listed.pair.shown or ".", attempt))
+            return Probed(self.listed, worker.insist(self.shown, attempt))
         except FtpcliError as error:
             if error.retry is Retry.STOP_RUN:
                 raise
             return Probed(self.listed, inside=False)  # then nothing else can be put there either
         finally:
-            worker.journal.useless(path)
+            journal.useless(path)
 
 
 @dataclass(frozen=True)

@@ -1,50 +1,30 @@
-"""What belongs to a tree besides the bytes of its files: permission bits, and the symbolic links in it.
-
-Directories get their bits last of all and the deepest first, because one that may not be written to takes no files.
-Links on the server come after all files: ProFTPD makes none that leads nowhere.
-"""
+"""Gives one file or directory of the target its permission bits."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ftpcli.engine.trees import local
-from ftpcli.engine.trees.remote import mode_problem
-from ftpcli.engine.workers.worker import Worker
-from ftpcli.errors import LocalFileError
-
-# Without these the owner cannot do all that is to be done in a directory.
-_OWNERS = 0o700
+from ftpcli.engine.compare.decide import OWNERS_BITS
+from ftpcli.engine.tasks.context import TaskContext
 
 
 @dataclass(frozen=True)
 class SetMode:
-    """Give a file or directory its permission bits. ``told``: that is news, and not a part of making the copy.
-
-    ``root``: the local tree that it is in; None where it is on the server.
-    """
+    """``told``: that is news, and not a part of making the copy."""
 
     path: str
     shown: str
     mode: int
-    root: str | None
     told: bool
 
     @property
     def shuts(self) -> bool:
         """True where what is below can no longer be reached afterwards."""
-        return self.mode & _OWNERS != _OWNERS
+        return self.mode & OWNERS_BITS != OWNERS_BITS
 
-    def run(self, worker: Worker) -> ModeSet:
-        if self.root is None:
-            problem = worker.insist(self.shown, lambda session: mode_problem(session, self.path, self.mode))
-            return ModeSet(self, problem, worker.number)
-        try:
-            local.check_straight(self.path, self.root)
-            local.set_mode(self.path, self.mode)
-        except LocalFileError as error:
-            return ModeSet(self, error.message, worker.number)
-        return ModeSet(self, "", worker.number)
+    def run(self, context: TaskContext) -> ModeSet:
+        problem = context.target(self.shown).set_mode(self.path, self.mode)
+        return ModeSet(self, problem, context.worker.number)
 
 
 @dataclass(frozen=True)

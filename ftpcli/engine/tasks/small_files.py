@@ -7,15 +7,15 @@ steps as any other file: what did not work out is tried again there, and tells w
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ftpcli.engine.compare.times import same_time
-from ftpcli.engine.job import Direction
-from ftpcli.engine.tasks.copy_file import CopyFile
+from ftpcli.engine.job import Job, Side
+from ftpcli.engine.tasks.context import Shared, TaskContext
+from ftpcli.engine.tasks.copy_file import Copied, CopyFile
+from ftpcli.engine.tasks.task import Task
 from ftpcli.engine.transfer.download import Download
-from ftpcli.engine.transfer.outcome import FileTransfer
 from ftpcli.engine.transfer.upload import Upload
 from ftpcli.engine.workers.worker import Worker
 from ftpcli.errors import FtpcliError, LocalFileError
@@ -27,74 +27,95 @@ log = logging.getLogger("ftpcli.transfer")
 MOST = 32
 MOST_BYTES = 512 * 1024
 
-Item = TypeVar("Item")
 
-
-def may_go_together(task: object) -> bool:
+def may_go_together(task: Task, job: Job) -> bool:
     """Whether this is a plain copy of what may be a small file."""
-    if not isinstance(task, CopyFile) or task.backup is not None:
+    if not isinstance(task, CopyFile) or job.rules.backup is not None:
         return False
-    rules, size = task.rules, task.entry.size
-    whole = rules.in_place and task.direction is Direction.UPLOAD
-    return size is not None and size <= MOST_BYTES and not whole and rules.verify != "checksum"
+    rules, size = job.rules, task.entry.size
+    in_place = rules.in_place and job.direction.target is Side.REMOTE
+    return size is not None and size <= MOST_BYTES and not in_place and rules.verify != "checksum"
 
 
-def size(task: object) -> int:
-    return task.entry.size or 0 if isinstance(task, CopyFile) else 0
+@dataclass(frozen=True)
+class _Begun:
+    """``workers.messages.Begun``: a copy that was begun together with others."""
+
+    task: CopyFile
+    transfer: Download | Upload
+    context: TaskContext
+
+    @property
+    def is_local(self) -> bool:
+        return self.transfer.is_here
+
+    def finish(self) -> Copied:
+        return self.task.carry_out(self.transfer, self.context)
 
 
-def is_here(task: object) -> bool:
-    """Whether all that is left of a task is to be done on this machine."""
-    begun = task.begun if isinstance(task, CopyFile) else None
-    return isinstance(begun, (Download, Upload)) and begun.is_here
+@dataclass(frozen=True)
+class SmallFiles:
+    """``workers.messages.Batching`` for copies of small files."""
+
+    shared: Shared
+    most: int = MOST
+    most_bytes: int = MOST_BYTES
+
+    def size(self, task: Task) -> int | None:
+        if isinstance(task, CopyFile) and may_go_together(task, self.shared.job):
+            return task.entry.size
+        return None
+
+    def begin(self, tasks: Sequence[Task], worker: Worker) -> Sequence[_Begun | None]:
+        """The tasks, begun as far as they can be together."""
+        session = worker.slot.at_hand()
+        pipelined = session.pipelined if session is not None else None
+        if pipelined is None:
+            return [None] * len(tasks)
+        largest, job = pipelined.largest, self.shared.job
+        small = {
+            number: task
+            for number, task in enumerate(tasks)
+            if isinstance(task, CopyFile) and may_go_together(task, job) and _size(task) <= largest
+        }
+        if len(small) < 2:
+            return [None] * len(tasks)
+        copies = list(small.values())
+        worker.progress.start(f"{copies[0].shown} and {len(copies) - 1} more", sum(map(_size, copies)), 0)
+        context = TaskContext(worker, self.shared)
+        carry: Callable[[Mapping[int, CopyFile], Pipelined, TaskContext], Iterator[tuple[int, Download | Upload]]]
+        carry = _fetch if job.direction.source is Side.REMOTE else _store
+        begun: dict[int, _Begun] = {}
+        try:
+            for number, transfer in carry(small, pipelined, context):
+                begun[number] = _Begun(small[number], transfer, context)
+        except FtpcliError as error:
+            # Each goes on by itself now, and tells what is the matter.
+            log.info("%d files together: %s", len(small), error)
+        return [begun.get(number) for number in range(len(tasks))]
 
 
-def begin(tasks: Sequence[Item], worker: Worker) -> list[Item | CopyFile]:
-    """The tasks, begun as far as they can be together."""
-    session = worker.slot.at_hand()
-    pipelined = session.pipelined if session is not None else None
-    if pipelined is None:
-        return list(tasks)
-    largest = pipelined.largest
-    small = [task for task in tasks if isinstance(task, CopyFile) and may_go_together(task) and size(task) <= largest]
-    if len(small) < 2:
-        return list(tasks)
-    worker.progress.start(f"{small[0].shown} and {len(small) - 1} more", sum(map(size, small)), 0)
-    carry = _fetch if small[0].direction is Direction.DOWNLOAD else _store
-    begun: dict[int, FileTransfer] = {}
-    try:
-        for task, transfer in carry(small, pipelined, worker):
-            begun[id(task)] = transfer
-    except FtpcliError as error:
-        # Each goes on by itself now, and tells what is the matter.
-        log.info("%d files together: %s", len(small), error)
-    return [_with(task, begun.get(id(task))) for task in tasks]
+def _size(task: CopyFile) -> int:
+    return task.entry.size or 0
 
 
-def _with(task: Item, transfer: FileTransfer | None) -> Item | CopyFile:
-    return replace(task, begun=transfer) if transfer is not None and isinstance(task, CopyFile) else task
-
-
-Carried = Iterator[tuple[CopyFile, FileTransfer]]
-
-
-def _fetch(small: Sequence[CopyFile], pipelined: Pipelined, worker: Worker) -> Carried:
-    files = pipelined.fetch([(task.source, size(task)) for task in small])
-    for task, file in zip(small, files, strict=True):
+def _fetch(small: Mapping[int, CopyFile], pipelined: Pipelined, context: TaskContext) -> Iterator[tuple[int, Download]]:
+    files = pipelined.fetch([(task.source, _size(task)) for task in small.values()])
+    for (number, task), file in zip(small.items(), files, strict=True):
         if file is not None and same_time(replace(task.entry, mtime=file.mtime), task.entry):
-            download = task.download(worker)
+            download = Download(task, context.transfer)
             download.fetched(file.content)
-            yield task, download
+            yield number, download
 
 
-def _store(small: Sequence[CopyFile], pipelined: Pipelined, worker: Worker) -> Carried:
-    uploads = [task.upload(worker) for task in small]
+def _store(small: Mapping[int, CopyFile], pipelined: Pipelined, context: TaskContext) -> Iterator[tuple[int, Upload]]:
+    uploads = {number: Upload(task, context.transfer) for number, task in small.items()}
     # First, for whatever comes they know what they have begun.
-    yield from zip(small, uploads, strict=True)
+    yield from uploads.items()
     # Once for all of them: a file whose second is not over would go by itself.
-    worker.stop.sleep(max(task.settles_in() for task in small))
-    with worker.turns.taken():
-        files = list(_prepared(uploads, pipelined.largest))
+    context.worker.stop.sleep(max(task.settles_in(context.job.rules.compare) for task in small.values()))
+    with context.worker.turns.taken():
+        files = list(_prepared(uploads.values(), pipelined.largest))
     unnamed = list(_stored(files, pipelined.store([file for _, file in files])))
     done = pipelined.rename([names for _, names in unnamed])
     for (upload, _), renamed in zip(unnamed, done, strict=True):
@@ -118,14 +139,3 @@ def _stored(
         names = upload.stored(file, there) if there is not None else None
         if names is not None:
             yield upload, names
-
-
-class SmallFiles:
-    """``workers.pool.Together`` for copies of small files."""
-
-    most = MOST
-    most_bytes = MOST_BYTES
-    may_join = staticmethod(may_go_together)
-    size = staticmethod(size)
-    is_here = staticmethod(is_here)
-    begin = staticmethod(begin)

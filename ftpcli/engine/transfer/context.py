@@ -9,7 +9,6 @@ from ftpcli.engine.job import Rules
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.progress import WorkerProgress
 from ftpcli.engine.workers.cpu_turns import Turns
-from ftpcli.engine.workers.worker import Worker
 from ftpcli.stop import StopToken
 
 
@@ -27,7 +26,3 @@ class TransferContext:
     place: str
     journal: Journal = field(default_factory=Journal)
     turns: Turns = field(default_factory=Turns)
-
-    @classmethod
-    def of(cls, worker: Worker, rules: Rules, place: str) -> TransferContext:
-        return cls(worker.progress, worker.moved, worker.stop, rules, place, worker.journal, worker.turns)

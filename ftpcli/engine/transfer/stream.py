@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO, Protocol
 
 from ftpcli.engine.compare.times import same_time
-from ftpcli.engine.job import Report
+from ftpcli.engine.events import Report
 from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.transfer.commit import Replacement
 from ftpcli.engine.trees.remote import make_directories

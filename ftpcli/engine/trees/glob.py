@@ -1,4 +1,4 @@
-"""What the command line named → what there is to do: patterns expanded, files told from directories."""
+"""Patterns in paths on a server, expanded by the client (``*``, ``?`` and ``[...]``)."""
 
 from __future__ import annotations
 

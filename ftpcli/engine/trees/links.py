@@ -13,13 +13,9 @@ from ftpcli.errors import FtpcliError, LocalFileError, NotFound, Refused, Unsupp
 from ftpcli.model import Capabilities, Entry, Kind, Listing
 
 SKIP, FOLLOW, COPY = "skip", "follow", "copy"
-
-
 # As many as Linux follows in one path. A loop that neither device numbers nor the links' texts betray ends here; and
 # sooner where no text is told, because two such links in one directory are twice as many at each turn.
 _MOST_NESTED = 40
-
-
 _UNTOLD = 20
 
 
@@ -38,7 +34,7 @@ class LinkTrail:
     nested: int = 0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Followed:
     """A source listing in which links stand as what they lead to. What could not be followed is a link still.
 
@@ -46,9 +42,9 @@ class Followed:
     """
 
     listing: Listing
-    trouble: dict[str, FtpcliError] = field(default_factory=dict)
-    outside: dict[str, str] = field(default_factory=dict)
-    trails: dict[str, LinkTrail] = field(default_factory=dict)
+    trouble: Mapping[str, FtpcliError] = field(default_factory=dict)
+    outside: Mapping[str, str] = field(default_factory=dict)
+    trails: Mapping[str, LinkTrail] = field(default_factory=dict)
 
 
 class Asks(Protocol):
@@ -66,7 +62,6 @@ def follow_local(folder: str, listing: Listing, trail: LinkTrail | None) -> Foll
     if trail is None:
         real = os.path.realpath(folder)
         trail = LinkTrail(real, real, (local.identity(folder),))
-    followed = Followed(listing)
 
     def lead(entry: Entry) -> Entry:
         path = os.path.join(folder, entry.name)
@@ -79,8 +74,7 @@ def follow_local(folder: str, listing: Listing, trail: LinkTrail | None) -> Foll
         path = os.path.join(folder, entry.name)
         return local.identity(path), os.path.realpath(path) if linked else os.path.join(trail.real, entry.name)
 
-    _follow(followed, trail, lead, place, LocalFileError)
-    return followed
+    return _Following(trail, lead, place, LocalFileError).follow(listing)
 
 
 def follow_remote(server: Asks, folder: str, listing: Listing, trail: LinkTrail | None) -> Followed:
@@ -88,7 +82,6 @@ def follow_remote(server: Asks, folder: str, listing: Listing, trail: LinkTrail 
     if trail is None:
         real = posixpath.normpath(server.absolute(folder) or ".")
         trail = LinkTrail(real, real, (real,))
-    followed = Followed(with_links(server, folder, listing))
 
     def lead(entry: Entry) -> Entry:
         path = posixpath.join(folder, entry.name)
@@ -104,62 +97,70 @@ def follow_remote(server: Asks, folder: str, listing: Listing, trail: LinkTrail 
         real = posixpath.normpath(posixpath.join(trail.real, text))
         return real, real
 
-    _follow(followed, trail, lead, place, Refused)
-    return followed
+    return _Following(trail, lead, place, Refused).follow(with_links(server, folder, listing))
 
 
-def _follow(
-    followed: Followed,
-    trail: LinkTrail,
-    lead: Callable[[Entry], Entry],
-    place: Callable[..., tuple[object, str]],
-    failure: type[FtpcliError],
-) -> None:
-    """``lead`` tells what a link leads to; ``place`` what a directory is known by, and its path without links."""
-    entries: list[Entry] = []
-    for entry in followed.listing.entries:
+class _Following:
+    """Follows the links of one directory. ``lead`` tells what a link leads to; ``place`` what a directory is known by,
+    and its path without links; ``failure`` is the error for a link that cannot be followed."""
+
+    def __init__(
+        self,
+        trail: LinkTrail,
+        lead: Callable[[Entry], Entry],
+        place: Callable[..., tuple[object, str]],
+        failure: type[FtpcliError],
+    ) -> None:
+        self._trail = trail
+        self._lead = lead
+        self._place = place
+        self._failure = failure
+        self._outside: dict[str, str] = {}
+        self._trails: dict[str, LinkTrail] = {}
+
+    def follow(self, listing: Listing) -> Followed:
+        entries: list[Entry] = []
+        trouble: dict[str, FtpcliError] = {}
+        for entry in listing.entries:
+            try:
+                found = self._found(entry)
+            except FtpcliError as error:
+                if not _is_its_own(error):
+                    raise
+                trouble[entry.name] = error
+                found = entry if entry.kind is Kind.LINK else replace(entry, kind=Kind.LINK)
+            entries.append(found)
+        return Followed(replace(listing, entries=tuple(entries)), trouble, self._outside, self._trails)
+
+    def _found(self, entry: Entry) -> Entry:
         linked = entry.kind is Kind.LINK
-        try:
-            found = replace(lead(entry), followed=True) if linked else entry
-            if linked or (trail.nested and found.kind is Kind.DIR):
-                _enter(followed, trail, entry, found, place, failure)
-            elif found.kind is Kind.DIR:
-                identity, real = place(entry, linked=False)
-                followed.trails[entry.name] = LinkTrail(trail.root, real, (*trail.places, identity))
-        except FtpcliError as error:
-            if not _is_its_own(error):
-                raise
-            followed.trouble[entry.name] = error
-            found = entry if linked else replace(entry, kind=Kind.LINK)
-        entries.append(found)
-    followed.listing = replace(followed.listing, entries=tuple(entries))
+        found = replace(self._lead(entry), followed=True) if linked else entry
+        if linked or (self._trail.nested and found.kind is Kind.DIR):
+            self._enter(entry, found)
+        elif found.kind is Kind.DIR:
+            identity, real = self._place(entry, linked=False)
+            self._trails[entry.name] = LinkTrail(self._trail.root, real, (*self._trail.places, identity))
+        return found
+
+    def _enter(self, entry: Entry, found: Entry) -> None:
+        linked, trail = entry.kind is Kind.LINK, self._trail
+        identity, real = self._place(entry, linked=linked)
+        if found.kind is Kind.DIR:
+            told = self._failure is LocalFileError or entry.target is not None
+            nested = trail.nested + (0 if not linked else 1 if told else _UNTOLD)
+            if identity in trail.places:
+                what = "the symbolic link" if linked else "it"
+                raise self._failure(f"{what} leads back to {real}, which it is in: a loop")
+            if nested > _MOST_NESTED:
+                raise self._failure("too many symbolic links lead here, one in the other; that is most likely a loop")
+            self._trails[entry.name] = LinkTrail(trail.root, real, (*trail.places, identity), nested)
+        if linked and not _is_within(real, trail.root):
+            self._outside[entry.name] = real
 
 
 def _is_its_own(error: FtpcliError) -> bool:
     """True for what is one link's trouble, and neither the connection's nor the run's."""
     return isinstance(error, (Refused, Unsupported, LocalFileError)) and error.retry is Refused.retry
-
-
-def _enter(
-    followed: Followed,
-    trail: LinkTrail,
-    entry: Entry,
-    found: Entry,
-    place: Callable[..., tuple[object, str]],
-    failure: type[FtpcliError],
-) -> None:
-    linked = entry.kind is Kind.LINK
-    identity, real = place(entry, linked=linked)
-    if found.kind is Kind.DIR:
-        told = failure is LocalFileError or entry.target is not None
-        nested = trail.nested + (0 if not linked else 1 if told else _UNTOLD)
-        if identity in trail.places:
-            raise failure(f"{'the symbolic link' if linked else 'it'} leads back to {real}, which it is in: a loop")
-        if nested > _MOST_NESTED:
-            raise failure("too many symbolic links lead here, one in the other; that is most likely a loop")
-        followed.trails[entry.name] = LinkTrail(trail.root, real, (*trail.places, identity), nested)
-    if linked and not _is_within(real, trail.root):
-        followed.outside[entry.name] = real
 
 
 def _is_within(path: str, root: str) -> bool:

@@ -226,9 +226,9 @@ class OpenSource:
         self.close()
 
 
-def check_straight(path: str, root: str) -> None:
+def check_straight(path: str, root: str, *, named: int = 0) -> None:
     """Raises LocalFileError where a symbolic link below ``root`` leads to the directory of ``path``: what the run has
-    listed there is somewhere else now. ``root`` itself may be one.
+    listed there is somewhere else now. ``root`` itself may be one, and so may ``named`` directories below it.
     """
     names = os.path.relpath(os.path.dirname(path) or ".", root or ".").split(os.sep)
     # A directory that is gone is told by what is done next.
@@ -236,10 +236,11 @@ def check_straight(path: str, root: str) -> None:
         # From each directory to the next: to look at whole paths would take the square of the depth.
         here = os.open(root or ".", _DIRECTORY)
         try:
-            for name in names:
-                if stat.S_ISLNK(os.stat(name, dir_fd=here, follow_symlinks=False).st_mode):
+            for depth, name in enumerate(names):
+                if depth >= named and stat.S_ISLNK(os.stat(name, dir_fd=here, follow_symlinks=False).st_mode):
                     raise OSError(errno.ELOOP, "a symbolic link has come in the place of a directory above it")
-                below = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
+                flags = _DIRECTORY if depth < named else _DIRECTORY | os.O_NOFOLLOW
+                below = os.open(name, flags, dir_fd=here)
                 os.close(here)
                 here = below
         finally:

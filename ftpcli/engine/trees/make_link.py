@@ -1,4 +1,4 @@
-"""Symbolic links in a tree: what they say, what they lead to, and where following them would never end."""
+"""Making symbolic links, on the local disk and on a server."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 from ftpcli.engine.compare.names import Folding
 from ftpcli.engine.trees import local
@@ -10,9 +11,10 @@ from ftpcli.errors import LocalFileError
 
 
 class Foldings:
-    """What was found out so far, by device. Shared by all workers: finding the same out twice does no harm."""
+    """What was found out so far, by device. May be asked by any worker."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._known: dict[int, Folding] = {}
 
     def of(self, folder: str, *, look_only: bool) -> Folding:
@@ -20,8 +22,11 @@ class Foldings:
         while not os.path.isdir(folder):
             folder = os.path.dirname(os.path.abspath(folder))
         device, _ = local.identity(folder)
-        if device in self._known:
-            return self._known[device]
+        with self._lock:
+            known = self._known.get(device)
+            return self._find_out(device, folder, look_only=look_only) if known is None else known
+
+    def _find_out(self, device: int, folder: str, *, look_only: bool) -> Folding:
         try:
             folding = Folding(*(local.folds_by_looking(folder) if look_only else local.folds(folder)))
         except LocalFileError:

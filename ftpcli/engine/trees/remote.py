@@ -1,4 +1,4 @@
-"""What counts as a directory on a server."""
+"""Single steps on a server's tree, each of which may be tried again after the connection was lost."""
 
 from __future__ import annotations
 
@@ -15,6 +15,16 @@ def is_directory(session: Session, path: str, entry: Entry) -> bool:
         return entry.kind is Kind.DIR
     try:
         return session.stat(f"{path.rstrip('/')}/.").kind is Kind.DIR
+    except Refused:
+        return False
+
+
+def is_directory_at(session: Session, path: str) -> bool:
+    """Whether a directory, or a link to one, is at ``path``. The login directory and the root are."""
+    if not path.strip("/"):
+        return True
+    try:
+        return is_directory(session, path, session.stat(path))
     except Refused:
         return False
 
@@ -55,7 +65,7 @@ def exists(session: Session, path: str) -> bool:
     return True
 
 
-def _is_file(session: Session, path: str) -> bool:
+def is_file(session: Session, path: str) -> bool:
     try:
         return session.stat(path).kind is Kind.FILE
     except Refused:
@@ -70,3 +80,30 @@ def mode_problem(session: Session, path: str, mode: int) -> str:
     except (Refused, Unsupported) as error:
         return str(error)
     return "this server has no command that sets permissions"
+
+
+def sweep(session: Session, path: str) -> None:
+    """Delete a part file; one that is gone is fine."""
+    try:
+        session.remove(path)
+    except NotFound:
+        if exists(session, path):
+            raise
+
+
+class RemoteRename:
+    """Renames a file on the server; may be tried again after the connection was lost at any point."""
+
+    def __init__(self, path: str, target: str) -> None:
+        self._path = path
+        self._target = target
+        self._tried = False
+
+    def attempt(self, session: Session) -> None:
+        """Raises Refused, also where the new name is taken: many servers would replace what has it."""
+        if exists(session, self._target):
+            if self._tried and not exists(session, self._path):
+                return  # done at the last try, whose answer was lost
+            raise Refused(f"{self._target} is there already")
+        self._tried = True
+        session.rename(self._path, self._target)

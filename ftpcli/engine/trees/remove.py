@@ -1,4 +1,4 @@
-"""What workers do: small values that the coordinator makes, and that come back as results."""
+"""Deleting on a server: one entry, or a directory with all that is in it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from ftpcli.session.contract import Session
 
 
 class Removal:
-    """Deletes a path, with ``recursive`` what it contains first; ``on_gone`` is called with each name that is gone."""
+    """Deletes a path, with ``recursive`` what it contains first; ``on_gone`` is called with each path that is gone.
+
+    May be tried again after the connection was lost at any point.
+    """
 
     def __init__(
-        self, path: str, shown: str, kind: Kind, on_gone: Callable[[str], None], *, recursive: bool = False
+        self, path: str, kind: Kind, on_gone: Callable[[str], None] = lambda _: None, *, recursive: bool = False
     ) -> None:
-        self._root = (path, shown, kind)
+        self._root = (path, kind)
         self._on_gone = on_gone
         self._recursive = recursive
         self._tries = 0
@@ -25,20 +28,20 @@ class Removal:
     def attempt(self, session: Session) -> None:
         """Raises Refused at the first entry that stays."""
         self._tries += 1
-        path, shown, kind = self._root
+        path, kind = self._root
         # The directories on the way down, each with what is left in it: a tree may be deeper than calls can nest.
-        way = [(path, shown, kind, self._inside(session, path, kind))]
+        way = [(path, kind, self._inside(session, path, kind))]
         while way:
-            path, shown, kind, inside = way[-1]
+            path, kind, inside = way[-1]
             entry = next(inside, None)
             if entry is None:
                 way.pop()
-                self._remove(session, path, shown, kind)
+                self._remove(session, path, kind)
             else:
-                path, shown = f"{path}/{entry.name}", f"{shown}/{entry.name}"
-                way.append((path, shown, entry.kind, self._inside(session, path, entry.kind)))
+                path = f"{path}/{entry.name}"
+                way.append((path, entry.kind, self._inside(session, path, entry.kind)))
 
-    def _remove(self, session: Session, path: str, shown: str, kind: Kind) -> None:
+    def _remove(self, session: Session, path: str, kind: Kind) -> None:
         try:
             if kind is Kind.DIR:
                 session.rmdir(path)
@@ -48,7 +51,7 @@ class Removal:
             # The server may have done it at the last try, and only its answer was lost.
             if self._tries == 1 or exists(session, path):
                 raise
-        self._on_gone(shown)
+        self._on_gone(path)
 
     def _inside(self, session: Session, path: str, kind: Kind) -> Iterator[Entry]:
         """What must go before ``path`` can."""

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
 
-from ftpcli.engine.events import Event, Failed, OnEvent, Skipped, Summary, Warned
-from ftpcli.engine.job import Direction, Job, Report, Scope
+from ftpcli.engine.events import Event, Failed, OnEvent, Report, Skipped, Summary, Warned
+from ftpcli.engine.job import Direction, Job, Scope
 from ftpcli.engine.trees.local import is_directory
 from ftpcli.engine.watch.watcher import Watcher
 from ftpcli.errors import ConnectionLost, GuardRefused, LocalFileError, Stopped

@@ -32,12 +32,13 @@ class Slot:
         others: Callable[[], bool] = lambda: False,
         proven: Callable[[], bool] = lambda: False,
     ) -> None:
-        """``others``: whether any has a session now; ``proven``: whether any ever had."""
+        """``others``: whether any other worker has a session now; ``proven``: whether any ever had."""
         self._opener = opener
         self._others = others
         self._proven = proven
         self._session: Session | None = None
         self.opened = 0
+        self.pipelines = False
         self.facts: TlsFacts | None = None
         self._data_connections = 0
         self._data_resumed = 0
@@ -74,6 +75,7 @@ class Slot:
                 raise NotAdmitted(error.message, reply=error.reply) from error
             raise
         self.opened += 1
+        self.pipelines = self._session.pipelined is not None
         return self._session
 
     def give_up(self, error: FtpcliError) -> None:

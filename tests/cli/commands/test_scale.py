@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ftpcli.__main__ import main
-from ftpcli.engine.events import Event, OnEvent, Skipped
-from ftpcli.engine.job import Direction, Job, Report, Root
+from ftpcli.engine.events import Event, OnEvent, Report, Skipped
+from ftpcli.engine.job import Direction, Job, Root
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run

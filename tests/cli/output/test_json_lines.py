@@ -17,9 +17,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftpcli.engine.events import Deleted, Event, Failed, Finished, Planned, Retrying, Skipped, Started, Summary, Warned
-from ftpcli.engine.job import Report
-from ftpcli.engine.json_events import as_record, count
+from ftpcli.engine.events import (
+    Deleted,
+    Event,
+    Failed,
+    Finished,
+    Planned,
+    Report,
+    Retrying,
+    Skipped,
+    Started,
+    Summary,
+    Warned,
+)
+from ftpcli.engine.json_events import as_record
+from ftpcli.engine.report import count
 from ftpcli.model import TlsFacts
 from tests.servers.certificates import session_certificates
 from tests.servers.scripted import Course, ScriptedServer

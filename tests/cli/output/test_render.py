@@ -26,8 +26,7 @@ from ftpcli.cli.output.screen import Screen, emit, harmless
 from ftpcli.cli.output.units import duration_text, size_text
 from ftpcli.cli.running.context import combined
 from ftpcli.cli.running.signals import watching
-from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Retrying, Skipped, Warned
-from ftpcli.engine.job import Report
+from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Report, Retrying, Skipped, Warned
 from ftpcli.engine.progress import RunProgress
 from ftpcli.model import Entry, Kind, TlsFacts
 from ftpcli.stop import StopToken

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from ftpcli.engine.backup.folder import backup_folder
 from ftpcli.engine.backup.local import LocalBackup
 from ftpcli.engine.backup.remote import RemoteBackup, RemoteKept
-from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Warned
-from ftpcli.engine.job import Direction, Report
+from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Report, Warned
+from ftpcli.engine.job import Direction
 from ftpcli.errors import Denied, LocalFileError, NotFound, TransientRefusal, UsageError
 from ftpcli.part_names import is_part
 from ftpcli.stop import StopToken
@@ -115,7 +115,7 @@ class TestRuns:
         planned = [event for event in side.events if isinstance(event, Planned)]
         side.events.clear()
         report = side.run()
-        assert (foreseen.deleted, foreseen.transferred) == (report.deleted, report.transferred)
+        assert (foreseen.would_delete, foreseen.would_transfer) == (report.deleted, report.transferred)
         done = {event.path for event in side.events if isinstance(event, Deleted)}
         assert done == {event.path for event in planned if event.action == "delete"}
 

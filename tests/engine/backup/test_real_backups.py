@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.engine.events import Event, Finished
-from ftpcli.engine.job import Direction, Job, Report, Root, Rules
+from ftpcli.engine.events import Event, Finished, Report
+from ftpcli.engine.job import Direction, Job, Root, Rules
 from tests.engine.runs.test_real_servers import carry_out, contents, endpoint
 from tests.servers.embedded import Embedded, embedded
 from tests.servers.real import Running, Setup, started
@@ -71,7 +71,7 @@ def test_kept_and_renamed(server: Running | Embedded, direction: Direction, in_p
     renamed = {event.path: event.target for event in events if isinstance(event, Finished) and event.action == "rename"}
     assert renamed == {"p1": "moved/p1", "q2": "moved/p2"}
     assert (report.renamed, report.transferred, report.deleted) == (2, 2, 3)
-    assert (foreseen.renamed, foreseen.transferred, foreseen.deleted) == (2, 2, 3)
+    assert (foreseen.would_rename, foreseen.would_transfer, foreseen.would_delete) == (2, 2, 3)
     assert not [name for folder in (local, server.root) for name in contents(folder) if "ftpcli-part" in name]
 
     report, _ = mirror(server, direction, local, backup=backup)

@@ -130,7 +130,7 @@ class TestPermissions:
         report = side.mirror(perms=True)
         assert changed(side) == {"a", "d/deep"}
         assert (mode(side, "a"), mode(side, "d/deep")) == (0o600, 0o700)
-        assert report.transferred == foreseen.transferred == 0
+        assert report.transferred == foreseen.would_transfer == 0
         assert report.skipped == foreseen.skipped
 
     def test_a_read_only_directory_takes_what_is_new(self, side: Side) -> None:

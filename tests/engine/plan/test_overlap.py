@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.engine.events import Deleted, Failed
-from ftpcli.engine.job import Direction, Job, Report, Root, Rules
+from ftpcli.engine.events import Deleted, Failed, Report
+from ftpcli.engine.job import Direction, Job, Root, Rules
 from ftpcli.engine.plan.overlap import Overlap
 from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from ftpcli.engine.events import Deleted, Finished, Planned
-from ftpcli.engine.job import Direction, FilterRules, Report
+from ftpcli.engine.events import Deleted, Finished, Planned, Report
+from ftpcli.engine.job import Direction, FilterRules
 from ftpcli.stop import StopToken
 from tests.engine.fake import Events, FakeServer, File, Folder, Link, Tree, use
 from tests.engine.runs.test_run import BOTH, Side

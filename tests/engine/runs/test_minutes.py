@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.engine.events import Event
-from ftpcli.engine.job import Direction, Job, Report, Root, Rules
+from ftpcli.engine.events import Event, Report
+from ftpcli.engine.job import Direction, Job, Root, Rules
 from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run
 from ftpcli.model import Endpoint, Secret, Timing
@@ -53,7 +53,7 @@ def test_two_contents_in_one_minute(
         os.utime(place / "file", (minute + 5 + 20 * number,) * 2)
         if down:
             server.own()
-        assert mirror(server, direction, tree, folder, stop, dry_run=True).transferred == 1
+        assert mirror(server, direction, tree, folder, stop, dry_run=True).would_transfer == 1
         assert mirror(server, direction, tree, folder, stop).transferred == 1
         assert (copy / "file").read_bytes() == content
         again = mirror(server, direction, tree, folder, stop)

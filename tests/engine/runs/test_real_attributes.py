@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.engine.events import Event, Failed, Warned
-from ftpcli.engine.job import Direction, Job, Report, Root, Rules
+from ftpcli.engine.events import Event, Failed, Report, Warned
+from ftpcli.engine.job import Direction, Job, Root, Rules
 from ftpcli.model import Endpoint, Secret, Timing
 from tests.engine.runs.test_real_servers import carry_out
 from tests.servers.embedded import Embedded, embedded

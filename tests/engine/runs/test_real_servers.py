@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.engine.events import Event, Finished, Warned
-from ftpcli.engine.job import Direction, Job, Report, Root, Rules
+from ftpcli.engine.events import Event, Finished, Report, Warned
+from ftpcli.engine.job import Direction, Job, Root, Rules
 from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run
 from ftpcli.model import DataSettings, Endpoint, Secret, Timing, TlsMode, TlsSettings

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.engine.job import Direction, Job, Report, Root, Rules
+from ftpcli.engine.events import Report
+from ftpcli.engine.job import Direction, Job, Root, Rules
 from ftpcli.model import Endpoint, Timing
 from ftpcli.net.wait import StopSignal
 from ftpcli.session.contract import HostMemory, Notify

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Retrying, Skipped, Started, Summary, Warned
-from ftpcli.engine.job import Direction, Job, Report, Root, Rules
+from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Report, Retrying, Skipped, Started, Summary, Warned
+from ftpcli.engine.job import Direction, Job, Root, Rules
 from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run
 from ftpcli.engine.trees.remote import make_directories
@@ -179,10 +179,11 @@ class TestMirror:
         foreseen = side.mirror(delete=True, dry_run=True)
         side.events.clear()
         report = side.mirror(delete=True)
-        assert (foreseen.transferred, foreseen.bytes, foreseen.skipped, foreseen.made_directories) == (
+        assert (foreseen.would_transfer, foreseen.would_bytes, foreseen.skipped, foreseen.would_make_directories) == (
             report.transferred, report.bytes, report.skipped, report.made_directories,
         )  # fmt: skip
-        assert foreseen.deleted == report.deleted == 6
+        assert foreseen.would_delete == report.deleted == 6
+        assert (foreseen.transferred, foreseen.bytes, foreseen.made_directories, foreseen.deleted) == (0, 0, 0, 0)
 
     @pytest.mark.parametrize(
         ("where", "elsewhere"),

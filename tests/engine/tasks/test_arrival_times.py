@@ -41,7 +41,7 @@ def test_nothing_is_sent_again(side: Side) -> None:
 
 
 def test_a_dry_run_says_the_same(side: Side) -> None:
-    assert side.mirror(dry_run=True).transferred == 0
+    assert side.mirror(dry_run=True).would_transfer == 0
 
 
 @pytest.mark.parametrize("newer", [True, False])

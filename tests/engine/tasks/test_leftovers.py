@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.engine.events import Deleted, Event, Failed, Warned
-from ftpcli.engine.job import Direction, Job, Report, Root, Rules, Scope
+from ftpcli.engine.events import Deleted, Event, Failed, Report, Warned
+from ftpcli.engine.job import Direction, Job, Root, Rules, Scope
 from ftpcli.engine.journal.journal import Journal, open_journal
 from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftpcli.engine.job import Direction, Root, Rules
+from ftpcli.engine.job import Direction, Job, Root, Rules
+from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.progress import WorkerProgress
+from ftpcli.engine.tasks.context import Shared, TaskContext
 from ftpcli.engine.tasks.resolve import Found, Resolve
 from ftpcli.engine.trees.glob import expand
 from ftpcli.engine.workers.retry import Policy
@@ -22,7 +24,7 @@ from ftpcli.errors import LocalFileError, NotFound
 from ftpcli.model import Kind
 from ftpcli.part_names import part_name
 from ftpcli.stop import StopToken
-from tests.engine.fake import Events, FakeServer, Link
+from tests.engine.fake import ENDPOINT, Events, FakeServer, Link
 
 TREE = {
     "a.txt": b"1",
@@ -43,8 +45,9 @@ def go(stop: StopToken, events: Events) -> Go:
     def go(server: FakeServer, root: Root, direction: Direction, **rules: bool) -> tuple[Found, ...]:
         slot = Slot(server.open)
         worker = Worker(0, slot, WorkerProgress(), Policy(0), stop, events.append)
+        job = Job(direction, ENDPOINT, (root,), Rules(**rules))
         try:
-            return Resolve(root, direction, Rules(**rules)).run(worker).found
+            return Resolve(root).run(TaskContext(worker, Shared.of(job, Journal(), None))).found
         finally:
             slot.retire()
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.engine.events import Retrying
-from ftpcli.engine.job import Report
+from ftpcli.engine.events import Report, Retrying
 from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.transfer.stream import RemoteFile, fetch, send
 from ftpcli.engine.workers.retry import Policy

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.engine.events import Deleted, Failed, OnEvent, Skipped, Summary, Warned
-from ftpcli.engine.job import Direction, Job, Report, Root, Rules, Scope
+from ftpcli.engine.events import Deleted, Failed, OnEvent, Report, Skipped, Summary, Warned
+from ftpcli.engine.job import Direction, Job, Root, Rules, Scope
 from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run
 from ftpcli.engine.watch.loop import watch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
@@ -13,15 +13,16 @@ import pytest
 
 from ftpcli.engine.events import Warned
 from ftpcli.engine.progress import RunProgress
-from ftpcli.engine.tasks.small_files import SmallFiles
-from ftpcli.engine.workers.pool import Failure, Told, WorkerPool
+from ftpcli.engine.workers.messages import Failure, Told
+from ftpcli.engine.workers.pool import PoolSettings, WorkerPool
 from ftpcli.engine.workers.retry import Policy
 from ftpcli.engine.workers.worker import Worker
 from ftpcli.errors import Busy, LoginRejected, NotFound, PortClosed, Stopped
 from ftpcli.stop import StopToken
 from tests.engine.fake import FakeServer, lost, raising
 
-Hire = Callable[..., WorkerPool]
+Pool = WorkerPool[Any, Any]
+Hire = Callable[..., Pool]
 PATIENCE = 10
 
 
@@ -39,7 +40,21 @@ class Ask:
         return self.number, worker.number
 
 
-def results(pool: WorkerPool, told: list[Any] | None = None) -> list[Any]:
+def perform(task: Any, worker: Worker) -> Any:
+    return task.run(worker)
+
+
+class OneByOne:
+    """No task goes together with others."""
+
+    most = most_bytes = 1
+
+    def size(self, task: object) -> None: ...
+    def begin(self, tasks: Sequence[object], worker: Worker) -> Sequence[None]:  # noqa: ARG002  (never called)
+        raise AssertionError("it goes alone")
+
+
+def results(pool: Pool, told: list[Any] | None = None) -> list[Any]:
     """Everything that comes until no task is left."""
     found = []
     while pool.in_flight:
@@ -53,17 +68,16 @@ def results(pool: WorkerPool, told: list[Any] | None = None) -> list[Any]:
 
 @pytest.fixture
 def hire(stop: StopToken) -> Iterator[Hire]:
-    crews: list[WorkerPool] = []
+    pools: list[Pool] = []
 
-    def hire(server: FakeServer, limit: int, retries: int = 0, keepalive: float = 0.0) -> WorkerPool:
-        pool = WorkerPool(
-            limit, server.open, Policy(retries, 0.0), RunProgress(limit), stop, keepalive, "fake:21", SmallFiles()
-        )
-        crews.append(pool)
+    def hire(server: FakeServer, limit: int, retries: int = 0, keepalive: float = 0.0) -> Pool:
+        settings = PoolSettings(limit, server.open, Policy(retries, 0.0), keepalive, "fake:21")
+        pool: Pool = WorkerPool(settings, perform, OneByOne(), RunProgress(limit), stop)
+        pools.append(pool)
         return pool
 
     yield hire
-    for pool in crews:
+    for pool in pools:
         pool.dismiss()
 
 
@@ -110,7 +124,7 @@ def test_a_task_that_was_just_taken_has_its_worker(busy_server: FakeServer, hire
 
     taken, go_on = threading.Event(), threading.Event()
     pool = hire(busy_server, 2)
-    pool._tasks = Queue()
+    pool._queues.tasks = Queue()
     go_on.set()
     pool.submit(Ask(0))
     results(pool)

@@ -1,13 +1,14 @@
-"""What came of a run: counted in its report, told as events, remembered by those who must know of failures."""
+"""Tells what came of a run: as events, which make its report, and to those who must know of failures."""
 
 from __future__ import annotations
 
-from ftpcli.engine.events import Deleted, Event, Failed, Finished, OnEvent, Planned, Skipped
-from ftpcli.engine.job import Job, Report
+from ftpcli.engine.events import Event, Failed, Finished, OnEvent, Planned, Report, Skipped, Summary
+from ftpcli.engine.job import Job
 from ftpcli.engine.journal.journal import Failures
 from ftpcli.engine.plan.deletes import Deletes, parent
 from ftpcli.engine.plan.paths import shown
 from ftpcli.engine.progress import RunProgress
+from ftpcli.engine.report import count, exit_code
 from ftpcli.engine.tasks.copy_file import Copied
 from ftpcli.engine.tasks.pair import Pair
 from ftpcli.engine.tasks.rename_file import Renamed
@@ -38,7 +39,7 @@ class Reporter:
         self._tell_skipped = tell_skipped
 
     def tell(self, event: Event) -> None:
-        self.report.deleted += isinstance(event, Deleted)
+        count(self.report, event, dry_run=self._job.rules.dry_run)
         self._on_event(event)
 
     def end_run(self, error: FtpcliError) -> None:
@@ -50,40 +51,32 @@ class Reporter:
         self._failures.add(shown)
         self._deletes.block(shown, "it failed")
         self._deletes.block(parent(shown), "something in it failed")
-        self.report.failed += 1
-        self.report.failure_codes.add(error.exit_code)
-        self._on_event(Failed(shown, type(error).__name__, error.message, error.reply, error.exit_code))
+        self.tell(Failed(shown, type(error).__name__, error.message, error.reply, error.exit_code))
 
     def skip(self, name: str, reason: str, where: Pair | None = None) -> None:
         """``name`` is that within ``where``, or the whole shown path. Called a million times, so it stays short."""
-        self.report.skipped += 1
+        event = Skipped(shown(where, name) if where is not None else name, reason)
+        count(self.report, event)
         if self._tell_skipped:
-            self._on_event(Skipped(shown(where, name) if where is not None else name, reason))
+            self._on_event(event)
 
     def directory_made(self, where: Pair) -> None:
-        self.report.made_directories += 1
         name = where.shown or "."
-        self._on_event(Planned(name, "mkdir") if self._job.rules.dry_run else Finished(name, "mkdir", 0))
+        self.tell(Planned(name, "mkdir") if self._job.rules.dry_run else Finished(name, "mkdir", 0))
 
     def copy_planned(self, shown: str, entry: Entry, why: str) -> None:
-        """In a dry run it counts as done."""
         self._progress.planned_files += 1
         self._progress.planned_bytes += entry.size or 0
-        self._on_event(Planned(shown, self._job.direction.value, entry.size, why))
-        if self._job.rules.dry_run:
-            self.report.transferred += 1
-            self.report.bytes += entry.size or 0
+        self.tell(Planned(shown, self._job.direction.value, entry.size, why))
 
     def copied(self, result: Copied) -> None:
         done = result.done
-        self.report.transferred += 1
-        self.report.bytes += done.bytes
         self._progress.finished_files += 1
         self._progress.finished_bytes += done.bytes
-        self._on_event(
+        self.tell(
             Finished(
                 result.task.shown,
-                result.task.direction.value,
+                self._job.direction.value,
                 result.worker,
                 bytes=done.bytes,
                 seconds=result.seconds,
@@ -97,6 +90,19 @@ class Reporter:
 
     def renamed(self, result: Renamed) -> None:
         self._deletes.renamed(result.task.old.number)
-        self.report.renamed += 1
         if not self._job.rules.dry_run:
-            self._on_event(result.event())
+            self.tell(result.event())
+
+    def end(self, stopped_with: int | None) -> None:
+        """Nothing more comes of the run's tasks: settle the exit code. ``stopped_with``: that of a stop, if any."""
+        if stopped_with is not None:
+            self.report.exit_code = stopped_with
+            return
+        self.report.exit_code = exit_code(self.report, self.fatal)
+        if (error := self.fatal) is not None:
+            self.tell(Failed("", type(error).__name__, error.message, error.reply, error.exit_code))
+
+    def sum_up(self) -> Report:
+        """The last event of the run."""
+        self._on_event(Summary(self.report))
+        return self.report

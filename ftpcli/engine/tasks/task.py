@@ -1,0 +1,58 @@
+"""All tasks and all results of a run, and how a worker does one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ftpcli.engine.tasks.context import Shared, TaskContext
+from ftpcli.engine.tasks.copy_file import Copied, CopyFile
+from ftpcli.engine.tasks.leftovers import Cleared, Recover, Sweep
+from ftpcli.engine.tasks.list_pair import ListPair
+from ftpcli.engine.tasks.make_link import LinkMade, MakeLink
+from ftpcli.engine.tasks.pair import Listed
+from ftpcli.engine.tasks.probe import Probe, Probed
+from ftpcli.engine.tasks.recheck import Recheck, Rechecked
+from ftpcli.engine.tasks.remove import Remove, Removed
+from ftpcli.engine.tasks.rename_file import Asked, AskTime, Declined, Renamed, RenameFile
+from ftpcli.engine.tasks.resolve import Resolve, Resolved
+from ftpcli.engine.tasks.set_mode import ModeSet, SetMode
+from ftpcli.engine.workers.worker import Worker
+
+Task = (
+    Resolve
+    | ListPair
+    | Probe
+    | Recheck
+    | CopyFile
+    | MakeLink
+    | SetMode
+    | AskTime
+    | RenameFile
+    | Remove
+    | Recover
+    | Sweep
+)
+Result = (
+    Resolved
+    | Listed
+    | Probed
+    | Rechecked
+    | Copied
+    | LinkMade
+    | ModeSet
+    | Asked
+    | Renamed
+    | Declined
+    | Removed
+    | Cleared
+)
+
+
+@dataclass(frozen=True)
+class Perform:
+    """``workers.messages.Perform`` for every task of a run."""
+
+    shared: Shared
+
+    def __call__(self, task: Task, worker: Worker, /) -> Result:
+        return task.run(TaskContext(worker, self.shared))

@@ -1,0 +1,186 @@
+"""One worker's thread: takes tasks, does them one after the other or in batches, and hands in what came of them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Generic
+
+from ftpcli.engine.events import Event, Started
+from ftpcli.engine.workers.messages import Batching, Begun, Failure, Perform, ResultT, TaskT, Told
+from ftpcli.engine.workers.pool_state import PoolState
+from ftpcli.engine.workers.slot import NotAdmitted
+from ftpcli.engine.workers.worker import Worker
+from ftpcli.errors import FtpcliError, Retry
+
+
+class Queues(Generic[TaskT, ResultT]):
+    """``tasks`` on their way in (None sends one worker home); lists of ``results`` and events on their way out."""
+
+    def __init__(self) -> None:
+        self.tasks: SimpleQueue[TaskT | None] = SimpleQueue()
+        self.results: SimpleQueue[list[ResultT | Failure[TaskT] | Told]] = SimpleQueue()
+
+
+class Outbox(Generic[TaskT, ResultT]):
+    """What one worker has to tell. In the middle of a batch it is kept for the end of it: each queue put costs a switch
+    of the interpreter lock, so results are batched."""
+
+    def __init__(self, queues: Queues[TaskT, ResultT]) -> None:
+        self._queues = queues
+        self._kept: list[ResultT | Failure[TaskT] | Told] = []
+        self.keeps = False
+
+    def put(self, item: ResultT | Failure[TaskT] | Told) -> None:
+        self._kept.append(item)
+        if not self.keeps:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._kept:
+            kept, self._kept = self._kept, []
+            self._queues.results.put(kept)
+
+    def tell(self, event: Event) -> None:
+        self.put(Told(event))
+        if not isinstance(event, Started):
+            self.flush()  # it may take its time
+
+
+@dataclass(frozen=True)
+class _Held(Generic[TaskT, ResultT]):
+    """A task that this worker took, and how far it is if that was begun together with others."""
+
+    task: TaskT
+    begun: Begun[ResultT] | None = None
+
+    @property
+    def is_local(self) -> bool:
+        return self.begun is not None and self.begun.is_local
+
+
+class WorkerThread(Generic[TaskT, ResultT]):
+    """See the module. ``settle`` is called when a task is over or handed back."""
+
+    def __init__(
+        self,
+        worker: Worker,
+        queues: Queues[TaskT, ResultT],
+        outbox: Outbox[TaskT, ResultT],
+        state: PoolState,
+        perform: Perform[TaskT, ResultT],
+        batching: Batching[TaskT, ResultT],
+        settle: Callable[[], None],
+        keepalive: float | None,
+    ) -> None:
+        """``keepalive``: seconds after which an idle session is pinged; None for never."""
+        self._worker = worker
+        self._queues = queues
+        self._outbox = outbox
+        self._state = state
+        self._perform = perform
+        self._batching = batching
+        self._settle = settle
+        self._keepalive = keepalive
+        self._held: deque[_Held[TaskT, ResultT]] = deque()
+
+    def run(self) -> None:
+        """Until there is no more to do, or the server admits no session for this worker."""
+        try:
+            while (held := self._next()) is not None:
+                self._outbox.keeps = bool(self._held) and held.is_local
+                try:
+                    result = self._do(held)
+                except NotAdmitted as error:
+                    self._leave((held.task, *(other.task for other in self._held)), error)
+                    break
+                if not self._held:
+                    self._state.finished()
+                self._settle()
+                self._outbox.put(result)
+        except BaseException as error:
+            self._outbox.put(Failure(None, error))  # nobody is to wait for this worker
+        finally:
+            self._outbox.flush()
+            self._worker.slot.retire()
+
+    def _do(self, held: _Held[TaskT, ResultT]) -> ResultT | Failure[TaskT]:
+        fatal = self._state.fatal
+        if fatal is not None:
+            return Failure(held.task, fatal)
+        try:
+            with self._worker.turns.taken() if self._outbox.keeps else nullcontext():
+                if held.begun is not None:
+                    return held.begun.finish()
+                return self._perform(held.task, self._worker)
+        except NotAdmitted:
+            raise
+        except FtpcliError as error:
+            if error.retry is Retry.STOP_RUN:
+                self._state.stop_run(error)
+            return Failure(held.task, error)
+        except BaseException as error:
+            return Failure(held.task, error)
+
+    def _next(self) -> _Held[TaskT, ResultT] | None:
+        """The next task; None to go home. An idle session is kept alive meanwhile."""
+        while not self._held:
+            try:
+                task = self._queues.tasks.get(timeout=self._keepalive)
+            except Empty:
+                self._worker.slot.keep_alive()
+                continue
+            if task is None:
+                return None
+            self._held.extend(self._begin(self._batch(task)))
+        return self._held.popleft()
+
+    def _batch(self, task: TaskT) -> list[TaskT]:
+        """The task, and those behind it in the queue that may go together with it."""
+        tasks, size = [task], self._batching.size(task)
+        if size is None or not self._may_batch():
+            return tasks
+        total = size
+        while len(tasks) < self._batching.most and total < self._batching.most_bytes:
+            try:
+                other = self._queues.tasks.get_nowait()
+            except Empty:
+                break
+            if other is None:
+                self._queues.tasks.put(None)
+                break
+            tasks.append(other)
+            size = self._batching.size(other)
+            if size is None:
+                break
+            total += size
+        return tasks
+
+    def _may_batch(self) -> bool:
+        if not self._state.stands_batches or self._worker.rate is not None or self._state.fatal is not None:
+            return False
+        session = self._worker.slot.at_hand()
+        return session is not None and session.pipelined is not None
+
+    def _begin(self, tasks: Sequence[TaskT]) -> list[_Held[TaskT, ResultT]]:
+        if len(tasks) == 1:
+            return [_Held(tasks[0])]
+        self._state.finished(len(tasks) - 1)  # to the pool a batch is one task
+        try:
+            begun = self._batching.begin(tasks, self._worker)
+        except BaseException as error:
+            self._outbox.put(Failure(tasks[0], error))
+            return [_Held(task) for task in tasks[1:]]
+        if self._worker.slot.at_hand() is None:
+            self._state.mishap()
+        return [_Held(task, how) for task, how in zip(tasks, begun, strict=True)]
+
+    def _leave(self, tasks: Sequence[TaskT], error: NotAdmitted) -> None:
+        """Hand the tasks back to those whom the server admits."""
+        self._state.leave(len(tasks), error)
+        for task in tasks:
+            self._queues.tasks.put(task)
+        self._settle()
