@@ -14,7 +14,7 @@ from ftpcli.model import Endpoint, Timing
 from ftpcli.net.wait import StopSignal
 from ftpcli.session.sftp.login import open_sftp_over
 from ftpcli.session.sftp.session import SftpSession
-from ftpcli.session.ssh.packet_writer import LeanPackets
+from ftpcli.session.ssh.packetizer import BatchingPacketizer
 
 from .paramiko_server import ParamikoServer
 from .real import Running
@@ -56,7 +56,7 @@ def log_in(
     sock = through or socket.create_connection((host, port), SECONDS)
     if through is None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    transport = paramiko.Transport(sock, packetizer_class=LeanPackets)
+    transport = paramiko.Transport(sock, packetizer_class=BatchingPacketizer)
     transport.get_security_options().ciphers = CIPHERS
     connection = BareConnection(transport, f"{host}:{port}")
     try:

@@ -11,15 +11,15 @@ import paramiko
 
 from ftpcli.errors import ConnectionLost, FtpcliError, Retry, TimedOut, Unsupported
 from ftpcli.net.wait import Deadline, StopSignal, check, ready
-from ftpcli.session.sftp.inbox import Batch, Bell, Block, Inbox
-from ftpcli.session.ssh.packet_reader import TurnPackets
-from ftpcli.session.ssh.packet_writer import LeanPackets
+from ftpcli.session.sftp.inbox import Batch, Block, Inbox
+from ftpcli.session.ssh.packetizer import BatchingPacketizer
+from ftpcli.session.ssh.wakeup import Wakeup
 
-# What the server may send ahead of our reading. Above the largest window of requests, so that it never holds one up.
+# Bytes that the server may send before we read them: more than the largest window of requests, so that it never waits.
 _AHEAD = 40 * 1024 * 1024
-# The longest SSH packet from the server. OpenSSH sends 32 KiB at a time mostly, and longer ones where they are welcome.
+# Bytes of the longest SSH packet from the server. OpenSSH mostly sends 32 KiB, and longer ones where it may.
 _PACKET = 255 * 1024
-# How long a write may wait for the server's window before the stop signal is looked at.
+# Seconds that a write may wait for the server's window before the stop signal is looked at.
 _SLICE = 0.2
 
 
@@ -50,13 +50,10 @@ class SftpChannel:
         self._inbox = inbox
         self._place = place
         self._idle = idle
-        # A descriptor of our own: paramiko's thread may close its while we wait.
-        self._socket = _own(connection.transport.sock)
-        packets = connection.transport.packetizer
-        self._lean = packets if isinstance(packets, LeanPackets) else None
-        if isinstance(packets, TurnPackets) and self._socket is not None:
-            adjust = channel._window_adjust
-            inbox.source = packets.share(self._socket, channel.chanid, inbox.put, adjust, inbox.wake)
+        # A descriptor of our own: paramiko's thread may close its own while we wait.
+        self._socket = _duplicate(connection.transport.sock)
+        packetizer = connection.transport.packetizer
+        self._batching = packetizer if isinstance(packetizer, BatchingPacketizer) else None
 
     def send(self, data: bytes | memoryview, stop: StopSignal | None = None) -> None:
         """All of it. Raises ConnectionLost, TimedOut, Stopped."""
@@ -64,9 +61,7 @@ class SftpChannel:
         left = memoryview(data)
         while left:
             check(stop)
-            sent = self._send_many(left, deadline, stop)
-            if not sent and not self._window_opens(stop):
-                sent = self._send_one(left, deadline, stop)
+            sent = self._send_many(left, deadline, stop) or self._send_one(left, deadline, stop)
             if sent:
                 left = left[sent:]
                 deadline.renew()
@@ -74,11 +69,11 @@ class SftpChannel:
                 raise self._too_slow()
 
     def _send_many(self, data: memoryview, deadline: Deadline, stop: StopSignal | None) -> int:
-        """As many packets as the server's window takes, in one go. 0 where it takes none, where new keys are being
-        agreed on, or where the transport cannot do it: then one packet goes paramiko's way, which waits."""
+        """As many packets as the server's window takes, with one write. 0 where it takes none, during a key exchange,
+        or where the transport cannot do it: then one packet is sent in paramiko's way, which waits."""
         channel, transport = self._channel, self._connection.transport
         sock = self._socket
-        if self._lean is None or sock is None or not transport.clear_to_send.is_set():
+        if self._batching is None or sock is None or not transport.clear_to_send.is_set():
             return 0
         with transport.clear_to_send_lock:
             if not transport.clear_to_send.is_set():
@@ -93,23 +88,12 @@ class SftpChannel:
                 self._write(sock, packets, deadline, stop)
 
             with self._translated():
-                if self._lean.send_data(channel.remote_chanid, data[:count], channel.out_max_packet_size - 64, write):
+                longest = channel.out_max_packet_size - 64
+                if self._batching.send_data(channel.remote_chanid, data[:count], longest, write):
                     return count
             with channel.lock:
                 channel.out_window_size += count
             return 0
-
-    def _window_opens(self, stop: StopSignal | None) -> bool:
-        """Where the server's window is shut, read what may open it; False where that takes more than a moment, or
-        cannot be done here."""
-        channel = self._channel
-        if self._inbox.source is None or channel.out_window_size or channel.closed or channel.eof_sent:
-            return False
-
-        def done() -> bool:
-            return bool(channel.out_window_size or channel.closed)
-
-        return self._inbox.look(done, _SLICE, stop)
 
     def _write(self, sock: socket.socket, packets: memoryview, deadline: Deadline, stop: StopSignal | None) -> None:
         try:
@@ -118,14 +102,14 @@ class SftpChannel:
                     packets = packets[sock.send(packets) :]
                     deadline.renew()
                 except (BlockingIOError, InterruptedError):
-                    self._await_room(deadline, stop)
+                    self._await_writable(deadline, stop)
         except BaseException:
-            self._connection.cut()  # half a packet went out: nothing can follow it
+            self._connection.cut()  # part of a packet was sent: nothing can follow it
             raise
 
     def _send_one(self, data: memoryview, deadline: Deadline, stop: StopSignal | None) -> int:
-        """One packet; 0 where the server's window stayed shut for a moment."""
-        self._await_room(deadline, stop)
+        """One packet; 0 where the server's window stayed closed for ``_SLICE`` seconds."""
+        self._await_writable(deadline, stop)
         with self._translated():
             try:
                 sent = int(self._channel.send(data))
@@ -135,8 +119,8 @@ class SftpChannel:
             raise self._failure()
         return sent
 
-    def _await_room(self, deadline: Deadline, stop: StopSignal | None) -> None:
-        """paramiko would wait for ever in a write to a peer that takes nothing, and could not be stopped."""
+    def _await_writable(self, deadline: Deadline, stop: StopSignal | None) -> None:
+        """paramiko would wait for ever in a write to a peer that reads nothing, and could not be stopped."""
         if self._socket is not None and not ready((), (self._socket.fileno(),), deadline.left, stop):
             raise self._too_slow()
 
@@ -144,7 +128,7 @@ class SftpChannel:
         return TimedOut(f"{self._place} took nothing for {self._idle:g} seconds")
 
     def receive(self, patience: float, stop: StopSignal | None = None) -> list[Block]:
-        """What has come, in order; nothing within ``patience`` seconds: an empty list.
+        """What was received, in order; an empty list where nothing comes within ``patience`` seconds.
 
         Raises ConnectionLost at the end of the stream, and Stopped.
         """
@@ -157,7 +141,7 @@ class SftpChannel:
         return batch.blocks
 
     def pending(self) -> bool:
-        """True when something is there to be read, were it the end."""
+        """True when there is something to read, or the stream has ended."""
         return self._inbox.wait(0, None)
 
     @contextlib.contextmanager
@@ -179,35 +163,64 @@ class SftpChannel:
 
     def close(self) -> None:
         self._connection.close()
-        self._inbox.bell.close()
+        self._inbox.dispose()
         if self._socket is not None:
             self._socket.close()
 
 
-def _own(sock: Any) -> socket.socket | None:
+def _duplicate(sock: Any) -> socket.socket | None:
     if not isinstance(sock, socket.socket):
         return None
-    own = sock.dup()
-    own.setblocking(False)  # as it is for paramiko's, too, which waits by itself
-    return own
+    duplicate = sock.dup()
+    duplicate.setblocking(False)  # which paramiko's socket is too: Python's timeouts are waits of their own
+    return duplicate
+
+
+class _AnswerEvent(Wakeup):
+    """Replaces the event on which paramiko waits for the answer to a channel request, without end. ``late`` is what
+    is raised in TimedOut."""
+
+    def __init__(self, deadline: Deadline, stop: StopSignal | None, late: str) -> None:
+        super().__init__()
+        self._deadline = deadline
+        self._stop = stop
+        self._late = late
+        self._is_set = False
+
+    def set(self) -> None:
+        self._is_set = True
+        super().set()
+
+    def clear(self) -> None:
+        self._is_set = False
+        super().clear()
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def wait(self) -> None:
+        """Raises TimedOut once the deadline has passed, and Stopped."""
+        while not self._is_set:
+            if not ready((self.fileno(),), (), self._deadline.left, self._stop) and self._deadline.passed:
+                raise TimedOut(self._late)
 
 
 def open_channel(connection: SshConnection, place: str, idle: float, stop: StopSignal | None) -> SftpChannel:
     """Start the SFTP subsystem. Raises Unsupported where there is none, ConnectionLost, TimedOut, Stopped."""
     inbox = Inbox()
     try:
-        channel = _session(connection, place, idle)
-        # Nothing comes before the subsystem runs, so nothing is in the other inbox.
+        channel = _open_session(connection, place, idle)
+        # No data comes before the subsystem runs, so paramiko's own buffer is still empty.
         channel.in_buffer = inbox
         channel.settimeout(_SLICE)
         _start_subsystem(connection, channel, place, idle, stop)
     except BaseException:
-        inbox.bell.close()
+        inbox.dispose()
         raise
     return SftpChannel(connection, channel, inbox, place, idle)
 
 
-def _session(connection: SshConnection, place: str, idle: float) -> Any:
+def _open_session(connection: SshConnection, place: str, idle: float) -> Any:
     _acknowledge_at_once(connection.transport.sock)
     try:
         return connection.transport.open_session(window_size=_AHEAD, max_packet_size=_PACKET, timeout=idle)
@@ -220,23 +233,20 @@ def _session(connection: SshConnection, place: str, idle: float) -> Any:
 
 
 def _acknowledge_at_once(sock: Any) -> None:
-    """OpenSSH tells its host keys after a login, and its answer to what we ask then waits until that is acknowledged:
-    40 ms with Linux's habit of doing so late."""
+    """OpenSSH sends all its host keys after a login, and holds the answer to our next request back until they are
+    acknowledged (Nagle's algorithm): 40 ms with Linux's delayed acknowledgements."""
     if isinstance(sock, socket.socket) and hasattr(socket, "TCP_QUICKACK"):
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 def _start_subsystem(connection: SshConnection, channel: Any, place: str, idle: float, stop: StopSignal | None) -> None:
-    bell = Bell()
-    bell.deadline, bell.stop = Deadline(idle), stop
-    bell.late = f"{place} did not start SFTP within {idle:g} seconds"
-    # paramiko waits for the answer without end; this is what it waits on.
-    event, channel.event = channel.event, bell
+    answered = _AnswerEvent(Deadline(idle), stop, f"{place} did not start SFTP within {idle:g} seconds")
+    event, channel.event = channel.event, answered
     try:
         channel.invoke_subsystem("sftp")
     except (OSError, EOFError) as error:
-        # The end of the connection, which paramiko tells before it calls the transport inactive.
+        # The end of the connection, which paramiko reports before it marks the transport inactive.
         raise connection.failure() from error
     except paramiko.SSHException as error:
         if connection.transport.is_active():
@@ -244,7 +254,7 @@ def _start_subsystem(connection: SshConnection, channel: Any, place: str, idle: 
         raise connection.failure() from error
     finally:
         channel.event = event
-        bell.close()
+        answered.close()
 
 
 def _no_sftp(message: str, reply: str | None = None) -> Unsupported:

@@ -1,7 +1,7 @@
-"""paramiko's Transport, with deadlines and the stop signal while it is set up, and an eye on whether the peer lives.
+"""paramiko's Transport, with deadlines and the stop signal while it is set up, and with keepalive.
 
-paramiko runs a thread for each transport. It rings the bell when something happened; whoever waits does so in
-``net.wait.ready``, like everything else in this program.
+paramiko runs a thread for each transport, which reads everything that the peer sends. It sets a ``Wakeup`` when
+something happened; the worker's thread waits for that in ``net.wait.ready``, like everything else in this program.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from ftpcli.errors import (
     cause_of,
 )
 from ftpcli.net.wait import Deadline, StopSignal, ready
-from ftpcli.session.ssh.packet_reader import TurnPackets
-from ftpcli.session.ssh.wakeup import Bell
+from ftpcli.session.ssh.packetizer import BatchingPacketizer
+from ftpcli.session.ssh.wakeup import Wakeup
 from ftpcli.wire.ssh.types import Reader
 
 log = logging.getLogger("ftpcli.ssh")
@@ -64,12 +64,17 @@ _FULL = re.compile(r"exceeded maxstartups|not allowed at this time", re.IGNORECA
 Socket = Any  # a socket, or a channel of another transport
 
 
-class Packets(TurnPackets):
-    """paramiko's packets. ``heard`` is how the peer began; ``patience`` how many seconds each line of that may take;
-    ``on_quiet`` is called some ten times a second while none comes."""
+class TransportPacketizer(BatchingPacketizer):
+    """paramiko's packet layer, with what its transport lacks.
+
+    ``heard``: the first bytes from the peer. ``patience``: how many seconds each line before the key exchange may take.
+    ``last_received``: when the last packet came, by the monotonic clock. ``on_quiet`` is called by paramiko's thread
+    about ten times a second while nothing comes.
+    """
 
     def __init__(self, sock: Socket) -> None:
         super().__init__(sock)
+        self.last_received = time.monotonic()
         self.heard = b""
         self.patience = 0.0
         self.on_quiet: Callable[[], None] = lambda: None
@@ -104,11 +109,16 @@ class Packets(TurnPackets):
             self.heard += data
         return data
 
+    def read_message(self) -> tuple[int, Any]:
+        message: tuple[int, Any] = super().read_message()
+        self.last_received = time.monotonic()
+        return message
+
     def _check_keepalive(self) -> None:
         self.on_quiet()
 
     def lock_unless_writing(self) -> Any:
-        """paramiko's lock around writing, taken; None while somebody writes."""
+        """paramiko's lock around writing, acquired; None while another thread writes."""
         lock = self._Packetizer__write_lock
         return lock if lock.acquire(blocking=False) else None
 
@@ -116,13 +126,12 @@ class Packets(TurnPackets):
 class SshTransport(paramiko.Transport):  # type: ignore[misc]
     """One SSH connection to ``place`` (``host:port``) over ``sock``, which it closes in the end."""
 
-    packetizer: Packets
+    packetizer: TransportPacketizer
 
     def __init__(self, sock: Socket, place: str, host_key_types: Sequence[str]) -> None:
-        super().__init__(sock, packetizer_class=Packets)
-        self.packetizer.exchanging = lambda: not self.clear_to_send.is_set()
+        super().__init__(sock, packetizer_class=TransportPacketizer)
         self.place = place
-        self.bell = Bell()
+        self.wakeup = Wakeup()
         self.last_words: tuple[int, str] | None = None
         self._interval = self._limit = 0.0
         self._next_question = 0.0
@@ -140,7 +149,7 @@ class SshTransport(paramiko.Transport):  # type: ignore[misc]
         """
         # Ours comes first, and says what happened.
         self.banner_timeout = self.packetizer.patience = 2 * timeout
-        self.start_client(event=self.bell)
+        self.start_client(event=self.wakeup)
         doing = f"did not finish the SSH key exchange within {timeout:g} seconds"
         try:
             self.wait(lambda: self.initial_kex_done, Deadline(timeout), stop, doing)
@@ -156,9 +165,9 @@ class SshTransport(paramiko.Transport):  # type: ignore[misc]
         while not done():
             if not self.active:
                 raise self.failure()
-            if not ready((self.bell.fileno(),), (), deadline.left, stop) and deadline.passed:
+            if not ready((self.wakeup.fileno(),), (), deadline.left, stop) and deadline.passed:
                 raise TimedOut(f"{self.place} {doing}")
-            self.bell.quiet()
+            self.wakeup.clear()
 
     def failure(self) -> FtpcliError:
         """What ended the connection."""
@@ -247,8 +256,7 @@ class SshTransport(paramiko.Transport):  # type: ignore[misc]
     def cut(self) -> None:
         """End every wait at once; may be called from another thread."""
         with suppress(OSError):
-            self.sock.shutdown(socket.SHUT_RDWR)
-        self.packetizer.end()
+            self.sock.shutdown(socket.SHUT_RDWR)  # paramiko's thread then reads the end of the stream
 
     def shut(self) -> None:
         """Close the connection, and wait a moment for paramiko's thread. Never raises."""
@@ -257,8 +265,7 @@ class SshTransport(paramiko.Transport):  # type: ignore[misc]
             self.join(1.0)
         self.close()
         self.sock.close()
-        self.bell.close()
-        self.packetizer.close_bell()
+        self.wakeup.close()
 
     def _parse_disconnect(self, m: Any) -> None:
         with suppress(PeerProtocolError):

@@ -59,7 +59,7 @@ class _Inbox(AuthHandler):  # type: ignore[misc]
 
     def __init__(self, transport: SshTransport) -> None:
         super().__init__(transport)
-        self._bell = transport.bell
+        self._wakeup = transport.wakeup
         self._messages: deque[tuple[int, bytes]] = deque()
 
     @property
@@ -74,10 +74,10 @@ class _Inbox(AuthHandler):  # type: ignore[misc]
             self.authenticated = True
             self.transport._auth_trigger()
         self._messages.append((kind, message.asbytes()))
-        self._bell.set()
+        self._wakeup.set()
 
     def abort(self) -> None:
-        self._bell.set()
+        self._wakeup.set()
 
     @property
     def waiting(self) -> bool:

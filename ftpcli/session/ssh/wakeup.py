@@ -1,4 +1,4 @@
-"""What one thread rings and another waits for, in ``net.wait.ready`` like everything else in this program."""
+"""Waking a thread that waits for descriptors in ``net.wait.ready``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import socket
 from contextlib import suppress
 
 
-class Bell:
-    """Wakes the one thread that waits on ``fileno()``. paramiko takes it for the events that it sets."""
+class Wakeup:
+    """An event with a descriptor: ``set`` makes ``fileno()`` readable, ``clear`` undoes that. paramiko takes it for one
+    of its ``threading.Event`` objects."""
 
     def __init__(self) -> None:
         self._read, self._write = socket.socketpair()
@@ -18,10 +19,10 @@ class Bell:
         return self._read.fileno()
 
     def set(self) -> None:
-        with suppress(OSError):  # it rings already, or nobody listens any more
+        with suppress(OSError):  # it is set already, or closed
             self._write.send(b"x")
 
-    def quiet(self) -> None:
+    def clear(self) -> None:
         with suppress(OSError):
             self._read.recv(4096)
 

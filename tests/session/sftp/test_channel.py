@@ -362,7 +362,7 @@ def test_an_inbox_takes_the_place_of_paramikos() -> None:
     inbox.close()
     assert inbox.wait(10, None)
     assert len(inbox.read(1)) == 0
-    inbox.bell.close()
+    inbox.dispose()
     channel = paramiko.Channel(1)
     used = {name for name in ("feed", "close", "read") if hasattr(channel.in_buffer, name)}
     assert used == {"feed", "close", "read"}

@@ -1,10 +1,15 @@
-"""What is agreed on with a server."""
+"""What is agreed on with a server, and the end of a connection."""
 
 from __future__ import annotations
 
 import pytest
 
 from ftpcli.errors import Unsupported
+from ftpcli.model import Endpoint, Secret, SshSettings, Timing
+from ftpcli.session.contract import HostMemory
+from ftpcli.session.sftp.login import open_sftp_over
+from ftpcli.session.ssh.connect import open_transport
+from tests.servers.paramiko_server import paramiko_server
 from tests.servers.real import Setup, started
 
 from .conftest import MakeClient
@@ -38,3 +43,21 @@ def test_nothing_in_common(client: MakeClient, line: str) -> None:
         pytest.raises(Unsupported, match="no SSH algorithm in common"),
     ):
         client(server.port, user=server.user, known_hosts=str(server.known_hosts))()
+
+
+def test_a_connection_is_closed_without_waiting_for_paramikos_next_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    with paramiko_server() as server:
+        endpoint = Endpoint(
+            "sftp", server.host, server.port, server.user, Secret(server.password),
+            ssh=SshSettings(config="none", insecure=True), timing=Timing(idle=20),
+        )  # fmt: skip
+        connection = open_transport(endpoint, HostMemory(), lambda _: None, None)
+        session = open_sftp_over(connection, endpoint, None)
+        connection.transport.sock.settimeout(60)
+        session.list(".")
+        alive: list[bool] = []
+        transport, close = connection.transport, connection.transport.close
+        # Comes once its thread was waited for.
+        monkeypatch.setattr(transport, "close", lambda: (alive.append(transport.is_alive()), close()))
+        session.close()
+        assert alive == [False]

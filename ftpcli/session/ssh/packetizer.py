@@ -1,13 +1,13 @@
-"""paramiko's packets with fewer steps, for long transfers.
+"""paramiko's packet layer with fewer system calls and copies, for long transfers.
 
-Receiving: what the socket holds is read in one go. paramiko asks the socket twice for each packet, and looks twice
-whether it has something; each time two threads pass the interpreter on.
+Receiving: everything that the socket holds is read at once. paramiko calls ``recv`` twice for each packet, and each
+call may switch the interpreter lock to another thread.
 
-Sending, under AES-GCM: several packets of channel data are sealed into one buffer and written in one go, where
+Sending, under AES-GCM: several packets of channel data are encrypted into one buffer and written at once, where
 paramiko copies each packet six times and writes it by itself.
 
-At hundreds of megabytes a second, in packets of 32 KiB, both are a good part of the work. What is used of paramiko's
-inside is looked for first; where it is not there, everything goes paramiko's own way.
+At hundreds of megabytes a second, in packets of 32 KiB, both are a good part of the work. The private attributes of
+paramiko that this needs are looked up first; where one is missing, data is sent in paramiko's own way.
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ from collections.abc import Callable
 from typing import Any
 
 from paramiko.packet import NeedRekeyException, Packetizer
+from paramiko.ssh_exception import SSHException
 
 _AHEAD = 512 * 1024
+# Bytes of one packet. OpenSSH sends 256 KiB at most; under AES-GCM the length is believed before it is authenticated.
+_LONGEST = 1024 * 1024
 _CHANNEL_DATA = 94  # RFC 4254 §9
 _HEAD = struct.Struct(">BBII")  # padding's length, then the message: its type, the channel, the data's length
 _BLOCK = 16
 _TAG = 16
-_RANDOM = 4096  # bytes that are asked of the system at once, for the padding of many packets
-_INSIDE = (
+_RANDOM = 4096  # bytes requested from the system at once, for the padding of many packets
+_NEEDED = (
     "block_engine_out",
     "aead_out",
     "compress_engine_out",
@@ -38,9 +41,9 @@ _INSIDE = (
 )
 
 
-class LeanPackets(Packetizer):  # type: ignore[misc]
+class BatchingPacketizer(Packetizer):  # type: ignore[misc]
     """Reads ahead where the transport runs over a socket. Over anything else, such as a channel of another connection,
-    it is paramiko's own."""
+    it works as paramiko's own."""
 
     _Packetizer__iv_out: bytes
     _Packetizer__sequence_number_out: int
@@ -54,12 +57,14 @@ class LeanPackets(Packetizer):  # type: ignore[misc]
         self._plain = memoryview(bytearray())
         self._sealed = memoryview(bytearray())
         self._random = memoryview(b"")
-        self._known = all(hasattr(self, f"_Packetizer__{name}") for name in _INSIDE)
+        self._can_seal = all(hasattr(self, f"_Packetizer__{name}") for name in _NEEDED)
 
     # Receiving
 
     def read_all(self, n: int, check_rekey: bool = False) -> bytes:
-        """Exactly so many bytes. Raises EOFError at the end, NeedRekeyException, OSError."""
+        """Exactly ``n`` bytes. Raises EOFError at the end, NeedRekeyException, SSHException, OSError."""
+        if not 0 <= n <= _LONGEST:
+            raise SSHException("the length of a packet is out of range")
         left = self._Packetizer__remainder
         if self._source is None or left or n > _AHEAD:
             return self._without_store(n, check_rekey)
@@ -70,7 +75,7 @@ class LeanPackets(Packetizer):  # type: ignore[misc]
         return found
 
     def _without_store(self, n: int, check_rekey: bool) -> bytes:
-        """What is there already comes first."""
+        """In paramiko's way, after what was read ahead."""
         kept = bytes(self._view[self._start : min(self._end, self._start + n)])
         self._start += len(kept)
         if len(kept) == n:
@@ -97,7 +102,7 @@ class LeanPackets(Packetizer):  # type: ignore[misc]
         self._end += count
 
     def _nothing_came(self, check_rekey: bool) -> None:
-        """As in paramiko: some ten times a second, while the socket is silent."""
+        """Called about ten times a second while the socket is silent, as in paramiko."""
         if self.closed:
             raise EOFError
         if check_rekey and self._start == self._end and self.need_rekey():
@@ -107,10 +112,9 @@ class LeanPackets(Packetizer):  # type: ignore[misc]
     # Sending
 
     def send_data(self, channel: int, data: memoryview, longest: int, write: Callable[[memoryview], None]) -> bool:
-        """Send channel data in packets of up to ``longest`` bytes; ``write`` puts them on the socket. False, and
-        nothing is sent, where the cipher is another than AES-GCM. The caller sees to it that no keys are being
-        exchanged."""
-        if not self._known or self._source is None or not self._Packetizer__aead_out:
+        """Send channel data in packets of up to ``longest`` bytes; ``write`` puts them on the socket. False, with
+        nothing sent, where the cipher is not AES-GCM. The caller makes sure that no key exchange is under way."""
+        if not self._can_seal or self._source is None or not self._Packetizer__aead_out:
             return False
         if self._Packetizer__compress_engine_out is not None:
             return False
@@ -125,9 +129,9 @@ class LeanPackets(Packetizer):  # type: ignore[misc]
         return True
 
     def _seal(self, channel: int, data: memoryview, longest: int) -> memoryview:
-        """All packets, one behind the other (RFC 5647 §7: the length is authenticated and not encrypted)."""
+        """All packets, back to back (RFC 5647 §7: the length is authenticated and not encrypted)."""
         count = -(-len(data) // longest)
-        self._make_room(longest, len(data) + count * (4 + _HEAD.size + 2 * _BLOCK + _TAG))
+        self._grow_buffers(longest, len(data) + count * (4 + _HEAD.size + 2 * _BLOCK + _TAG))
         at = 0
         for start in range(0, len(data), longest):
             piece = data[start : start + longest]
@@ -139,14 +143,14 @@ class LeanPackets(Packetizer):  # type: ignore[misc]
         self._Packetizer__sent_packets += count
         return self._sealed[:at]
 
-    def _make_room(self, longest: int, total: int) -> None:
+    def _grow_buffers(self, longest: int, total: int) -> None:
         if len(self._plain) < longest + _HEAD.size + 2 * _BLOCK:
             self._plain = memoryview(bytearray(longest + _HEAD.size + 2 * _BLOCK))
         if len(self._sealed) < total:
             self._sealed = memoryview(bytearray(total))
 
     def _fill(self, channel: int, piece: memoryview) -> int:
-        """One packet's inside, in the clear; gives its size. At least 4 bytes of padding (RFC 4253 §6)."""
+        """Write one packet's plaintext; returns its size. At least 4 bytes are padding (RFC 4253 §6)."""
         end = _HEAD.size + len(piece)
         padding = 4 + (-(end + 4)) % _BLOCK
         _HEAD.pack_into(self._plain, 0, padding, _CHANNEL_DATA, channel, len(piece))
