@@ -209,15 +209,13 @@ class TlsFacts:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What the server says or has shown it can do (FEAT, RFC 2389). ``digests``: algorithms, the best one first."""
+    """What the server says it can do (FEAT, RFC 2389; SFTP's extensions). ``lists_facts``: it has MLSD. ``digests``:
+    algorithms, the best one first."""
 
-    greeting: str = ""
     features: frozenset[str] = frozenset()
     lists_facts: bool = False
-    size: bool = False
     mdtm: bool = False
     mfmt: bool = False
-    utf8: bool = False
     digests: tuple[str, ...] = ()
 
 

@@ -97,7 +97,7 @@ class _Login:
                 )
             self._start_tls()
         self._log_in()
-        capabilities = self._capabilities(greeting)
+        capabilities = self._capabilities()
         self._protect()
         self._must("TYPE", "I", "switch to binary transfers")
         digests = Digests(self._control, self._memory, self._offers, endpoint.timing.final_reply)
@@ -153,7 +153,7 @@ class _Login:
             raise LoginRejected(f"{endpoint.place} does not accept the login of {endpoint.user!r}", reply=reply.text)
         raise PeerProtocolError(f"{endpoint.place} answers the login with something else", reply=reply.text)
 
-    def _capabilities(self, greeting: Reply) -> Capabilities:
+    def _capabilities(self) -> Capabilities:
         reply = self._control.ask("FEAT")
         features = parse_features(reply) if reply.code == 211 else {}
         names = frozenset(features)
@@ -162,13 +162,10 @@ class _Login:
         if "UTF8" in names and self._endpoint.encoding.lower().replace("-", "") == "utf8":
             self._control.ask("OPTS", "UTF8 ON")  # IIS wants it said; others refuse it and speak UTF-8 all the same
         return Capabilities(
-            greeting=greeting.text,
             features=names,
             lists_facts="MLST" in names or "MLSD" in names,
-            size="SIZE" in names,
             mdtm="MDTM" in names,
             mfmt="MFMT" in names,
-            utf8="UTF8" in names,
             digests=tuple(dict.fromkeys(offer.algorithm for offer in self._offers)),
         )
 

@@ -63,10 +63,8 @@ class SftpSession:
         self._stored: tuple[bytes, int, int] | None = None
         self.capabilities = Capabilities(
             features=self._extensions,
-            size=True,
             mdtm=True,
             mfmt=True,
-            utf8=True,
             digests=digest_algorithms(extensions),
         )
 
