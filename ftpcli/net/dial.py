@@ -18,7 +18,7 @@ _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6, None: socket.AF_UNSPEC}
 
 
 def begin(address: str, port: int) -> tuple[socket.socket, int]:
-    """A socket that is connecting, and what connect said. Raises ConnectFailed where there is no socket to be had."""
+    """A socket that is connecting, and the errno of connect. Raises ConnectFailed where no socket can be created."""
     sock = _new_socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     sock.setblocking(False)
     return sock, sock.connect_ex(_at(address, port))
@@ -150,7 +150,7 @@ def _new_socket(family: int) -> socket.socket:
     try:
         return socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:  # no descriptors left, or a family that the kernel does not have
-        raise ConnectFailed(f"no socket to be had: {cause_of(error)}") from error
+        raise ConnectFailed(f"cannot create a socket: {cause_of(error)}") from error
 
 
 def accept(listener: socket.socket, expected: str) -> socket.socket | None:

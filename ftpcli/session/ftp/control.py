@@ -61,13 +61,13 @@ class ControlConnection:
         return self._machine.outstanding
 
     def start_tls(self, identity: TlsIdentity, stop: StopSignal | None) -> None:
-        """Put TLS over the connection. Raises TlsFailed, also for bytes that came in clear behind the 234.
+        """Put TLS over the connection. Raises TlsFailed, also for plaintext that followed the 234.
 
-        Such bytes are somebody's attempt to have them taken for protected ones (RFC 4217 §15.1 and CVE-2011-0411).
+        Such bytes may be injected, to be taken for protected ones (RFC 4217 §15.1 and CVE-2011-0411).
         """
         if not self._machine.quiet:
             self.healthy = False
-            raise TlsFailed(f"{self._place} sent more in clear after its answer to AUTH; somebody may interfere")
+            raise TlsFailed(f"{self._place} sent plaintext after accepting AUTH TLS (possible injection)")
         assert isinstance(self.stream, PlainStream)
         self.stream = identity.wrap_control(self.stream.socket, self._place)
         deadline = Deadline(self._timeout)

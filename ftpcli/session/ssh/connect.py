@@ -14,9 +14,9 @@ from ftpcli.session.contract import HostMemory, Notify
 from ftpcli.session.ssh.agent import Agent
 from ftpcli.session.ssh.host_keys import Trust
 from ftpcli.session.ssh.host_settings import Hop, hop_of, jump_of
-from ftpcli.session.ssh.identities import Keyring
+from ftpcli.session.ssh.identities import Identities
 from ftpcli.session.ssh.login import Login
-from ftpcli.session.ssh.route import ProxyCommand, Road, Straight, straight, through
+from ftpcli.session.ssh.route import Direct, ProxyCommand, Route, connect_directly, connect_through
 from ftpcli.session.ssh.transport import Socket, SshTransport
 from ftpcli.session.ssh.userauth import UserAuth
 
@@ -31,11 +31,11 @@ class SshConnection:
     ``place`` is ``host:port`` of the server itself, as ssh_config has it; ``banner`` what it says before a login.
     """
 
-    def __init__(self, transport: SshTransport, road: Road, banner: str) -> None:
+    def __init__(self, transport: SshTransport, route: Route, banner: str) -> None:
         self.transport = transport
         self.place = transport.place
         self.banner = banner
-        self._road = road
+        self._route = route
 
     def failure(self) -> FtpcliError:
         """Why the transport is not active any more."""
@@ -52,7 +52,7 @@ class SshConnection:
         """Close this connection and those that it runs through. Never raises."""
         with contextlib.suppress(FtpcliError):
             self.transport.shut()
-        self._road.close()
+        self._route.close()
 
 
 def open_transport(endpoint: Endpoint, memory: HostMemory, notify: Notify, stop: StopSignal | None) -> SshConnection:
@@ -82,19 +82,19 @@ class _Opening:
         if depth > _MOST_HOPS:
             raise UsageError(f"ProxyJump leads through more than {_MOST_HOPS} hosts, or in a circle")
         trust = Trust(hop, self._ask, self._notify)
-        sock, road = self._reach(hop, depth)
+        sock, route = self._reach(hop, depth)
         try:
-            return self._set_up(hop, trust, sock, road)
+            return self._set_up(hop, trust, sock, route)
         except BaseException:
-            road.close()
+            route.close()
             raise
 
-    def _reach(self, hop: Hop, depth: int) -> tuple[Socket, Road]:
+    def _reach(self, hop: Hop, depth: int) -> tuple[Socket, Route]:
         if hop.jumps:
             *before, last = hop.jumps
             connection = self.open(jump_of(self._endpoint, last, tuple(before)), depth + 1)
             try:
-                return through(connection.transport, hop, self._timeout), connection
+                return connect_through(connection.transport, hop, self._timeout), connection
             except BaseException:
                 connection.close()
                 raise
@@ -102,32 +102,32 @@ class _Opening:
             log.debug("%s: through a ProxyCommand", hop.place)  # which may hold a password
             command = ProxyCommand(hop.command)
             return command.socket, command
-        sock = straight(hop, self._endpoint, self._stop)
+        sock = connect_directly(hop, self._endpoint, self._stop)
         if depth == 1:
             peer = dial.peer_of(sock)
             self._memory.here = dial.address_of(sock) == peer or dial.is_loopback(peer)
-        return sock, Straight()
+        return sock, Direct()
 
-    def _set_up(self, hop: Hop, trust: Trust, sock: Socket, road: Road) -> SshConnection:
+    def _set_up(self, hop: Hop, trust: Trust, sock: Socket, route: Route) -> SshConnection:
         transport = SshTransport(sock, hop.place, trust.host_key_types())
         try:
-            self._explained(road, lambda: transport.establish(self._timeout, self._stop))
+            self._explained(route, lambda: transport.establish(self._timeout, self._stop))
             trust.check(transport)
             banner = self._log_in(hop, transport)
             transport.keep_alive(hop.keepalive, self._timeout)
         except BaseException:
             transport.shut()
             raise
-        return SshConnection(transport, road, banner)
+        return SshConnection(transport, route, banner)
 
-    def _explained(self, road: Road, establish: Callable[[], None]) -> None:
+    def _explained(self, route: Route, establish: Callable[[], None]) -> None:
         """What carries the connection may know better why it broke."""
         try:
             establish()
         except NotSsh:
             raise
         except ConnectionLost as error:
-            trouble = road.trouble()
+            trouble = route.trouble()
             if trouble is not None:
                 raise type(error)(f"{error.message}: {trouble}", reply=error.reply) from error
             raise
@@ -136,8 +136,8 @@ class _Opening:
         auth = UserAuth(transport, hop.user, self._timeout, self._stop)
         agent = self._agent(hop)
         try:
-            keyring = Keyring(hop, agent, self._memory, self._endpoint.ssh)
-            Login(hop, transport, auth, keyring, self._memory, self._ask).run()
+            identities = Identities(hop, agent, self._memory, self._endpoint.ssh)
+            Login(hop, transport, auth, identities, self._memory, self._ask).run()
         finally:
             if agent is not None:
                 agent.close()

@@ -1,4 +1,4 @@
-"""The keys that can be offered to a server, in the order in which they are."""
+"""The keys that can be offered to a server, in the order in which they are offered."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ class Identity:
             raise CannotSign(f"{error.message} with {self.name}") from error
 
 
-class Keyring:
-    """Everything that may be offered for one hop. Problems that the user should know of gather in ``problems``."""
+class Identities:
+    """Everything that may be offered to one hop. ``problems``: what the user should know of, for messages."""
 
     def __init__(self, hop: Hop, agent: Agent | None, memory: HostMemory, ssh: SshSettings) -> None:
         self.problems: list[str] = []
@@ -76,10 +76,10 @@ class Keyring:
         self._memory = memory
         self._ssh = ssh
 
-    def identities(self) -> Iterator[Identity]:
+    def in_order(self) -> Iterator[Identity]:
         """In OpenSSH's order: keys of the configured files that the agent holds, the agent's other keys, the files.
-        Only the files of ``--identity`` come before all: a full agent must not use up the server's patience with
-        them. A certificate goes before its key, and nothing is offered twice."""
+        Only the files of ``--identity`` come first of all: the keys of a full agent must not use up the attempts that
+        the server allows. A certificate comes before its key, and nothing is offered twice."""
         held = self._held()
         stated = list(self._from_files(self._hop.identities[: self._hop.first], held))
         files = list(self._from_files(self._hop.identities[self._hop.first :], held))

@@ -14,7 +14,7 @@ from ftpcli.errors import ConnectionLost, LoginRejected, TimedOut
 from ftpcli.model import Ask, Question, Secret
 from ftpcli.session.contract import HostMemory
 from ftpcli.session.ssh.host_settings import Hop
-from ftpcli.session.ssh.identities import CannotSign, Identity, Keyring, describe
+from ftpcli.session.ssh.identities import CannotSign, Identities, Identity, describe
 from ftpcli.session.ssh.transport import SshTransport
 from ftpcli.session.ssh.userauth import Answer, Failure, Further, Prompts, Success, UserAuth, parse_prompts
 
@@ -93,19 +93,25 @@ class Login:
     """One login on one connection."""
 
     def __init__(
-        self, hop: Hop, transport: SshTransport, auth: UserAuth, keyring: Keyring, memory: HostMemory, ask: Ask | None
+        self,
+        hop: Hop,
+        transport: SshTransport,
+        auth: UserAuth,
+        identities: Identities,
+        memory: HostMemory,
+        ask: Ask | None,
     ) -> None:
         self._hop = hop
         self._transport = transport
         self._auth = auth
-        self._keyring = keyring
+        self._identities = identities
         self._memory = memory
         self._ask = ask
         self._account = f"{hop.user}@{hop.place}"
         self._passwords = Passwords(self._account, hop.password, memory, ask)
         self._methods: tuple[str, ...] = ()
         self._tried = _Tried()
-        self._identities: list[Identity] = []
+        self._candidates: list[Identity] = []
 
     def run(self) -> None:
         """Log in. Raises LoginRejected, ConnectionLost, TimedOut, PeerProtocolError, Stopped."""
@@ -116,7 +122,7 @@ class Login:
             log.debug("%s takes %s", self._hop.place, ", ".join(self._methods))
             self._tried.failures = 0  # sshd does not count the question for the methods either
             if _KEYS in self._methods:
-                self._identities = list(self._keyring.identities())
+                self._candidates = list(self._identities.in_order())
             for _ in range(_STEPS):
                 method = self._next_method()
                 if method is None:
@@ -137,7 +143,7 @@ class Login:
     def _next_method(self) -> str | None:
         """The first that the server takes and that is not used up."""
         if self._tried.failures >= ATTEMPTS:
-            self._tried.left_out = len(self._identities)
+            self._tried.left_out = len(self._candidates)
             return None
         return next((name for name in METHODS if name in self._methods and name not in self._tried.spent), None)
 
@@ -155,25 +161,25 @@ class Login:
     def _offer_next_key(self) -> None:
         """Ask whether the key would do, and only then sign with it: a signature may cost a passphrase."""
         by_word = self._passwords.left and not {_PASSWORD, _DIALOGUE}.isdisjoint(self._methods)
-        if not self._identities or self._tried.failures >= ATTEMPTS - by_word:
-            self._tried.left_out = len(self._identities)
+        if not self._candidates or self._tried.failures >= ATTEMPTS - by_word:
+            self._tried.left_out = len(self._candidates)
             self._tried.spent.add(_KEYS)
             return
-        identity = self._identities.pop(0)
+        identity = self._candidates.pop(0)
         try:
             if identity.public is None:
-                self._keyring.unlock(identity)
+                self._identities.unlock(identity)
             assert identity.public is not None
             algorithm = identity.algorithm(self._server_algorithms())
             log.debug("%s: offering %s (%s)", self._hop.place, identity.name, algorithm)
             self._tried.offered.append(identity)
             if not isinstance(self._take(self._auth.would_take(algorithm, identity.public)), Further):
                 return
-            self._keyring.unlock(identity)
+            self._identities.unlock(identity)
             signature = identity.sign(self._auth.signed_bytes(algorithm, identity.public), algorithm)
         except CannotSign as error:
             log.info("%s", error)
-            self._keyring.problems.append(str(error))
+            self._identities.problems.append(str(error))
             return
         self._take(self._auth.public_key(algorithm, identity.public, signature))
 
@@ -240,8 +246,8 @@ class Login:
         if reason:
             words.append(reason)
         words.append(f"tried: {self._what_was_tried()}; the server takes {', '.join(self._methods) or 'nothing'}")
-        words += self._keyring.problems
-        if _KEYS in tried.methods and not tried.offered and not self._keyring.problems:
+        words += self._identities.problems
+        if _KEYS in tried.methods and not tried.offered and not self._identities.problems:
             words.append("--identity names a key")
         if _PASSWORD in tried.methods and not self._passwords.sent:
             words.append("FTPCLI_PASSWORD or --password-command gives a password")

@@ -1,4 +1,4 @@
-"""How a server is reached: straight, over a command's standard input and output, or through another server."""
+"""How a server is reached: directly, over a command's standard input and output, or through another server."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ from ftpcli.session.ssh.transport import SshTransport
 log = logging.getLogger("ftpcli.ssh")
 
 _PATIENCE = 1.0  # seconds for a proxy command to end by itself
-# An interrupt on the terminal is for ftpcli, which ends its work in order over this very connection. What is ignored
-# stays ignored in what is executed next.
-_UNDISTURBED = 'trap "" INT; exec "$0" -c "$1"'
+# An interrupt on the terminal is for ftpcli, which finishes in order over this very connection. A signal that is
+# ignored stays ignored after exec.
+_IGNORING_INTERRUPTS = 'trap "" INT; exec "$0" -c "$1"'
 
 
-class Road(Protocol):
-    """What carries the connection besides the socket itself; ``trouble`` says why it broke, if it knows."""
+class Route(Protocol):
+    """What carries the connection besides the socket itself: a process, or another connection. ``trouble`` says why it
+    broke, if it knows."""
 
     def close(self) -> None: ...
     def trouble(self) -> str | None: ...
 
 
-class Straight:
-    """A socket needs nothing else."""
+class Direct:
+    """A TCP connection, which needs nothing else."""
 
     def close(self) -> None:
         pass
@@ -55,7 +56,9 @@ class ProxyCommand:
         shell = os.environ.get("SHELL") or "/bin/sh"
         try:
             self._process = subprocess.Popen(
-                ["/bin/sh", "-c", _UNDISTURBED, shell, f"exec {command}"], stdin=its.fileno(), stdout=its.fileno()
+                ["/bin/sh", "-c", _IGNORING_INTERRUPTS, shell, f"exec {command}"],
+                stdin=its.fileno(),
+                stdout=its.fileno(),
             )
         except OSError as error:
             ours.close()
@@ -71,7 +74,7 @@ class ProxyCommand:
         return None
 
     def close(self) -> None:
-        """It sees the end of its input; what does not end then is ended."""
+        """The end of its input should end it; a process that goes on is terminated, then killed."""
         self.socket.close()
         for end in (self._process.terminate, self._process.kill):
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -82,8 +85,8 @@ class ProxyCommand:
 
 
 class Tunnel:
-    """A channel as a transport's socket. paramiko closes it in a thread where nobody would catch what a channel of a
-    lost connection raises then."""
+    """A channel used as a transport's socket. paramiko closes it in its own thread, where nobody would catch what a
+    channel of a lost connection raises."""
 
     def __init__(self, channel: paramiko.Channel) -> None:
         self._channel = channel
@@ -103,7 +106,7 @@ class Tunnel:
             self._channel.close()
 
 
-def straight(hop: Hop, endpoint: Endpoint, stop: StopSignal | None) -> socket.socket:
+def connect_directly(hop: Hop, endpoint: Endpoint, stop: StopSignal | None) -> socket.socket:
     """A TCP connection. Raises ConnectFailed, Stopped."""
     timing = endpoint.timing
     sock = dial.connect(hop.host, hop.port, timeout=timing.idle, family=hop.family, stop=stop)
@@ -113,8 +116,8 @@ def straight(hop: Hop, endpoint: Endpoint, stop: StopSignal | None) -> socket.so
     return sock
 
 
-def through(before: SshTransport, hop: Hop, timeout: float) -> Tunnel:
-    """A channel from the server before to ``hop`` (RFC 4254 §7.2). Raises ConnectFailed, ConnectionLost."""
+def connect_through(before: SshTransport, hop: Hop, timeout: float) -> Tunnel:
+    """A channel from the server ``before`` to ``hop`` (RFC 4254 §7.2). Raises ConnectFailed, ConnectionLost."""
     log.debug("%s opens a connection to %s", before.place, hop.place)
     try:
         channel = before.open_channel("direct-tcpip", (hop.host, hop.port), ("127.0.0.1", 0), timeout=timeout)

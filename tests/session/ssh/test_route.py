@@ -69,7 +69,7 @@ def test_a_proxy_command(client: MakeClient, tmp_path: Path, proxy: str) -> None
     config.write_text(f"ProxyCommand {proxy} %h %p\n")
     with started(Setup("sshd")) as server:
         connection = at(client, server, config, known_hosts=str(server.known_hosts))()
-        process = connection._road._process  # type: ignore[attr-defined]
+        process = connection._route._process  # type: ignore[attr-defined]
         assert process.poll() is None
         os.kill(process.pid, signal.SIGINT)  # Ctrl-C reaches the whole process group
         channel = connection.transport.open_session(timeout=10)
