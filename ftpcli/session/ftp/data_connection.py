@@ -21,28 +21,29 @@ from ftpcli.session.ftp.reply_errors import refusal
 from ftpcli.wire.ftp.answers import parse_epsv, parse_pasv, write_eprt, write_port
 from ftpcli.wire.ftp.reply import Reply
 
-# A firewall that does not know EPSV swallows it; waiting longer than this for its answer helps nobody.
+# Seconds. A firewall that does not know EPSV drops it; waiting longer for the reply helps nobody.
 _EPSV_PATIENCE = 10.0
 _OLDER = {"epsv": "pasv", "eprt": "port"}
-_NOT_KNOWN = (500, 501, 502, 504, 522)
+_NOT_SUPPORTED = (500, 501, 502, 504, 522)
 
 
-class Meeting(Protocol):
-    """A data connection that is agreed on and not there yet."""
+class PendingDataConnection(Protocol):
+    """A data connection that both sides have agreed on, and that is not established yet. ``waits_writable``: the
+    descriptor becomes writable then, and not readable."""
 
     mode: str
     waits_writable: bool
 
     def fileno(self) -> int: ...
     def take(self) -> socket.socket | None:
-        """The data connection's socket once it is there. Raises ConnectFailed."""
+        """The data connection's socket once it is connected, else None. Raises ConnectFailed."""
         ...
 
     def close(self) -> None: ...
 
 
 class Passive:
-    """We connect. The connect is under way from the start, so that it costs no round trip of its own."""
+    """We connect. The connect begins at once, so that it costs no round trip of its own."""
 
     waits_writable = True
 
@@ -78,7 +79,7 @@ class Passive:
 
 
 class Active:
-    """The server connects to us. Whoever else does is turned away."""
+    """The server connects to us. Connections from any other address are closed."""
 
     waits_writable = False
 
@@ -105,7 +106,7 @@ class Active:
 
 
 class Dialer:
-    """Makes data connections for one control connection, and remembers for its host what worked."""
+    """Makes data connections for one control connection, and remembers for its host which command worked."""
 
     def __init__(
         self,
@@ -126,8 +127,8 @@ class Dialer:
         self._peer = peer
         self._epsv_patience = min(patience, _EPSV_PATIENCE)
 
-    def prepare(self) -> Meeting:
-        """Agree on where to meet; REST and the transfer command come next. Raises DataConnectionFailed."""
+    def prepare(self) -> PendingDataConnection:
+        """Agree on address and port; REST and the transfer command come next. Raises DataConnectionFailed."""
         mode = self._memory.data_mode or self._first_mode()
         make = {"epsv": self._epsv, "pasv": self._pasv, "eprt": self._eprt, "port": self._port}[mode]
         try:
@@ -144,13 +145,13 @@ class Dialer:
                 ) from error
             return self.prepare()
 
-    def failed(self, meeting: Meeting, why: str) -> None:
-        """The server had agreed, and no data connection came about: the next one may go another way."""
+    def failed(self, pending: PendingDataConnection, why: str) -> None:
+        """The server had agreed, but no data connection was established: the next one may use another command."""
         if self._memory.data_mode is None:
-            self._fall_back(meeting.mode, why)
+            self._fall_back(pending.mode, why)
 
-    def worked(self, meeting: Meeting) -> None:
-        self._memory.data_mode = meeting.mode
+    def worked(self, pending: PendingDataConnection) -> None:
+        self._memory.data_mode = pending.mode
 
     def _first_mode(self) -> str:
         if self._settings.mode != "auto":
@@ -158,7 +159,7 @@ class Dialer:
         return "eprt" if self._settings.active else "epsv"
 
     def _can_fall_back(self, mode: str) -> bool:
-        """The older commands know IPv4 only."""
+        """The older commands are for IPv4 only."""
         return self._settings.mode == "auto" and ":" not in self._peer and mode in _OLDER
 
     def _fall_back(self, mode: str, why: str) -> bool:
@@ -171,50 +172,50 @@ class Dialer:
 
     def _ask(self, verb: str, argument: str | None = None, timeout: float | None = None) -> Reply:
         reply = self._control.ask(verb, argument, timeout=timeout)
-        if reply.code in _NOT_KNOWN:
+        if reply.code in _NOT_SUPPORTED:
             raise Unsupported(f"the server does not take {verb}", reply=reply.text)
         if not reply.completed:
             raise refusal(reply, f"open a data connection with {verb}")
         return reply
 
-    def _epsv(self) -> Meeting:
-        hopeful = self._memory.data_mode is None and self._can_fall_back("epsv")
+    def _epsv(self) -> PendingDataConnection:
+        may_fall_back = self._memory.data_mode is None and self._can_fall_back("epsv")
         try:
-            reply = self._ask("EPSV", timeout=self._epsv_patience if hopeful else None)
+            reply = self._ask("EPSV", timeout=self._epsv_patience if may_fall_back else None)
         except TimedOut:
-            if hopeful:
-                self._fall_back("epsv", "no answer; perhaps a firewall swallows it")
+            if may_fall_back:
+                self._fall_back("epsv", "no reply; perhaps a firewall drops it")
             raise
         return Passive("epsv", [self._peer], parse_epsv(reply))
 
-    def _pasv(self) -> Meeting:
+    def _pasv(self) -> PendingDataConnection:
         address, port = parse_pasv(self._ask("PASV"))
         return Passive("pasv", self._addresses(address), port)
 
-    def _addresses(self, told: str) -> list[str]:
-        """Which addresses to try for a 227. A server behind NAT names its inner address, a hostile one names a third
-        party's: the control connection's peer comes first, and what was told only if it is a public address."""
+    def _addresses(self, replied: str) -> list[str]:
+        """Which addresses to try for a 227. A server behind NAT names its private address, a hostile one a third
+        party's: the control connection's peer comes first, and the address in the reply only if it is public."""
         choice = self._settings.pasv_address
-        if choice == "reply" or told == self._peer:
-            return [told]
-        if choice == "auto" and ipaddress.ip_address(told).is_global:
-            return [self._peer, told]
+        if choice == "reply" or replied == self._peer:
+            return [replied]
+        if choice == "auto" and ipaddress.ip_address(replied).is_global:
+            return [self._peer, replied]
         return [self._peer]
 
-    def _eprt(self) -> Meeting:
+    def _eprt(self) -> PendingDataConnection:
         return self._active("eprt", write_eprt)
 
-    def _port(self) -> Meeting:
+    def _port(self) -> PendingDataConnection:
         return self._active("port", write_port)
 
-    def _active(self, mode: str, write: _WriteAddress) -> Meeting:
-        meeting = Active(mode, dial.listen(self._local, self._settings.active_ports), self._peer)
+    def _active(self, mode: str, write: _WriteAddress) -> PendingDataConnection:
+        pending = Active(mode, dial.listen(self._local, self._settings.active_ports), self._peer)
         try:
-            self._ask(mode.upper(), write(self._settings.active_address or self._local, meeting.port))
+            self._ask(mode.upper(), write(self._settings.active_address or self._local, pending.port))
         except BaseException:
-            meeting.close()
+            pending.close()
             raise
-        return meeting
+        return pending
 
 
 class _WriteAddress(Protocol):

@@ -22,7 +22,7 @@ from ftpcli.session.ftp.data_connection import Dialer
 from ftpcli.session.ftp.digests import Digests
 from ftpcli.session.ftp.reply_errors import unexpected
 from ftpcli.session.ftp.session import FtpSession
-from ftpcli.session.ftp.transfer import Line
+from ftpcli.session.ftp.transfer import TransferContext
 from ftpcli.wire.ftp.answers import parse_features, parse_quoted_path
 from ftpcli.wire.ftp.digests import Offer, parse_offers
 from ftpcli.wire.ftp.reply import Reply
@@ -103,7 +103,7 @@ class _Login:
         digests = Digests(self._control, self._memory, self._offers, endpoint.timing.final_reply)
         session = FtpSession(
             self._control,
-            self._line(),
+            self._transfer_context(),
             self._identity,
             self._memory,
             capabilities,
@@ -197,7 +197,7 @@ class _Login:
         reply = self._control.ask("PWD")
         return parse_quoted_path(reply) if reply.code == 257 else None
 
-    def _line(self) -> Line:
+    def _transfer_context(self) -> TransferContext:
         dialer = Dialer(
             self._control,
             self._endpoint.data,
@@ -207,7 +207,7 @@ class _Login:
             peer=self._peer,
             patience=self._endpoint.timing.idle,
         )
-        return Line(
+        return TransferContext(
             control=self._control,
             dialer=dialer,
             wrap=self._wrap_data,

@@ -19,7 +19,7 @@ from ftpcli.session.ftp.control import ControlConnection
 from ftpcli.session.ftp.digests import Digests
 from ftpcli.session.ftp.reply_errors import refusal, unexpected
 from ftpcli.session.ftp.site_commands import Attributes
-from ftpcli.session.ftp.transfer import Line, Transfer
+from ftpcli.session.ftp.transfer import Transfer, TransferContext
 from ftpcli.wire.ftp.answers import parse_modify, parse_size, parse_time, write_time
 from ftpcli.wire.ftp.command import Command
 from ftpcli.wire.ftp.listing import ListingParser, parse_facts_line
@@ -44,7 +44,7 @@ class FtpSession:
     def __init__(
         self,
         control: ControlConnection,
-        line: Line,
+        context: TransferContext,
         identity: TlsIdentity | None,
         memory: HostMemory,
         capabilities: Capabilities,
@@ -54,7 +54,7 @@ class FtpSession:
     ) -> None:
         self.capabilities = capabilities
         self._control = control
-        self._line = line
+        self._context = context
         self._identity = identity
         self._memory = memory
         self._digests = digests
@@ -216,7 +216,7 @@ class FtpSession:
         return self._start("STOR", self._written, offset, sending=True, doing="upload")
 
     def _start(self, verb: str, argument: str | None, offset: int, *, sending: bool, doing: str) -> Transfer:
-        self._transfer = Transfer(self._line, Command(verb, argument), offset, sending=sending, doing=doing)
+        self._transfer = Transfer(self._context, Command(verb, argument), offset, sending=sending, doing=doing)
         return self._transfer
 
     # Small verbs

@@ -1,14 +1,13 @@
 """One file (or listing) over one data connection, from the transfer command to its final reply.
 
-The closing rules are in ``wire.closing``; this module feeds them with what happens on the data *and* the control
-connection and carries out what they say. A transfer is whole when the data connection's verdict and the final reply
-agree; the engine adds the byte count to that.
+The closing rules are in ``wire.ftp.closing``; this module feeds them with what happens on the data *and* the control
+connection, and carries out the actions that they return. A transfer is whole when the data connection's verdict and the
+final reply agree; the engine adds the byte count to that.
 """
 
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -29,26 +28,27 @@ from ftpcli.net.stream import BLOCKED, RAW_END, Stream
 from ftpcli.net.wait import Deadline, StopSignal, check, ready
 from ftpcli.session.contract import Moved, OnMoved
 from ftpcli.session.ftp.control import ControlConnection
-from ftpcli.session.ftp.data_connection import Dialer, Meeting
+from ftpcli.session.ftp.data_connection import Dialer, PendingDataConnection
 from ftpcli.session.ftp.reply_errors import refusal, unexpected
+from ftpcli.session.ftp.transfer_replies import TransferReplies
 from ftpcli.wire.ftp.closing import Action, Closing, Event, State, Verdict
 from ftpcli.wire.ftp.command import Command
 from ftpcli.wire.ftp.reply import Reply
 
-# Some servers answer 150 only after the TLS handshake, or never: its absence does not hold us up for long.
+# Seconds. Some servers answer 150 only after the TLS handshake, or never.
 _PRELIMINARY_PATIENCE = 1.0
-# How long the data connection may still take to end once the final reply is there, or after a refusal.
+# Seconds that the data connection may still take to end once the final reply is there, or after a refusal.
 _GRACE = 2.0
-# When the data connection broke, the server's reason is worth waiting for.
+# Seconds to wait for the server's reason when the data connection broke.
 _REASON_PATIENCE = 5.0
-_MOST_NOOPS = 3
-# A step's answer when the stream broke and the closing rules know it.
+# What a step returns when the stream broke; the closing rules have been told then.
 _BROKEN = -3
 
 
 @dataclass(frozen=True)
-class Line:
-    """What a session lends to its transfers. ``wrap`` makes the stream; True where it is sent to."""
+class TransferContext:
+    """What all transfers of a session share. ``wrap`` makes a stream of a socket; its second argument is True for a
+    stream that is sent to."""
 
     control: ControlConnection
     dialer: Dialer
@@ -59,31 +59,28 @@ class Line:
 
 
 class Transfer:
-    """Source and Sink of ``session.protocol`` for FTP."""
+    """``Source`` and ``Sink`` of ``session.contract`` for FTP."""
 
-    def __init__(self, line: Line, command: Command, offset: int, *, sending: bool, doing: str) -> None:
-        self._line = line
-        self._control = line.control
+    def __init__(self, context: TransferContext, command: Command, offset: int, *, sending: bool, doing: str) -> None:
+        self._context = context
+        self._control = context.control
         self._command = command
+        self._replies = TransferReplies(context.control, command, context.timing)
         self._doing = doing
         self._closing = Closing(sending=sending)
         self._stream: Stream | None = None
-        self._started = False
-        self._final: Reply | None = None
-        self._trouble: FtpcliError | None = None
-        self._control_gone = False
-        self._unsaid = False
+        self._first_error: FtpcliError | None = None
+        self._close_notify_failed = False
         self._moved = 0
-        self._deadline = Deadline(line.timing.idle)
-        self._next_noop = time.monotonic() + line.timing.keepalive
-        meeting = line.dialer.prepare()
+        self._deadline = Deadline(context.timing.idle)
+        pending = context.dialer.prepare()
         try:
             if offset:
                 self._restart(offset)
             self._control.post(command)
-            self._open(meeting)
+            self._open(pending)
         except BaseException:
-            meeting.close()
+            pending.close()
             self._abandon()
             raise
 
@@ -104,94 +101,81 @@ class Transfer:
         if not (reply.intermediate or reply.completed):
             raise refusal(reply, f"{self._doing} from byte {offset} on")
 
-    def _open(self, meeting: Meeting) -> None:
-        self._stream = self._line.wrap(self._meet(meeting), self._closing.state is State.SENDING)
+    def _open(self, pending: PendingDataConnection) -> None:
+        sock = self._wait_for_socket(pending)
+        self._stream = self._context.wrap(sock, self._closing.state is State.SENDING)
         patience = Deadline(_PRELIMINARY_PATIENCE)
-        while not self._started and self._final is None and not patience.passed:
+        while not self._replies.started and self._replies.final is None and not patience.passed:
             self._wait((self._control.fileno(),), (), patience)
-            self._hear_opening()
+            self._read_first_replies()
         try:
-            self._shake_hands()
+            self._handshake()
         except ConnectionLost:
-            # ProFTPD hangs up before it says 550, or 425 where the session was not resumed.
-            self._await_final(_REASON_PATIENCE)
+            # ProFTPD closes before it says 550, or 425 where the session was not resumed.
+            self._wait_for_final(_REASON_PATIENCE)
             self._lose_tls_session()
-            if self._final is not None and self._final.refused:
-                raise self._refused(self._final) from None
+            if self._replies.final is not None and self._replies.refused:
+                raise self._refusal(self._replies.final) from None
             raise
-        self._line.dialer.worked(meeting)
+        self._context.dialer.worked(pending)
 
-    def _shake_hands(self) -> None:
+    def _handshake(self) -> None:
         while not self._data.handshake():
-            if not self._wait((self._data.fileno(), *self._watched_control()), (), self._deadline):
+            if not self._wait((self._data.fileno(), *self._replies.awaited), (), self._deadline):
                 raise TimedOut(f"cannot {self._doing}: the TLS handshake of the data connection took too long")
-            self._hear_opening()
+            self._read_first_replies()
 
-    def _meet(self, meeting: Meeting) -> socket.socket:
-        """Wait for the data connection's socket while listening for a refusal on the control connection."""
-        side = (meeting.fileno(),)
+    def _wait_for_socket(self, pending: PendingDataConnection) -> socket.socket:
+        """Wait for the data connection's socket, or for a refusal on the control connection."""
+        data = (pending.fileno(),)
         while True:
-            if meeting.waits_writable:
-                found = self._wait((self._control.fileno(),), side, self._deadline)
+            if pending.waits_writable:
+                found = self._wait((self._control.fileno(),), data, self._deadline)
             else:
-                found = self._wait((self._control.fileno(), *side), (), self._deadline)
+                found = self._wait((self._control.fileno(), *data), (), self._deadline)
             if not found:
-                raise self._no_data_connection(meeting, "no answer in time")
+                raise self._no_data_connection(pending, "no answer in time")
             if self._control.fileno() in found:
-                self._hear_before_meeting(meeting)
-            if side[0] in found:
+                self._read_replies_before(pending)
+            if data[0] in found:
                 try:
-                    sock = meeting.take()
+                    sock = pending.take()
                 except ConnectFailed as error:
-                    raise self._no_data_connection(meeting, error.message) from error
+                    raise self._no_data_connection(pending, error.message) from error
                 if sock is not None:
                     return sock
-                side = (meeting.fileno(),)
+                data = (pending.fileno(),)
 
-    def _no_data_connection(self, meeting: Meeting, why: str) -> DataConnectionFailed:
-        self._line.dialer.failed(meeting, why)
-        return DataConnectionFailed(f"cannot {self._doing}: no data connection ({meeting.mode.upper()}): {why}")
+    def _no_data_connection(self, pending: PendingDataConnection, why: str) -> DataConnectionFailed:
+        self._context.dialer.failed(pending, why)
+        return DataConnectionFailed(f"cannot {self._doing}: no data connection ({pending.mode.upper()}): {why}")
 
-    def _hear_before_meeting(self, meeting: Meeting) -> None:
+    def _read_replies_before(self, pending: PendingDataConnection) -> None:
         try:
-            self._hear_opening()
+            self._read_first_replies()
         except DataConnectionFailed as error:
-            # 425 while our connect is still under way (vsftpd's accept_timeout): a firewall stands between us.
-            self._line.dialer.failed(meeting, error.reply or error.message)
+            # 425 while our connect is still under way (vsftpd's accept_timeout): a firewall blocks it.
+            self._context.dialer.failed(pending, error.reply or error.message)
             raise
 
-    def _hear_opening(self) -> None:
-        """Before anything moved a refusal is simply the answer to the command."""
-        self._hear()
-        if self._final is not None and self._final.refused:
-            raise self._refused(self._final)
+    def _read_first_replies(self) -> None:
+        """Before anything was moved, a refusal is simply the answer to the command."""
+        self._replies.read()
+        if self._replies.final is not None and self._replies.refused:
+            raise self._refusal(self._replies.final)
 
-    # The control connection, while the data connection is open
-
-    def _hear(self) -> Event | None:
-        """Take the replies that are there. Raises ConnectionLost, PeerProtocolError."""
-        while self._final is None:
-            reply = self._control.arrived(self._command)
-            if reply is None:
-                return None
-            if reply.preliminary:
-                self._started = True
-            else:
-                self._final = reply
-        return Event.REPLY_REFUSED if self._final.refused else Event.REPLY_OK
-
-    def _watched_control(self) -> tuple[int, ...]:
-        return () if self._final is not None or self._control_gone else (self._control.fileno(),)
+    # Waiting
 
     def _wait(self, readable: tuple[int, ...], writable: tuple[int, ...], deadline: Deadline) -> frozenset[int]:
-        return ready(readable, writable, deadline.left, self._line.stop)
+        return ready(readable, writable, deadline.left, self._context.stop)
 
     def _wait_on_both(self, *, writable: bool) -> None:
         """Wait until the data connection can go on, and tell the closing rules what else happened meanwhile."""
-        self._keep_alive()
+        self._replies.keep_alive()
+        awaited = self._replies.awaited
         data = (self._data.fileno(),)
         found = self._wait(
-            self._watched_control() if writable else (*data, *self._watched_control()),
+            awaited if writable else (*data, *awaited),
             data if writable else (),
             self._deadline,
         )
@@ -200,36 +184,27 @@ class Transfer:
                 self._deadline.renew()  # the peer is slow, not gone
             else:
                 self._act(Event.DEADLINE)
-        elif not self._control_gone and self._control.fileno() in found:
-            self._hear_while_moving()
+        elif not self._replies.lost and self._control.fileno() in found:
+            self._read_replies()
 
-    def _hear_while_moving(self) -> None:
+    def _read_replies(self) -> None:
         try:
-            event = self._hear()
+            is_over = self._replies.read()
         except FtpcliError as error:
             # A NAT box may have dropped the silent control connection; what moves on the data connection is still good.
-            self._trouble = self._trouble or error
-            self._control_gone = True
+            self._first_error = self._first_error or error
+            self._replies.lost = True
             return
-        if event is not None:
-            self._act(event)
-
-    def _keep_alive(self) -> None:
-        timing = self._line.timing
-        if timing.keepalive_in_transfer != "on" or not timing.keepalive or self._watched_control() == ():
-            return
-        now = time.monotonic()
-        if now >= self._next_noop and self._control.outstanding <= _MOST_NOOPS:
-            self._next_noop = now + timing.keepalive
-            self._control.post(Command("NOOP"))
+        if is_over:
+            self._act(Event.REPLY_REFUSED if self._replies.refused else Event.REPLY_OK)
 
     # Moving
 
     def pump_to(self, file: pump.Writer, on_moved: OnMoved) -> None:
         """Receive until the data connection's end. Raises LocalFileError, Stopped."""
-        step = pump.receiver(self._data, file, self._line.buffer)
+        step = pump.receiver(self._data, file, self._context.buffer)
         while not self._closing.done:
-            check(self._line.stop)
+            check(self._context.stop)
             count = self._step(step)
             if count == BLOCKED:
                 self._wait_on_both(writable=False)
@@ -242,14 +217,15 @@ class Transfer:
                 self._count(count, on_moved)
 
     def _lose_tls_session(self) -> None:
-        """A bare FIN on a stream that is received from takes the TLS session from all later data connections."""
+        """A bare FIN on a stream that we receive from makes OpenSSL drop the TLS session that later data connections
+        would resume."""
         self._control.healthy = False
 
     def pump_from(self, file: pump.Reader, on_moved: OnMoved) -> None:
         """Send the file to its end. Raises LocalFileError, Stopped."""
-        step = pump.sender(self._data, file, self._line.buffer, self._line.stop)
+        step = pump.sender(self._data, file, self._context.buffer, self._context.stop)
         while self._closing.state is State.SENDING:
-            check(self._line.stop)
+            check(self._context.stop)
             count = self._step(step)
             if count == BLOCKED:
                 self._wait_on_both(writable=True)
@@ -268,7 +244,7 @@ class Transfer:
         try:
             return step()
         except ConnectionLost as error:
-            self._trouble = self._trouble or error
+            self._first_error = self._first_error or error
             self._act(Event.BROKEN)
             return _BROKEN
 
@@ -280,10 +256,11 @@ class Transfer:
         return self._step(lambda: int(self._data.flush())) != 0
 
     def _linger(self) -> None:
-        """Read on after our end, until the peer's: closing with unread bytes would reset what is on its way."""
-        self._deadline = Deadline(self._line.timing.final_reply)
+        """Read on after our end until the peer's: to close with unread bytes would reset the connection, and lose what
+        is on its way."""
+        self._deadline = Deadline(self._context.timing.final_reply)
         while not self._closing.done:
-            count = self._step(lambda: self._data.receive_into(self._line.buffer))
+            count = self._step(lambda: self._data.receive_into(self._context.buffer))
             if count == BLOCKED:
                 self._wait_on_both(writable=False)
             elif count == RAW_END:
@@ -296,7 +273,7 @@ class Transfer:
     def _act(self, event: Event) -> None:
         for action in self._closing.on(event):
             if action is Action.CLOSE_NOTIFY:
-                self._say_goodbye(0.0 if event is Event.STOP else _GRACE)
+                self._send_close_notify(0.0 if event is Event.STOP else _GRACE)
             elif action is Action.SHUT_WR:
                 self._data.shut_write()
             elif action is Action.GRACE:
@@ -304,15 +281,15 @@ class Transfer:
             else:
                 self._data.close()
 
-    def _say_goodbye(self, patience: float) -> None:
-        """close_notify, all of it: FIN behind half a record would look like a cut."""
+    def _send_close_notify(self, patience: float) -> None:
+        """All of it: FIN after half a record would look like a truncation."""
         self._data.close_notify()
         deadline = Deadline(patience)
         try:
             while not self._data.flush() and not deadline.passed:
                 ready((), (self._data.fileno(),), deadline.left)
         except ConnectionLost:
-            self._unsaid = True
+            self._close_notify_failed = True
 
     # The end
 
@@ -321,13 +298,13 @@ class Transfer:
         if self._closing.state is State.LINGERING:
             self._linger()
         verdict = self._closing.verdict
-        self._await_final(_REASON_PATIENCE if verdict is Verdict.BROKEN else self._line.timing.final_reply)
-        reply = self._final
-        refused_at_once = reply is not None and reply.refused and not self._started
+        self._wait_for_final(_REASON_PATIENCE if verdict is Verdict.BROKEN else self._context.timing.final_reply)
+        reply = self._replies.final
+        refused_at_once = reply is not None and reply.refused and not self._replies.started
         if verdict not in (Verdict.CLEAN, Verdict.UNCONFIRMED, Verdict.REFUSED) and not refused_at_once:
             self._control.healthy = False
         if reply is not None and reply.refused:
-            raise self._refused(reply)
+            raise self._refusal(reply)
         if verdict is Verdict.TRUNCATED:
             raise Truncated(
                 f"cannot {self._doing}: the TLS data connection ended without close_notify after {self._moved} bytes, "
@@ -340,24 +317,19 @@ class Transfer:
             raise DataConnectionFailed(f"cannot {self._doing}: the server ended the transfer early", reply=reply.text)
         if not reply.completed:
             raise unexpected(reply, self._doing)
-        return Moved(self._moved, confirmed=verdict is Verdict.CLEAN and not self._unsaid)
+        return Moved(self._moved, confirmed=verdict is Verdict.CLEAN and not self._close_notify_failed)
 
-    def _await_final(self, patience: float) -> None:
-        if self._final is not None or self._control_gone:
-            return
-        try:
-            self._final = self._control.final_reply(self._command, patience)
-        except FtpcliError as error:
-            self._trouble = self._trouble or error
+    def _wait_for_final(self, patience: float) -> None:
+        self._first_error = self._first_error or self._replies.wait_for_final(patience)
 
     def _broken(self) -> FtpcliError:
         self._control.healthy = False
-        cause = self._trouble
+        cause = self._first_error
         if cause is None:
-            return TimedOut(f"cannot {self._doing}: nothing moved for {self._line.timing.idle:g} seconds")
+            return TimedOut(f"cannot {self._doing}: nothing moved for {self._context.timing.idle:g} seconds")
         return type(cause)(f"cannot {self._doing}: {cause.message}", reply=cause.reply)
 
-    def _refused(self, reply: Reply) -> FtpcliError:
+    def _refusal(self, reply: Reply) -> FtpcliError:
         stream = self._stream
         if (
             reply.code in (425, 450, 522)
@@ -379,7 +351,7 @@ class Transfer:
 
     def _abandon(self) -> None:
         """Leave by an exception. Only a plain refusal, before anything moved, leaves the session usable."""
-        if self._final is None or not self._final.refused:
+        if not self._replies.refused:
             self._control.healthy = False
         if self._stream is not None:
             self._act(Event.STOP)
