@@ -214,8 +214,6 @@ class Capabilities:
 
     features: frozenset[str] = frozenset()
     lists_facts: bool = False
-    mdtm: bool = False
-    mfmt: bool = False
     digests: tuple[str, ...] = ()
 
 

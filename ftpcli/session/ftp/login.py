@@ -23,6 +23,7 @@ from ftpcli.session.ftp.digests import Digests
 from ftpcli.session.ftp.reply_errors import unexpected
 from ftpcli.session.ftp.session import FtpSession
 from ftpcli.session.ftp.transfer import TransferContext
+from ftpcli.session.ftp.working_directory import WorkingDirectory
 from ftpcli.wire.ftp.answers import parse_features, parse_quoted_path
 from ftpcli.wire.ftp.digests import Offer, parse_offers
 from ftpcli.wire.ftp.reply import Reply
@@ -42,9 +43,11 @@ def open_ftp(endpoint: Endpoint, memory: HostMemory, notify: Notify, stop: StopS
         dial.no_delay(sock)
         if timing.keepalive and timing.keepalive_in_transfer != "off":
             dial.keep_alive(sock, timing.keepalive)
-        own, peer = dial.address_of(sock), dial.peer_of(sock)
-        memory.here = own == peer or dial.is_loopback(peer)
-        return _Login(control, endpoint, memory, notify, stop, own, peer).run()
+        local, peer = dial.address_of(sock), dial.peer_of(sock)
+        memory.here = local == peer or dial.is_loopback(peer)
+        patience = timing.idle
+        dialer = Dialer(control, endpoint.data, memory, notify, local=local, peer=peer, patience=patience)
+        return _Login(control, endpoint, memory, dialer, stop).run()
     except ServiceClosing as error:
         control.close()
         raise Busy(f"{endpoint.place} admits no further connection now", reply=error.reply) from error
@@ -61,18 +64,14 @@ class _Login:
         control: ControlConnection,
         endpoint: Endpoint,
         memory: HostMemory,
-        notify: Notify,
+        dialer: Dialer,
         stop: StopSignal | None,
-        local: str,
-        peer: str,
     ) -> None:
         self._control = control
         self._endpoint = endpoint
         self._memory = memory
-        self._notify = notify
+        self._dialer = dialer
         self._stop = stop
-        self._local = local
-        self._peer = peer
         self._identity: TlsIdentity | None = None
         self._offers: tuple[Offer, ...] = ()
 
@@ -102,13 +101,12 @@ class _Login:
         self._must("TYPE", "I", "switch to binary transfers")
         digests = Digests(self._control, self._memory, self._offers, endpoint.timing.final_reply)
         session = FtpSession(
-            self._control,
             self._transfer_context(),
             self._identity,
             self._memory,
             capabilities,
             digests,
-            self._login_directory(),
+            WorkingDirectory(self._control, self._login_directory()),
             endpoint.encoding,
         )
         self._describe(session, greeting)
@@ -160,17 +158,15 @@ class _Login:
         self._offers = parse_offers(features)
         self._ask_for_modes(features.get("MLST", ""))
         if "UTF8" in names and self._endpoint.encoding.lower().replace("-", "") == "utf8":
-            self._control.ask("OPTS", "UTF8 ON")  # IIS wants it said; others refuse it and speak UTF-8 all the same
+            self._control.ask("OPTS", "UTF8 ON")  # IIS requires it; others refuse it and use UTF-8 all the same
         return Capabilities(
             features=names,
             lists_facts="MLST" in names or "MLSD" in names,
-            mdtm="MDTM" in names,
-            mfmt="MFMT" in names,
             digests=tuple(dict.fromkeys(offer.algorithm for offer in self._offers)),
         )
 
     def _ask_for_modes(self, facts: str) -> None:
-        """Have permission bits in listings where they are only shown on demand (RFC 3659 §7.9; pyftpdlib)."""
+        """Have permission bits in listings where they are shown on request only (RFC 3659 §7.9; pyftpdlib)."""
         known = [fact.strip() for fact in facts.split(";") if fact.strip()]
         if any(fact.lower() == "unix.mode" for fact in known):
             wanted = [fact.rstrip("*") for fact in known if fact.endswith("*") or fact.lower() == "unix.mode"]
@@ -179,7 +175,7 @@ class _Login:
     def _protect(self) -> None:
         if self._identity is None:
             return
-        self._control.ask("PBSZ", "0")  # RFC 4217 §9 wants it said; some servers do not know it
+        self._control.ask("PBSZ", "0")  # RFC 4217 §9 requires it; some servers do not know it
         reply = self._control.ask("PROT", "P")
         if not reply.completed:
             raise TlsFailed(
@@ -198,18 +194,9 @@ class _Login:
         return parse_quoted_path(reply) if reply.code == 257 else None
 
     def _transfer_context(self) -> TransferContext:
-        dialer = Dialer(
-            self._control,
-            self._endpoint.data,
-            self._memory,
-            self._notify,
-            local=self._local,
-            peer=self._peer,
-            patience=self._endpoint.timing.idle,
-        )
         return TransferContext(
             control=self._control,
-            dialer=dialer,
+            dialer=self._dialer,
             wrap=self._wrap_data,
             timing=self._endpoint.timing,
             stop=self._stop,

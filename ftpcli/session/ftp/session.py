@@ -15,12 +15,12 @@ from ftpcli.model import Capabilities, Digest, Entry, Kind, Listing, TlsFacts
 from ftpcli.session.contract import HostMemory, TimeSet
 from ftpcli.session.ftp import telnet
 from ftpcli.session.ftp import time_zone as zone
-from ftpcli.session.ftp.control import ControlConnection
 from ftpcli.session.ftp.digests import Digests
 from ftpcli.session.ftp.reply_errors import refusal, unexpected
-from ftpcli.session.ftp.site_commands import Attributes
+from ftpcli.session.ftp.site_commands import FileAttributes
 from ftpcli.session.ftp.transfer import Transfer, TransferContext
-from ftpcli.wire.ftp.answers import parse_modify, parse_size, parse_time, write_time
+from ftpcli.session.ftp.working_directory import WorkingDirectory
+from ftpcli.wire.ftp.answers import parse_size, parse_time
 from ftpcli.wire.ftp.command import Command
 from ftpcli.wire.ftp.listing import ListingParser, parse_facts_line
 from ftpcli.wire.ftp.reply import Reply
@@ -29,40 +29,30 @@ if TYPE_CHECKING:
     from ftpcli.net.tls import TlsIdentity
 
 _SHOWS_ITSELF = re.compile(rb"(?:^|[ \t])\.\r?\n")
-_NO_TIMES = "none"
-# The years 1 to 9999, which is what fits into a command; file systems keep others.
-_TIMES = range(-62_135_596_800, 253_402_300_800)
 
 
 class FtpSession:
-    """See ``session.protocol.Session``. Made by ``session.login``, which leaves it logged in and set up.
-
-    ``login_directory``: as the server names it. Where that is no Unix-like path (z/OS, OpenVMS), paths stay relative
-    to it, and it stays the current one.
-    """
+    """See ``session.contract.Session``. Made by ``session.ftp.login``, which leaves it logged in and set up."""
 
     def __init__(
         self,
-        control: ControlConnection,
         context: TransferContext,
         identity: TlsIdentity | None,
         memory: HostMemory,
         capabilities: Capabilities,
         digests: Digests,
-        login_directory: str | None,
+        directory: WorkingDirectory,
         encoding: str,
     ) -> None:
         self.capabilities = capabilities
-        self._control = control
+        self._control = context.control
         self._context = context
         self._identity = identity
         self._memory = memory
         self._digests = digests
-        self._attributes = Attributes(control, memory, has_mff="MFF" in capabilities.features)
-        self._login_directory = login_directory
-        self._home = login_directory if login_directory is not None and login_directory.startswith("/") else None
+        self._attributes = FileAttributes(context.control, memory, capabilities.features)
+        self._directory = directory
         self._encoding = encoding
-        self._directory = self._home
         self._transfer: Transfer | None = None
         self._written: str | None = None
 
@@ -78,15 +68,13 @@ class FtpSession:
         return self._identity.facts() if self._identity is not None else None
 
     def _path(self, path: str) -> str:
-        """Absolute paths only: they mean the same after a reconnect, and whatever the current directory is."""
+        """What to send for a path."""
         path = self.absolute(path)
         telnet.prepare(self._control, self._memory, path, self._encoding)
         return path
 
     def absolute(self, path: str) -> str:
-        if path.startswith("/") or self._home is None:
-            return path
-        return posixpath.join(self._home, path) if path else self._home
+        return self._directory.absolute(path)
 
     # Listings
 
@@ -98,47 +86,36 @@ class FtpSession:
         return self._in_utc(self._list_lines(target), target)
 
     def _list_lines(self, target: str) -> Listing:
-        argument = self._enter(target)
+        argument = None if self._directory.enter(target) else target
         if self._memory.list_all is not False:
             listing, shows_itself = self._read_listing("LIST", "-a", facts=False) if argument is None else (None, False)
             if listing is not None and shows_itself:
                 self._memory.list_all = True
                 return listing
-            # Where -a is taken for a file name the answer is an empty listing: never believe that one.
+            # Where -a is taken for a file name the listing is empty: never believe that one.
             if not self._memory.list_all:
                 self._memory.list_all = False
         listing, shows_itself = self._read_listing("LIST", argument, facts=False)
-        # vsftpd says 226 as well where it may not read a directory.
+        # vsftpd says 226 for a directory that it may not read, too.
         doubt = (
             "" if listing.entries or shows_itself else "its listing is empty, as that of what may not be read would be"
         )
         return replace(listing, doubt=listing.doubt or doubt, hides_dot_files=not shows_itself)
 
     def _in_utc(self, listing: Listing, target: str) -> Listing:
-        """Times in UTC, as far as the server's zone can be found out."""
-        if self._memory.zone_ahead is None and self.capabilities.mdtm:
+        """With times in UTC, as far as the server's zone can be found out."""
+        if self._memory.zone_ahead is None and self._has_mdtm:
             entry = zone.witness(listing)
             if entry is not None and entry.mtime is not None:
                 exact = self._mdtm(posixpath.join(target, entry.name))
                 self._memory.zone_ahead = None if exact is None else zone.offset(entry.mtime, exact)
         return listing if self._memory.zone_ahead is None else zone.to_utc(listing, self._memory.zone_ahead)
 
-    def _enter(self, target: str) -> str | None:
-        """Change to a directory, so that LIST needs no argument: servers take arguments for options or patterns."""
-        if self._home is None:
-            return target or None
-        if self._directory != target:
-            reply = self._control.ask("CWD", target)
-            if not reply.completed:
-                raise refusal(reply, f"list {target}")
-            self._directory = target
-        return None
-
     def _read_listing(self, verb: str, argument: str | None, *, facts: bool) -> tuple[Listing, bool]:
         sink = _ListingSink(ListingParser(facts=facts, now=time.time(), encoding=self._encoding), facts=facts)
         try:
             with self._start(
-                verb, argument, 0, sending=False, doing=f"list {argument or self._directory or ''}"
+                verb, argument, 0, sending=False, doing=f"list {argument or self._directory.current}"
             ) as transfer:
                 transfer.pump_to(sink, lambda _: None)
                 transfer.finish()
@@ -184,24 +161,17 @@ class FtpSession:
         reply = self._control.ask("SIZE", target)
         if reply.completed:
             return Entry(name, Kind.FILE, size=parse_size(reply), mtime=self._mdtm(target))
-        if self._login_directory is None:
-            raise Unsupported(f"cannot look at {target or '.'}: the server does not tell the way back from a directory")
-        directory = self._control.ask("CWD", target or self._login_directory)
-        if not directory.completed:
-            raise refusal(reply if reply.code == 550 else directory, f"look at {target}")
-        self._directory = target
-        if self._home is None:
-            self._go_back(self._login_directory)
+        entered = self._directory.try_to_enter(target)
+        if not entered.completed:
+            raise refusal(reply if reply.code == 550 else entered, f"look at {target}")
         return Entry(name, Kind.DIR)
 
-    def _go_back(self, directory: str) -> None:
-        reply = self._control.ask("CWD", directory)
-        if not reply.completed:
-            self._control.healthy = False  # from here on every relative path would be another one
-            raise unexpected(reply, f"go back to {directory}")
+    @property
+    def _has_mdtm(self) -> bool:
+        return "MDTM" in self.capabilities.features
 
     def _mdtm(self, target: str) -> float | None:
-        if not self.capabilities.mdtm:
+        if not self._has_mdtm:
             return None
         reply = self._control.ask("MDTM", target)
         return parse_time(reply.lines[-1]) if reply.code == 213 else None
@@ -219,7 +189,7 @@ class FtpSession:
         self._transfer = Transfer(self._context, Command(verb, argument), offset, sending=sending, doing=doing)
         return self._transfer
 
-    # Small verbs
+    # Single commands
 
     def _do(self, verb: str, path: str, doing: str) -> None:
         reply = self._control.ask(verb, self._path(path))
@@ -229,7 +199,7 @@ class FtpSession:
     def mkdir(self, path: str) -> None:
         reply = self._control.ask("MKD", self._path(path))
         if reply.code == 550:
-            # 550 is all there is for this; the server's own words tell which of the three it was.
+            # The code is the same for all three; the server's own words tell which it was.
             raise Refused(
                 f"cannot make directory {path or '.'}: "
                 "it is there already, what is above it is not, or it is not allowed",
@@ -255,29 +225,8 @@ class FtpSession:
             raise unexpected(reply, doing)
 
     def set_mtime(self, path: str, seconds: float) -> TimeSet:
-        """Try MFMT, then MDTM with two arguments (vsftpd), then SITE UTIME; remember which one works.
-
-        That none works is believed of a file that this session has written: 550 may also mean that some other file
-        is not ours to touch.
-        """
-        if int(seconds // 1) not in _TIMES:
-            return TimeSet(False)
-        for command in self._time_commands():
-            verb, _, site = command.partition(" ")
-            stamp = f"{site} {write_time(seconds)}".strip()
-            reply = self._control.ask(verb, f"{stamp} {self._path(path)}")
-            if reply.completed:
-                self._memory.time_command = command
-                return TimeSet(True, parse_modify(reply))
-        if self._path(path) == self._written:
-            self._memory.time_command = self._memory.time_command or _NO_TIMES
-        return TimeSet(False)
-
-    def _time_commands(self) -> tuple[str, ...]:
-        known = self._memory.time_command
-        if known is not None:
-            return () if known == _NO_TIMES else (known,)
-        return ("MFMT", "MDTM", "SITE UTIME") if self.capabilities.mfmt else ("MDTM", "SITE UTIME")
+        target = self._path(path)
+        return self._attributes.set_mtime(target, seconds, is_ours=target == self._written)
 
     def set_mode(self, path: str, mode: int) -> bool:
         return self._attributes.set_mode(self._path(path), mode)
@@ -287,7 +236,7 @@ class FtpSession:
     def symlink(self, path: str, target: str) -> None:
         folder, name = posixpath.split(self._path(path))
         telnet.prepare(self._control, self._memory, target, self._encoding)
-        if self._enter(folder) is not None:
+        if not self._directory.enter(folder):
             raise Unsupported(f"cannot make the symbolic link {path}: the server's current directory is not known")
         self._attributes.symlink(name, target)
 
@@ -307,14 +256,14 @@ class FtpSession:
         """FTP has no command for it that servers know."""
         return None
 
-    # Life and end
+    # Keepalive and the end
 
     def ping(self) -> None:
-        """NOOP. A 500 is an answer too."""
+        """NOOP. A 500 is a sign of life too."""
         self._control.ask("NOOP")
 
     def idle_seconds(self) -> float:
-        """Since the last command. Infinite when something unasked came: the server's farewell, most likely."""
+        """Since the last command. Infinite when something came that nobody asked for: most likely a 421."""
         if self._control.outstanding == 0 and self._control.pending():
             return float("inf")
         return time.monotonic() - self._control.last_used
@@ -332,7 +281,7 @@ class FtpSession:
 
 
 class _ListingSink:
-    """Takes a listing's bytes. Of LIST it notices whether ``.`` is among the names: only then was ``-a`` understood."""
+    """Parses a listing, and looks for the name ``.`` in a LIST: only where that is shown was ``-a`` understood."""
 
     def __init__(self, parser: ListingParser, *, facts: bool) -> None:
         self.parser = parser

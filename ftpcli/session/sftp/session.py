@@ -63,8 +63,6 @@ class SftpSession:
         self._stored: tuple[bytes, int, int] | None = None
         self.capabilities = Capabilities(
             features=self._extensions,
-            mdtm=True,
-            mfmt=True,
             digests=digest_algorithms(extensions),
         )
 

@@ -8,7 +8,7 @@ import pytest
 
 from ftpcli.errors import NotFound, Refused, Unsupported
 from ftpcli.session.contract import HostMemory
-from ftpcli.session.ftp.site_commands import Attributes
+from ftpcli.session.ftp.site_commands import FileAttributes
 from ftpcli.wire.ftp.listing import parse_facts_line
 from ftpcli.wire.ftp.reply import Reply
 
@@ -32,12 +32,12 @@ def memory() -> HostMemory:
     return HostMemory()
 
 
-Make = Callable[[Control], Attributes]
+Make = Callable[[Control], FileAttributes]
 
 
 @pytest.fixture
 def make(memory: HostMemory) -> Make:
-    return lambda control: Attributes(control, memory, has_mff=True)  # type: ignore[arg-type]
+    return lambda control: FileAttributes(control, memory, frozenset({"MFF"}))  # type: ignore[arg-type]
 
 
 class TestModes:
