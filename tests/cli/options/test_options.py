@@ -1,24 +1,22 @@
-"""Options become the engine's values; and the documents agree with the options."""
+"""Options become the engine's values."""
 
 from __future__ import annotations
 
 import re
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 
-from ftpcli.cli.app import COMMANDS, cli
+from ftpcli.cli.app import cli
 from ftpcli.cli.options.config_file import known_keys
 from ftpcli.cli.options.types import Charset, Duration, IpAddress, Pin, PortRange, PositiveDuration
 from ftpcli.cli.server.targets import Targets
 from ftpcli.errors import UsageError
 from ftpcli.model import Endpoint, SshSettings, TlsMode, TlsSettings
+from tests.cli.command_tree import all_commands
 
-HERE = Path(__file__).parents[3]
 HEX = "0123456789abcdef" * 4
 BASE64 = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO+/"
 
@@ -239,51 +237,7 @@ def test_warnings(monkeypatch: pytest.MonkeyPatch, url: str, options: list[str],
     assert "secret" not in "".join(said)
 
 
-# The documents
-
-
-def all_commands() -> Iterator[tuple[str, click.Command]]:
-    """Every command under its full name, the groups' subcommands too."""
-    root = click.Context(cli)
-    yield "ftpcli", cli
-    for name in COMMANDS:
-        found = cli.get_command(root, name)
-        assert found is not None
-        yield f"ftpcli-{name}", found
-        if isinstance(found, click.Group):
-            yield from ((f"ftpcli-{name}", inner) for inner in found.commands.values())
-
-
-@pytest.mark.parametrize(("page", "command"), list(all_commands()))
-def test_every_option_stands_in_the_man_page(page: str, command: click.Command) -> None:
-    text = (HERE / "man" / f"{page}.1").read_text("utf-8")
-    plain = re.sub(r"\\f[BIRP]", "", text).replace("\\-", "-")
-    for parameter in command.params:
-        for name in (*parameter.opts, *parameter.secondary_opts):
-            if isinstance(parameter, click.Option):
-                assert re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", plain), f"{name} is missing in {page}.1"
-
-
-def test_every_man_page_has_its_command() -> None:
-    assert {page.stem for page in (HERE / "man").glob("*.1")} == {name for name, _ in all_commands()}
-
-
-def test_man_pages_name_no_option_that_is_not_there() -> None:
-    known = {"--help", "--version"}
-    for _, command in all_commands():
-        known.update(name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts))
-    for page in (HERE / "man").glob("*.1"):
-        plain = re.sub(r"\\f[BIRP]", "", page.read_text("utf-8")).replace("\\-", "-")
-        assert set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", plain)) <= known, page.name
-
-
-@pytest.mark.parametrize("page", sorted((HERE / "man").glob("*.1")), ids=lambda page: page.name)
-def test_man_pages_are_well_formed(page: Path) -> None:
-    try:
-        done = subprocess.run(["groff", "-man", "-ww", "-z", str(page)], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("no groff")
-    assert (done.returncode, done.stderr) == (0, "")
+# All commands together
 
 
 def test_options_of_one_name_mean_one_thing() -> None:
