@@ -1,8 +1,6 @@
 """What to do and in which order. Knows no protocol and draws nothing.
 
-``run`` is the coordinator: it lists, asks ``plan`` what to do, and hands tasks to the ``pool``; its workers each hold
-one ``slot`` with at most one live session. ``download`` and ``upload`` move one file, ``small_files`` begins several
-together where the session can, ``retry`` is the only retry loop, ``solo`` does without a pool what needs one session
-only. ``links``, ``attributes`` and ``names`` are about what a tree is besides its files' bytes. Events are defined in
-``events``, their JSON form in ``record``.
+``run`` is the coordinator: it asks ``plan`` what to do and hands ``tasks`` to the pool of ``workers``. A task speaks of
+the two ``trees`` of a run, ``compare`` decides about them, ``transfer`` copies one file. ``events`` defines what a run
+tells, ``report`` adds it up, ``json_events`` is its JSON form. ``browse`` and ``verbs`` need one session and no pool.
 """

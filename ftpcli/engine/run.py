@@ -10,10 +10,8 @@ import time
 from collections.abc import Iterable
 from typing import NoReturn
 
-from ftpcli.engine.backup.local import LocalBackup
-from ftpcli.engine.backup.remote import RemoteBackup
 from ftpcli.engine.events import OnEvent, Planned, Report, Warned
-from ftpcli.engine.job import Job, Side
+from ftpcli.engine.job import Job
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.plan.deletes import Deletes
 from ftpcli.engine.plan.leftovers import Leftovers
@@ -38,11 +36,10 @@ from ftpcli.engine.trees import links
 from ftpcli.engine.workers import retry
 from ftpcli.engine.workers.messages import Failure, Told
 from ftpcli.engine.workers.pool import PoolSettings, WorkerPool
-from ftpcli.engine.workers.rate_limit import RateLimit
 from ftpcli.errors import FtpcliError, GuardRefused, Retry
 from ftpcli.exit_codes import INTERNAL_ERROR
 from ftpcli.model import Kind
-from ftpcli.session.contract import HostMemory, Session
+from ftpcli.session.contract import Session
 from ftpcli.session.open import open_session
 from ftpcli.stop import StopToken
 
@@ -61,10 +58,10 @@ def run(
     ``journal`` knows what earlier runs left, and in the end what this one leaves. Without ``tell_skipped`` there are no
     Skipped events: a tree that is up to date has one for each of its files.
     """
-    journal = journal or Journal()
-    deletes, leftovers = Deletes(job.rules), Leftovers(job, journal)
-    reporter = Reporter(job, on_event, progress, deletes, leftovers.failures, tell_skipped=tell_skipped)
-    return _Coordinator(job, reporter, deletes, leftovers, progress, stop, journal).run()
+    shared = Shared.of(job, progress, journal or Journal(), stop)
+    deletes, leftovers = Deletes(job.rules), Leftovers(job, shared.journal)
+    reporter = Reporter(shared, on_event, deletes, leftovers.failures, tell_skipped=tell_skipped)
+    return _Coordinator(shared, reporter, deletes, leftovers, stop).run()
 
 
 # How many tasks a worker may have waiting, so that it never idles while the coordinator is busy.
@@ -73,44 +70,33 @@ _AHEAD = 2
 
 class _Coordinator:
     def __init__(
-        self,
-        job: Job,
-        reporter: Reporter,
-        deletes: Deletes,
-        leftovers: Leftovers,
-        progress: RunProgress,
-        stop: StopToken,
-        journal: Journal,
+        self, shared: Shared, reporter: Reporter, deletes: Deletes, leftovers: Leftovers, stop: StopToken
     ) -> None:
-        self._job = job
+        self._job = shared.job
+        self._shared = shared
         self._reporter = reporter
         self._deletes = deletes
         self._leftovers = leftovers
-        self._progress = progress
         self._stop = stop
-        self._journal = journal
-        memory = HostMemory()
-        self._planner = Planner(job, reporter, deletes, memory)
-        self._pool = self._open_pool(memory)
+        self._planner = Planner(self._job, reporter, deletes, shared.host)
+        self._pool = self._make_pool()
         self._small = 0  # small files among the tasks in flight
 
-    def _open_pool(self, memory: HostMemory) -> WorkerPool[Task, Result]:
-        job, stop = self._job, self._stop
-        keeping = RemoteBackup if job.direction.target is Side.REMOTE else LocalBackup
-        shared = Shared.of(job, self._journal, keeping(job.rules.backup) if job.rules.backup else None)
+    def _make_pool(self) -> WorkerPool[Task, Result]:
+        job, shared, stop = self._job, self._shared, self._stop
 
         def opener() -> Session:
-            return open_session(job.endpoint, memory, self._pool.warn, stop)
+            return open_session(job.endpoint, shared.host, self._pool.warn, stop)
 
         settings = PoolSettings(
-            min(len(self._progress.workers), job.max_connections or job.parallel, job.parallel),
+            min(len(shared.progress.workers), job.max_connections or job.parallel, job.parallel),
             opener,
             retry.Policy(job.retries, job.retry_wait),
             job.endpoint.timing.keepalive,
             job.endpoint.place,
-            RateLimit(job.limit_rate, stop.sleep) if job.limit_rate else None,
+            shared.rate,
         )
-        return WorkerPool(settings, Perform(shared), small_files.SmallFiles(shared), self._progress, stop)
+        return WorkerPool(settings, Perform(shared), small_files.SmallFiles(shared), shared.progress, stop)
 
     def run(self) -> Report:
         began = time.monotonic()
@@ -121,7 +107,7 @@ class _Coordinator:
             self._loop()
             for _ in self._planner.renames():
                 self._loop()
-            self._progress.listing = False
+            self._shared.progress.listing = False
             attributes = self._planner.comparison.attributes
             self._do_all(attributes.links())
             self._delete()
@@ -149,7 +135,7 @@ class _Coordinator:
             if not self._pool.in_flight:
                 return
             self._take(self._pool.next_result())
-            self._progress.listing = self._planner.growing
+            self._shared.progress.listing = self._planner.growing
 
     def _dispatch(self) -> None:
         while not self._halted and self._has_room:
@@ -284,7 +270,7 @@ class _Coordinator:
         report = self._reporter.report
         self._warn_of_what_is_left()
         report.seconds = seconds
-        report.moved = self._progress.moved
+        report.moved = self._shared.progress.moved
         report.connections, report.reconnects = self._pool.connections()
         for slot in self._pool.slots():
             connections, resumed = slot.data_connections()
@@ -292,9 +278,9 @@ class _Coordinator:
             report.tls_data_resumed += resumed
             report.tls = report.tls or slot.facts
         self._reporter.end(self._stop.exit_code if self._stop.requested else None)
-        self._journal.settle()
-        if self._journal.trouble:
-            self._reporter.tell(Warned(self._journal.trouble))
+        self._shared.journal.settle()
+        if self._shared.journal.trouble:
+            self._reporter.tell(Warned(self._shared.journal.trouble))
         return self._reporter.sum_up()
 
     def _warn_of_what_is_left(self) -> None:

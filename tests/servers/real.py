@@ -81,7 +81,7 @@ class Running:
         return path
 
     def own(self, path: Path | None = None) -> None:
-        """TransferContext a tree (by default all of `root`) to the server's user: call it after making files there."""
+        """Hands a tree (by default all of `root`) to the server's user: call it after making files there."""
         top = path or self.root
         self.account.own(top)
         for folder, folders, files in os.walk(top):

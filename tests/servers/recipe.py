@@ -57,7 +57,7 @@ class Account:
         return grp.getgrgid(self.gid).gr_name
 
     def own(self, path: Path, mode: int | None = None) -> Path:
-        """TransferContext one file or folder to this user, where the test run may do so."""
+        """Hands one file or folder to this user, where the test run may do so."""
         if mode is not None:
             path.chmod(mode)
         if os.geteuid() == 0:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from ftpcli.engine.events import Event, Failed, Finished, OnEvent, Planned, Report, Skipped, Summary
-from ftpcli.engine.job import Job
 from ftpcli.engine.journal.journal import Failures
 from ftpcli.engine.plan.deletes import Deletes, parent
 from ftpcli.engine.plan.paths import shown
-from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.report import count, exit_code
+from ftpcli.engine.tasks.context import Shared
 from ftpcli.engine.tasks.copy_file import Copied
 from ftpcli.engine.tasks.pair import Pair
 from ftpcli.engine.tasks.rename_file import Renamed
@@ -20,20 +19,13 @@ class Reporter:
     """For the coordinator's thread alone. ``fatal`` is what ends the run before its time."""
 
     def __init__(
-        self,
-        job: Job,
-        on_event: OnEvent,
-        progress: RunProgress,
-        deletes: Deletes,
-        failures: Failures,
-        *,
-        tell_skipped: bool,
+        self, shared: Shared, on_event: OnEvent, deletes: Deletes, failures: Failures, *, tell_skipped: bool
     ) -> None:
         self.report = Report()
         self.fatal: FtpcliError | None = None
-        self._job = job
+        self._job = shared.job
         self._on_event = on_event
-        self._progress = progress
+        self._progress = shared.progress
         self._deletes = deletes
         self._failures = failures
         self._tell_skipped = tell_skipped

@@ -6,36 +6,53 @@ from dataclasses import dataclass
 from functools import partial
 
 from ftpcli.engine.backup.contract import Backup
+from ftpcli.engine.backup.local import LocalBackup
+from ftpcli.engine.backup.remote import RemoteBackup
 from ftpcli.engine.job import Job, Side
 from ftpcli.engine.journal.journal import Journal
+from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.tasks.arrival_times import TargetTimes
 from ftpcli.engine.transfer.context import TransferContext
 from ftpcli.engine.trees.local_tree import LocalTree
 from ftpcli.engine.trees.remote_tree import RemoteTree
 from ftpcli.engine.trees.tree import Tree
+from ftpcli.engine.workers.rate_limit import RateLimit
 from ftpcli.engine.workers.worker import Worker
+from ftpcli.session.contract import HostMemory
+from ftpcli.stop import StopToken
 
 
 @dataclass(frozen=True)
 class Shared:
-    """What the threads of a run share besides the pool's queues, its progress, its rate limit and what is known of the
-    host. Each of these guards itself, or only goes from unknown to known.
+    """Everything that the threads of a run share, besides the pool's queues and its state.
 
-    ``times``: None where a time that differs always means another content. ``backup``: None where nothing is kept.
+    Each part is safe by itself: the job never changes; of ``progress`` every number has one thread that writes it; of
+    ``host`` every field goes from unknown to known; ``journal``, ``local``, ``times``, ``backup`` and ``rate`` have a
+    lock each. ``times`` is None where a time that differs always means another content, ``backup`` where nothing is
+    kept, ``rate`` where there is no limit.
     """
 
     job: Job
+    progress: RunProgress
+    host: HostMemory
     journal: Journal
     local: LocalTree
-    times: TargetTimes | None
-    backup: Backup | None
+    times: TargetTimes | None = None
+    backup: Backup | None = None
+    rate: RateLimit | None = None
 
     @classmethod
-    def of(cls, job: Job, journal: Journal, backup: Backup | None) -> Shared:
+    def of(cls, job: Job, progress: RunProgress, journal: Journal, stop: StopToken) -> Shared:
         root = job.roots[0]
-        target = job.direction.target is Side.LOCAL
-        tree = LocalTree(root.target if target else root.source, journal, holds_named=target and not root.tree)
-        return cls(job, journal, tree, TargetTimes.of(job), backup)
+        local_target = job.direction.target is Side.LOCAL
+        local = LocalTree(
+            root.target if local_target else root.source, journal, holds_named=local_target and not root.tree
+        )
+        backup: Backup | None = None
+        if job.rules.backup:
+            backup = LocalBackup(job.rules.backup) if local_target else RemoteBackup(job.rules.backup)
+        rate = RateLimit(job.limit_rate, stop.sleep) if job.limit_rate else None
+        return cls(job, progress, HostMemory(), journal, local, TargetTimes.of(job), backup, rate)
 
 
 @dataclass(frozen=True)
@@ -72,5 +89,5 @@ class TaskContext:
             job.rules,
             job.endpoint.place,
             self.shared.journal,
-            worker.turns,
+            worker.local_work,
         )

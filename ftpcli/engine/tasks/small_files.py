@@ -114,7 +114,7 @@ def _store(small: Mapping[int, CopyFile], pipelined: Pipelined, context: TaskCon
     yield from uploads.items()
     # Once for all of them: a file whose second is not over would go by itself.
     context.worker.stop.sleep(max(task.settles_in(context.job.rules.compare) for task in small.values()))
-    with context.worker.turns.taken():
+    with context.worker.local_work.held():
         files = list(_prepared(uploads.values(), pipelined.largest))
     unnamed = list(_stored(files, pipelined.store([file for _, file in files])))
     done = pipelined.rename([names for _, names in unnamed])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ftpcli.engine.job import Rules
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.progress import WorkerProgress
-from ftpcli.engine.workers.cpu_turns import Turns
+from ftpcli.engine.workers.local_work_lock import LocalWorkLock
 from ftpcli.stop import StopToken
 
 
@@ -25,4 +25,4 @@ class TransferContext:
     rules: Rules
     place: str
     journal: Journal = field(default_factory=Journal)
-    turns: Turns = field(default_factory=Turns)
+    local_work: LocalWorkLock = field(default_factory=LocalWorkLock)

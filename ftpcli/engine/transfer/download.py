@@ -148,7 +148,7 @@ class Download:
     def _commit(self, part: PartFile) -> None:
         if self._keep is not None:
             self._keep()
-        with self._context.turns.passed_on():
+        with self._context.local_work.released():
             part.sync()
         part.commit(self._entry.mtime if self._rules.times else None)
         self._context.journal.commit(self._request.target, part.path)

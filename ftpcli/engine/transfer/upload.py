@@ -166,7 +166,7 @@ class Upload:
         if not left:
             return source
         source.close()
-        self._context.turns.give_up()
+        self._context.local_work.release()
         self._context.stop.sleep(left)
         return open_source(self._request.source)
 
@@ -197,7 +197,7 @@ class Upload:
     # The steps
 
     def _send(self, session: Session, source: OpenSource, version: _Version) -> None:
-        self._context.turns.give_up()  # a source that changed just now goes by itself after all
+        self._context.local_work.release()  # a source that changed just now goes by itself after all
         version.unsettled = self._settles_in(source) > 0
         offset = self._offset_at_server(session, version)
         self._offset = max(self._offset, offset)

@@ -17,13 +17,13 @@ from typing import Generic
 from ftpcli.engine.events import Event, Warned
 from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.workers import retry
-from ftpcli.engine.workers.cpu_turns import Turns
+from ftpcli.engine.workers.local_work_lock import LocalWorkLock
 from ftpcli.engine.workers.messages import Batching, Failure, Perform, ResultT, TaskT, Told
 from ftpcli.engine.workers.pool_state import PoolState
 from ftpcli.engine.workers.rate_limit import RateLimit
 from ftpcli.engine.workers.slot import Slot
 from ftpcli.engine.workers.worker import Worker
-from ftpcli.engine.workers.worker_thread import Outbox, Queues, WorkerThread
+from ftpcli.engine.workers.worker_thread import Outbox, PoolServices, Queues, WorkerThread
 from ftpcli.session.contract import Session
 from ftpcli.stop import StopToken
 
@@ -58,14 +58,14 @@ class WorkerPool(Generic[TaskT, ResultT]):
         stop: StopToken,
     ) -> None:
         self._settings = settings
-        self._perform = perform
-        self._batching = batching
         self._progress = progress
         self._stop = stop
-        self._state = PoolState(settings.limit, settings.place)
-        self._queues: Queues[TaskT, ResultT] = Queues()
+        keepalive = min(settings.keepalive, _LONGEST_PAUSE) or None
+        state = PoolState(settings.limit, settings.place)
+        queues: Queues[TaskT, ResultT] = Queues()
+        self._services = PoolServices(queues, state, perform, batching, self._settle, keepalive)
         self._arrived: deque[ResultT | Failure[TaskT] | Told] = deque()
-        self._turns = Turns()
+        self._local_work = LocalWorkLock()
         self._threads: list[threading.Thread] = []
         self._slots: list[Slot] = []
         self.in_flight = 0
@@ -74,7 +74,7 @@ class WorkerPool(Generic[TaskT, ResultT]):
     @property
     def size(self) -> int:
         """Workers that may hold a session now."""
-        return max(1, self._state.limit)
+        return max(1, self._services.state.limit)
 
     @property
     def pipelines(self) -> bool:
@@ -83,14 +83,14 @@ class WorkerPool(Generic[TaskT, ResultT]):
 
     def submit(self, task: TaskT) -> None:
         self.in_flight += 1
-        self._state.submitted()
-        self._queues.tasks.put(task)
+        self._services.state.submitted()
+        self._services.queues.tasks.put(task)
         self._grow()
 
     def next_result(self) -> ResultT | Failure[TaskT] | Told:
         """The next result of a task, a Failure, or a Told event; waits for it."""
         if not self._arrived:
-            self._arrived.extend(self._queues.results.get())
+            self._arrived.extend(self._services.queues.results.get())
         result = self._arrived.popleft()
         if not isinstance(result, Told):
             self.in_flight -= 1
@@ -98,20 +98,15 @@ class WorkerPool(Generic[TaskT, ResultT]):
         return result
 
     def _grow(self) -> None:
-        self._state.hire(self._start, self._proven, lambda: self._stop.requested)
+        self._services.state.hire(self._start, self._proven, lambda: self._stop.requested)
 
     def _start(self) -> None:
         number = len(self._slots)
         slot = Slot(self._open, self._others_live, self._proven)
-        outbox = Outbox(self._queues)
-        settings, progress = self._settings, self._progress.workers[number]
-        worker = Worker(
-            number, slot, progress, settings.policy, self._stop, outbox.tell, settings.rate, self._turns
-        )  # fmt: skip
-        keepalive = min(settings.keepalive, _LONGEST_PAUSE) or None
-        loop = WorkerThread(
-            worker, self._queues, outbox, self._state, self._perform, self._batching, self._settle, keepalive
-        )
+        outbox = Outbox(self._services.queues)
+        progress, policy, rate = self._progress.workers[number], self._settings.policy, self._settings.rate
+        worker = Worker(number, slot, progress, policy, self._stop, outbox.tell, rate, self._local_work)
+        loop = WorkerThread(worker, outbox, self._services)
         thread = threading.Thread(target=loop.run, name=f"worker-{number + 1}", daemon=True)
         self._slots.append(slot)
         try:
@@ -122,8 +117,8 @@ class WorkerPool(Generic[TaskT, ResultT]):
         self._threads.append(thread)
 
     def _open(self) -> Session:
-        self._turns.give_up()
-        with self._state.opening():
+        self._local_work.release()
+        with self._services.state.opening():
             return self._settings.opener()
 
     def _proven(self) -> bool:
@@ -133,13 +128,13 @@ class WorkerPool(Generic[TaskT, ResultT]):
         return any(slot.live for slot in self._slots)
 
     def _settle(self) -> None:
-        message = self._state.settled(lambda: sum(slot.live for slot in self._slots))
+        message = self._services.state.settled(lambda: sum(slot.live for slot in self._slots))
         if message:
             self.warn(message)
 
     def warn(self, message: str) -> None:
         """For sessions: something the user should know. May be called from any worker."""
-        self._queues.results.put([Told(Warned(message))])
+        self._services.queues.results.put([Told(Warned(message))])
 
     def cut(self) -> None:
         """End every wait of all sessions at once. May be called from any thread."""
@@ -149,7 +144,7 @@ class WorkerPool(Generic[TaskT, ResultT]):
     def dismiss(self) -> None:
         """Send everybody home and wait for it."""
         for _ in self._threads:
-            self._queues.tasks.put(None)
+            self._services.queues.tasks.put(None)
         for thread in self._threads:
             thread.join()
         self._stop.off_cut(self.cut)
@@ -158,7 +153,7 @@ class WorkerPool(Generic[TaskT, ResultT]):
         """Events that came in after the last result."""
         while True:
             try:
-                self._arrived.extend(self._queues.results.get_nowait())
+                self._arrived.extend(self._services.queues.results.get_nowait())
             except Empty:
                 return [result.event for result in self._arrived if isinstance(result, Told)]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ftpcli.engine.events import Event
 from ftpcli.engine.progress import WorkerProgress
 from ftpcli.engine.workers import retry
-from ftpcli.engine.workers.cpu_turns import Turns
+from ftpcli.engine.workers.local_work_lock import LocalWorkLock
 from ftpcli.engine.workers.rate_limit import RateLimit
 from ftpcli.engine.workers.slot import Slot
 from ftpcli.stop import StopToken
@@ -16,7 +16,7 @@ from ftpcli.stop import StopToken
 
 @dataclass(frozen=True)
 class Worker(retry.Retrier):
-    """One worker, for its own thread. ``rate`` and ``turns`` are shared by all workers of a run."""
+    """One worker, for its own thread. ``rate`` and ``local_work`` are shared by all workers of a run."""
 
     number: int
     slot: Slot
@@ -25,7 +25,7 @@ class Worker(retry.Retrier):
     stop: StopToken
     tell: Callable[[Event], None]
     rate: RateLimit | None = None
-    turns: Turns = field(default_factory=Turns)
+    local_work: LocalWorkLock = field(default_factory=LocalWorkLock)
 
     def moved(self, count: int) -> None:
         """Bytes went over the data connection. Sleeps where the run is ahead of its rate."""

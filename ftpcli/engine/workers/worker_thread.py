@@ -62,29 +62,28 @@ class _Held(Generic[TaskT, ResultT]):
         return self.begun is not None and self.begun.is_local
 
 
-class WorkerThread(Generic[TaskT, ResultT]):
-    """See the module. ``settle`` is called when a task is over or handed back."""
+@dataclass(frozen=True)
+class PoolServices(Generic[TaskT, ResultT]):
+    """What every thread of a pool uses. ``settle`` is called when a task is over or handed back; ``keepalive``: seconds
+    after which an idle session is pinged, None for never."""
 
-    def __init__(
-        self,
-        worker: Worker,
-        queues: Queues[TaskT, ResultT],
-        outbox: Outbox[TaskT, ResultT],
-        state: PoolState,
-        perform: Perform[TaskT, ResultT],
-        batching: Batching[TaskT, ResultT],
-        settle: Callable[[], None],
-        keepalive: float | None,
-    ) -> None:
-        """``keepalive``: seconds after which an idle session is pinged; None for never."""
+    queues: Queues[TaskT, ResultT]
+    state: PoolState
+    perform: Perform[TaskT, ResultT]
+    batching: Batching[TaskT, ResultT]
+    settle: Callable[[], None]
+    keepalive: float | None
+
+
+class WorkerThread(Generic[TaskT, ResultT]):
+    """See the module."""
+
+    def __init__(self, worker: Worker, outbox: Outbox[TaskT, ResultT], services: PoolServices[TaskT, ResultT]) -> None:
         self._worker = worker
-        self._queues = queues
         self._outbox = outbox
-        self._state = state
-        self._perform = perform
-        self._batching = batching
-        self._settle = settle
-        self._keepalive = keepalive
+        self._services = services
+        self._queues = services.queues
+        self._state = services.state
         self._held: deque[_Held[TaskT, ResultT]] = deque()
 
     def run(self) -> None:
@@ -99,7 +98,7 @@ class WorkerThread(Generic[TaskT, ResultT]):
                     break
                 if not self._held:
                     self._state.finished()
-                self._settle()
+                self._services.settle()
                 self._outbox.put(result)
         except BaseException as error:
             self._outbox.put(Failure(None, error))  # nobody is to wait for this worker
@@ -112,10 +111,10 @@ class WorkerThread(Generic[TaskT, ResultT]):
         if fatal is not None:
             return Failure(held.task, fatal)
         try:
-            with self._worker.turns.taken() if self._outbox.keeps else nullcontext():
+            with self._worker.local_work.held() if self._outbox.keeps else nullcontext():
                 if held.begun is not None:
                     return held.begun.finish()
-                return self._perform(held.task, self._worker)
+                return self._services.perform(held.task, self._worker)
         except NotAdmitted:
             raise
         except FtpcliError as error:
@@ -129,7 +128,7 @@ class WorkerThread(Generic[TaskT, ResultT]):
         """The next task; None to go home. An idle session is kept alive meanwhile."""
         while not self._held:
             try:
-                task = self._queues.tasks.get(timeout=self._keepalive)
+                task = self._queues.tasks.get(timeout=self._services.keepalive)
             except Empty:
                 self._worker.slot.keep_alive()
                 continue
@@ -140,11 +139,11 @@ class WorkerThread(Generic[TaskT, ResultT]):
 
     def _batch(self, task: TaskT) -> list[TaskT]:
         """The task, and those behind it in the queue that may go together with it."""
-        tasks, size = [task], self._batching.size(task)
+        tasks, size = [task], self._services.batching.size(task)
         if size is None or not self._may_batch():
             return tasks
         total = size
-        while len(tasks) < self._batching.most and total < self._batching.most_bytes:
+        while len(tasks) < self._services.batching.most and total < self._services.batching.most_bytes:
             try:
                 other = self._queues.tasks.get_nowait()
             except Empty:
@@ -153,7 +152,7 @@ class WorkerThread(Generic[TaskT, ResultT]):
                 self._queues.tasks.put(None)
                 break
             tasks.append(other)
-            size = self._batching.size(other)
+            size = self._services.batching.size(other)
             if size is None:
                 break
             total += size
@@ -170,7 +169,7 @@ class WorkerThread(Generic[TaskT, ResultT]):
             return [_Held(tasks[0])]
         self._state.finished(len(tasks) - 1)  # to the pool a batch is one task
         try:
-            begun = self._batching.begin(tasks, self._worker)
+            begun = self._services.batching.begin(tasks, self._worker)
         except BaseException as error:
             self._outbox.put(Failure(tasks[0], error))
             return [_Held(task) for task in tasks[1:]]
@@ -183,4 +182,4 @@ class WorkerThread(Generic[TaskT, ResultT]):
         self._state.leave(len(tasks), error)
         for task in tasks:
             self._queues.tasks.put(task)
-        self._settle()
+        self._services.settle()

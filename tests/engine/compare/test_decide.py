@@ -1,4 +1,4 @@
-"""PathMap and deciding: examples, and properties over random pairs of listings."""
+"""Pairing and deciding: examples, and properties over random pairs of listings."""
 
 from __future__ import annotations
 

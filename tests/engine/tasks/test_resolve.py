@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ftpcli.engine.job import Direction, Job, Root, Rules
 from ftpcli.engine.journal.journal import Journal
-from ftpcli.engine.progress import WorkerProgress
+from ftpcli.engine.progress import RunProgress, WorkerProgress
 from ftpcli.engine.tasks.context import Shared, TaskContext
 from ftpcli.engine.tasks.resolve import Found, Resolve
 from ftpcli.engine.trees.glob import expand
@@ -47,7 +47,7 @@ def go(stop: StopToken, events: Events) -> Go:
         worker = Worker(0, slot, WorkerProgress(), Policy(0), stop, events.append)
         job = Job(direction, ENDPOINT, (root,), Rules(**rules))
         try:
-            return Resolve(root).run(TaskContext(worker, Shared.of(job, Journal(), None))).found
+            return Resolve(root).run(TaskContext(worker, Shared.of(job, RunProgress(1), Journal(), stop))).found
         finally:
             slot.retire()
 

@@ -14,7 +14,7 @@ from ftpcli.engine.job import Direction
 from ftpcli.engine.tasks import small_files
 from ftpcli.engine.trees.local import OpenSource
 from ftpcli.engine.workers import pool as pool
-from ftpcli.engine.workers.cpu_turns import Turns
+from ftpcli.engine.workers.local_work_lock import LocalWorkLock
 from ftpcli.errors import ConnectionLost, Denied, FtpcliError, NotFound
 from ftpcli.part_names import is_part
 from ftpcli.session.contract import Fetched, ToStore
@@ -250,13 +250,13 @@ class TestUploads:
     ) -> None:
         """A source that changed after it was stored is sent anew, over a connection that was lost meanwhile."""
         side.put(MANY, {})
-        turns = Turns()
-        monkeypatch.setattr(pool, "Turns", lambda: turns)
+        local_work = LocalWorkLock()
+        monkeypatch.setattr(pool, "LocalWorkLock", lambda: local_work)
         plain = FakePipelined.rename
         free = []
 
         def take() -> None:
-            with turns.taken():
+            with local_work.held():
                 pass
 
         def look() -> None:

@@ -124,7 +124,7 @@ def test_a_task_that_was_just_taken_has_its_worker(busy_server: FakeServer, hire
 
     taken, go_on = threading.Event(), threading.Event()
     pool = hire(busy_server, 2)
-    pool._queues.tasks = Queue()
+    pool._services.queues.tasks = Queue()
     go_on.set()
     pool.submit(Ask(0))
     results(pool)
