@@ -221,8 +221,24 @@ def test_counts_are_of_the_lines() -> None:
         count(total, event)
     assert total == Report(
         transferred=2, renamed=1, bytes=11, made_directories=1, skipped=1, deleted=1, failed=1, connections=3,
-        reconnects=1, tls_data_connections=4, tls_data_resumed=3, entries=7,
+        reconnects=1, tls_data_connections=4, tls_data_resumed=3, entries=7, failure_codes={6},
     )  # fmt: skip
+
+
+def test_a_dry_run_counts_what_it_would_do() -> None:
+    foreseen = Report()
+    for event in (
+        Planned("a", "download", 5), Planned("b", "link"), Planned("c", "mkdir"), Planned("d", "chmod"),
+        Planned("e", "rename", target="f"), Planned("g", "delete"),
+    ):  # fmt: skip
+        count(foreseen, event, dry_run=True)
+    expected = Report(would_transfer=2, would_bytes=5, would_make_directories=1, would_rename=1, would_delete=1)
+    assert foreseen == expected
+    total = Report()
+    count(total, Planned("a", "download", 5))  # of a run that then did it
+    assert total == Report()
+    count(total, Summary(foreseen))
+    assert total == expected
 
 
 # Whole runs ---------------------------------------------------------------------------------------------------------
@@ -266,6 +282,7 @@ def test_dry_run(scripted: Start, run_ftpcli: Program, tmp_path: Path) -> None:
     plan = [(record["action"], record["path"]) for record in of(found, "planned")]
     assert plan == [("download", "new"), ("delete", "old")]
     assert (found[-1]["transferred"], found[-1]["deleted"]) == (0, 0)
+    assert (found[-1]["would_transfer"], found[-1]["would_bytes"], found[-1]["would_delete"]) == (1, 5, 1)
     report = tmp_path / "run.jsonl"
     result = run_ftpcli(*arguments, "--report", report)
     assert result.stdout == "download new\ndelete old\n"
