@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 
+from ftpcli.exit_codes import INTERRUPTED
+
 
 def main() -> int:
     """The console script's entry point."""
     try:
         from ftpcli.cli.app import main as run
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
 
     return run()
 

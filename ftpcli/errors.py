@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from ftpcli import exit_codes
+
 
 class Retry(Enum):
     """What the one retry loop does with an error."""
@@ -23,7 +25,7 @@ class FtpcliError(Exception):
     """Base of everything this program raises on purpose."""
 
     retry: Retry = Retry.GIVE_UP
-    exit_code: int = 1
+    exit_code: int = exit_codes.SOME_FAILED
 
     def __init__(self, message: str, *, reply: str | None = None) -> None:
         super().__init__(message)
@@ -40,7 +42,7 @@ class UsageError(FtpcliError):
     """The command line or the config asks for something that makes no sense."""
 
     retry = Retry.STOP_RUN
-    exit_code = 2
+    exit_code = exit_codes.USAGE
 
 
 class BadName(UsageError):
@@ -53,7 +55,7 @@ class ConnectFailed(FtpcliError):
     """No connection: the name does not resolve, the port is closed, nobody answers."""
 
     retry = Retry.FRESH_SESSION
-    exit_code = 3
+    exit_code = exit_codes.NO_CONNECTION
 
 
 class HostUnknown(ConnectFailed):
@@ -70,7 +72,7 @@ class ConnectionLost(FtpcliError):
     """An open connection went away: reset, end of file, 421."""
 
     retry = Retry.FRESH_SESSION
-    exit_code = 3
+    exit_code = exit_codes.NO_CONNECTION
 
 
 class ServiceClosing(ConnectionLost):
@@ -85,21 +87,21 @@ class Busy(FtpcliError):
     """The server admits no further connection now (421, or 530 beside sessions that did log in), or this machine."""
 
     retry = Retry.FRESH_SESSION
-    exit_code = 3
+    exit_code = exit_codes.NO_CONNECTION
 
 
 class DataConnectionFailed(FtpcliError):
     """The data connection could not be opened, or broke, while the control connection may be fine."""
 
     retry = Retry.FRESH_SESSION
-    exit_code = 3
+    exit_code = exit_codes.NO_CONNECTION
 
 
 class PeerProtocolError(FtpcliError):
     """The server sent what the protocol does not allow."""
 
     retry = Retry.FRESH_SESSION
-    exit_code = 12
+    exit_code = exit_codes.BROKEN_PROTOCOL
 
 
 class NotFtp(PeerProtocolError):
@@ -111,14 +113,14 @@ class NotFtp(PeerProtocolError):
 class Unsupported(FtpcliError):
     """The server answered that it cannot do what is needed."""
 
-    exit_code = 12
+    exit_code = exit_codes.BROKEN_PROTOCOL
 
 
 class TlsFailed(FtpcliError):
     """TLS could not be set up or broke."""
 
     retry = Retry.STOP_RUN
-    exit_code = 4
+    exit_code = exit_codes.NOT_TRUSTED
 
 
 class NotTls(TlsFailed):
@@ -149,7 +151,7 @@ class HostKeyRejected(FtpcliError):
     """The SSH server's host key does not prove who it is."""
 
     retry = Retry.STOP_RUN
-    exit_code = 4
+    exit_code = exit_codes.NOT_TRUSTED
 
 
 class NotSsh(PeerProtocolError):
@@ -162,20 +164,20 @@ class LoginRejected(FtpcliError):
     """The server does not accept the user or the password."""
 
     retry = Retry.STOP_RUN
-    exit_code = 5
+    exit_code = exit_codes.LOGIN_REFUSED
 
 
 class Incomplete(FtpcliError):
     """Fewer or more bytes came than the source has, although the server called the transfer complete."""
 
     retry = Retry.FRESH_SESSION
-    exit_code = 12
+    exit_code = exit_codes.BROKEN_PROTOCOL
 
 
 class Refused(FtpcliError):
     """The server refused one operation; the session goes on."""
 
-    exit_code = 6
+    exit_code = exit_codes.REFUSED
 
 
 class NotFound(Refused):
@@ -205,37 +207,37 @@ class SourceChanged(FtpcliError):
 class LocalFileError(FtpcliError):
     """A local file cannot be read or written."""
 
-    exit_code = 7
+    exit_code = exit_codes.LOCAL_FILE
 
 
 class VerifyMismatch(FtpcliError):
     """What arrived is not what was sent."""
 
     retry = Retry.FRESH_SESSION
-    exit_code = 8
+    exit_code = exit_codes.VERIFY_MISMATCH
 
 
 class GuardRefused(FtpcliError):
     """A guard against deleting too much said no."""
 
     retry = Retry.STOP_RUN
-    exit_code = 9
+    exit_code = exit_codes.DELETE_GUARD
 
 
 class Locked(FtpcliError):
     """Another run works on the same source and target."""
 
     retry = Retry.STOP_RUN
-    exit_code = 10
+    exit_code = exit_codes.LOCKED
 
 
 class Stopped(FtpcliError):
     """The user asked to stop; by a signal the exit code is 128 + its number."""
 
     retry = Retry.STOP_RUN
-    exit_code = 130
+    exit_code = exit_codes.INTERRUPTED
 
-    def __init__(self, exit_code: int = 130) -> None:
+    def __init__(self, exit_code: int = exit_codes.INTERRUPTED) -> None:
         super().__init__("stopped")
         self.exit_code = exit_code
 

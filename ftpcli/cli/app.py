@@ -12,8 +12,8 @@ import click
 from ftpcli import __version__
 from ftpcli.cli.options.base import CONTEXT, help_when_alone
 from ftpcli.cli.output.screen import Screen
-from ftpcli.errors import FtpcliError, LocalFileError, Stopped
-from ftpcli.exit_codes import BROKEN_PIPE, INTERNAL_ERROR
+from ftpcli.errors import FtpcliError
+from ftpcli.exit_codes import BROKEN_PIPE, INTERNAL_ERROR, INTERRUPTED, LOCAL_FILE, MEANINGS, WHEN_SEVERAL_FAIL
 
 COMMANDS = {
     "ls": "List a directory on a server.",
@@ -46,6 +46,12 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), meaning) for code, meaning in MEANINGS.items()])
+        formatter.write_paragraph()
+        formatter.write_text(WHEN_SEVERAL_FAIL)
+
 
 @click.group(cls=LazyGroup, context_settings=CONTEXT, invoke_without_command=True)
 @click.version_option(__version__, prog_name="ftpcli", message="%(prog)s %(version)s")
@@ -72,9 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BROKEN_PIPE
     except OSError as error:
         _forget_stdout()
-        if code != LocalFileError.exit_code:  # with that one it was told when the first byte did not fit
+        if code != LOCAL_FILE:  # with that one it was told when the first byte did not fit
             Screen().fail(f"standard output: {error.strerror}")
-        return LocalFileError.exit_code
+        return LOCAL_FILE
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -90,7 +96,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         Screen().fail(str(error))
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        return Stopped.exit_code
+        return INTERRUPTED
     except Exception as error:
         Screen().fail(f"internal error: {type(error).__name__}: {error} (please report it; -vv shows where)")
         return INTERNAL_ERROR

@@ -53,7 +53,7 @@ def _show(around: CommandContext, folder: Path, files: int, parallel: int) -> in
     from ftpcli.cli.output.screen import emit
     from ftpcli.cli.running.context import run_job
     from ftpcli.demo.sample import differences, make_sample
-    from ftpcli.errors import VerifyMismatch
+    from ftpcli.exit_codes import VERIFY_MISMATCH
 
     source, copy = folder / "server", folder / "copy"
     with _server(source) as server:
@@ -68,7 +68,7 @@ def _show(around: CommandContext, folder: Path, files: int, parallel: int) -> in
     for difference in differing:
         around.screen.fail(difference)
     emit(f"the copy is {'NOT ' if differing else ''}equal, byte for byte")
-    return VerifyMismatch.exit_code if differing else 0
+    return VERIFY_MISMATCH if differing else 0
 
 
 def _server(root: Path) -> DemoServer:

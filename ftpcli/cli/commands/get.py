@@ -80,7 +80,8 @@ def _to_stdout(around: CommandContext, targets: Targets, places: list[Target]) -
 
 def _to_files(around: CommandContext, targets: Targets, places: list[Target], output: str | None) -> int:
     """One run a server, one after the other."""
-    from ftpcli.cli.running.context import combined, transfer
+    from ftpcli.cli.running.context import transfer
+    from ftpcli.exit_codes import combined
 
     if places[0].choices["directory"] is not None:
         _make_directory(places[0].choices["directory"])

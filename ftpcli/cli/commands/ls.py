@@ -40,6 +40,7 @@ def ls(ctx: click.Context, /, url: str, **_options: Any) -> int:
 
 def _list(around: CommandContext, endpoint: Endpoint, target: Target) -> int:
     from ftpcli.engine.browse import browse
+    from ftpcli.exit_codes import SOME_FAILED
 
     choices, unreadable = target.choices, 0
     with around.solo(endpoint, choices) as solo:
@@ -48,7 +49,7 @@ def _list(around: CommandContext, endpoint: Endpoint, target: Target) -> int:
             for problem in listing.problems:
                 around.screen.fail(f"{directory or '.'}: this line of the listing cannot be read: {problem}")
             unreadable += len(listing.problems)
-    return 1 if unreadable else 0
+    return SOME_FAILED if unreadable else 0
 
 
 def _print(target: Target, directory: str, entries: Iterable[Entry]) -> None:

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from ftpcli.exit_codes import USAGE
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -62,7 +64,7 @@ def help_when_alone(ctx: click.Context) -> None:
     """A group without a subcommand shows its help, as an error."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help(), err=True)
-        ctx.exit(2)
+        ctx.exit(USAGE)
 
 
 def option(*declarations: str, **attributes: Any) -> Callable[[F], F]:

@@ -15,8 +15,8 @@ from ftpcli.cli.output.screen import Screen
 from ftpcli.engine.events import Event, Failed, Report, Summary
 from ftpcli.engine.json_events import as_record
 from ftpcli.engine.report import count
-from ftpcli.errors import FtpcliError, LocalFileError, Stopped, UsageError
-from ftpcli.exit_codes import BROKEN_PIPE, INTERNAL_ERROR
+from ftpcli.errors import FtpcliError, LocalFileError, UsageError
+from ftpcli.exit_codes import BROKEN_PIPE, INTERNAL_ERROR, INTERRUPTED, LOCAL_FILE
 from ftpcli.stop import StopToken
 
 
@@ -116,7 +116,7 @@ class Record:
                 self._lose(error)
 
     def _lose(self, error: OSError) -> None:
-        self._lost = BROKEN_PIPE if isinstance(error, BrokenPipeError) else LocalFileError.exit_code
+        self._lost = BROKEN_PIPE if isinstance(error, BrokenPipeError) else LOCAL_FILE
         if self._lost != BROKEN_PIPE:
             self._screen.fail(f"standard output: {error.strerror}")
         if self.stop is not None:
@@ -142,7 +142,7 @@ def recorded(ctx: click.Context, run: Callable[[click.Context], int]) -> int:
             with suppress(FtpcliError):
                 record.open(Screen(), None, json=ctx.params.get("json", False), report=ctx.params["report"])
         by_user = isinstance(error, (click.Abort, KeyboardInterrupt))
-        code = getattr(error, "exit_code", Stopped.exit_code if by_user else INTERNAL_ERROR)
+        code = getattr(error, "exit_code", INTERRUPTED if by_user else INTERNAL_ERROR)
         if not by_user and not isinstance(error, click.exceptions.Exit):
             record.failed("", error, code)
         record.close(code)

@@ -24,7 +24,7 @@ from ftpcli.engine.job import Direction, Job
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.progress import RunProgress
 from ftpcli.errors import FtpcliError, Retry, Stopped
-from ftpcli.exit_codes import DEADLINE_PASSED
+from ftpcli.exit_codes import DEADLINE_PASSED, combined
 from ftpcli.model import Endpoint
 from ftpcli.stop import StopToken
 
@@ -177,9 +177,3 @@ def each(around: CommandContext, places: Iterable[Target], do: Callable[[Target]
         if around.stop.requested:
             raise Stopped(around.stop.exit_code)
     return combined(codes)
-
-
-def combined(codes: Iterable[int]) -> int:
-    """0 if all are 0; the one code that all failures share; else 1."""
-    distinct = set(codes)
-    return distinct.pop() if len(distinct) == 1 else 1 if distinct else 0

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from ftpcli.cli.output.screen import directly
+from ftpcli.exit_codes import by_signal
 from ftpcli.stop import StopToken
 
 LAST_PATIENCE = 1.0
@@ -28,7 +29,7 @@ def watching(stop: StopToken, notice: str = NOTICE, say: Callable[[str], None] =
             signal.signal(signal.SIGALRM, lambda *_: os._exit(stop.exit_code))
             signal.setitimer(signal.ITIMER_REAL, LAST_PATIENCE)
             return
-        stop.request(128 + number)
+        stop.request(by_signal(number))
         say(notice)
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -24,7 +24,6 @@ from ftpcli.cli.output.progress import Pace, showing
 from ftpcli.cli.output.render import EventPrinter, connections_line, show_summary, summary_line
 from ftpcli.cli.output.screen import Screen, emit, harmless
 from ftpcli.cli.output.units import duration_text, size_text
-from ftpcli.cli.running.context import combined
 from ftpcli.cli.running.signals import watching
 from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Report, Retrying, Skipped, Warned
 from ftpcli.engine.progress import RunProgress
@@ -307,11 +306,6 @@ def test_sizes(count: int, text: str) -> None:
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text
-
-
-@pytest.mark.parametrize(("codes", "code"), [([], 0), ([0, 0], 0), ([6, 6], 6), ([0, 6], 1), ([3, 6], 1)])
-def test_combined_exit_codes(codes: list[int], code: int) -> None:
-    assert combined(codes) == code
 
 
 def test_pace() -> None:
