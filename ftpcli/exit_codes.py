@@ -1,4 +1,4 @@
-"""Every exit code of the program and what it means. The error classes, ``--help``, the man page and the README follow."""
+"""Every exit code of the program and what it means. Error classes, ``--help``, man page and README follow."""
 
 from __future__ import annotations
 

@@ -35,12 +35,12 @@ def demo(ctx: click.Context, /, files: int, parallel: int, keep: bool, **_option
     from ftpcli.cli.options.choices import choose
     from ftpcli.cli.options.config_file import Config
     from ftpcli.cli.output.screen import emit
-    from ftpcli.cli.running.context import surroundings
+    from ftpcli.cli.running.context import command_context
 
     folder = Path(tempfile.mkdtemp(prefix="ftpcli-demo-"))
     try:
-        with surroundings(choose(ctx, Config(Path()), None)) as around:
-            return _show(around, folder, files, parallel)
+        with command_context(choose(ctx, Config(Path()), None)) as context:
+            return _show(context, folder, files, parallel)
     finally:
         if keep:
             emit(f"the trees are in {folder}")
@@ -48,7 +48,7 @@ def demo(ctx: click.Context, /, files: int, parallel: int, keep: bool, **_option
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _show(around: CommandContext, folder: Path, files: int, parallel: int) -> int:
+def _show(context: CommandContext, folder: Path, files: int, parallel: int) -> int:
     from ftpcli.cli.output.render import connections_line, summary_line
     from ftpcli.cli.output.screen import emit
     from ftpcli.cli.running.context import run_job
@@ -59,14 +59,14 @@ def _show(around: CommandContext, folder: Path, files: int, parallel: int) -> in
     with _server(source) as server:
         make_sample(source, files)
         emit(f"FTPS server on 127.0.0.1:{server.port}; it refuses data connections that do not resume their session")
-        report = run_job(around, _job(server, copy, parallel))
+        report = run_job(context, _job(server, copy, parallel))
         emit(summary_line(report))
         emit(connections_line(report))
     if report.exit_code:
         return report.exit_code
     differing = differences(source, copy)
     for difference in differing:
-        around.screen.fail(difference)
+        context.screen.fail(difference)
     emit(f"the copy is {'NOT ' if differing else ''}equal, byte for byte")
     return VERIFY_MISMATCH if differing else 0
 

@@ -12,8 +12,8 @@ from ftpcli.cli.options.shared import (
     attribute_options,
     connecting_options,
     filter_options,
+    json_options,
     no_glob_option,
-    record_options,
     resume_option,
     work_options,
 )
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 @filter_options()
 @work_options()
 @connecting_options()
-@record_options()
+@json_options()
 @click.pass_context
 def get(ctx: click.Context, /, urls: tuple[str, ...], **_options: Any) -> int:
     """Download each URL. The client expands * ? [...] in the path; quote them for the shell."""
-    from ftpcli.cli.running.context import surroundings
+    from ftpcli.cli.running.context import command_context
     from ftpcli.cli.server.targets import Targets
 
     targets = Targets(ctx)
@@ -50,10 +50,10 @@ def get(ctx: click.Context, /, urls: tuple[str, ...], **_options: Any) -> int:
     output: str | None = places[0].choices["output"]
     if output is not None:
         _check_output(places, output)
-    with surroundings(places[0].choices, targets.config.warnings, ctx.obj) as around:
+    with command_context(places[0].choices, targets.config.warnings, ctx.obj) as context:
         if output == "-":
-            return _to_stdout(around, targets, places)
-        return _to_files(around, targets, places, output)
+            return _to_stdout(context, targets, places)
+        return _to_files(context, targets, places, output)
 
 
 def _check_output(places: list[Target], output: str) -> None:
@@ -67,18 +67,18 @@ def _check_output(places: list[Target], output: str) -> None:
         raise UsageError("-o FILE goes with one URL without a glob; use -d DIR for several files")
 
 
-def _to_stdout(around: CommandContext, targets: Targets, places: list[Target]) -> int:
+def _to_stdout(context: CommandContext, targets: Targets, places: list[Target]) -> int:
     import sys
 
-    from ftpcli.cli.running.context import each
+    from ftpcli.cli.running.context import for_each
     from ftpcli.cli.running.stdio import fetch_to_stdout
 
-    progress = around.progress if sys.stdout is not None and not sys.stdout.isatty() else "none"
-    endpoint = targets.endpoint(places[0], around.warn)
-    return each(around, places, lambda place: fetch_to_stdout(around, endpoint, place, progress))
+    progress = context.progress if sys.stdout is not None and not sys.stdout.isatty() else "none"
+    endpoint = targets.endpoint(places[0], context.warn)
+    return for_each(context, places, lambda place: fetch_to_stdout(context, endpoint, place, progress))
 
 
-def _to_files(around: CommandContext, targets: Targets, places: list[Target], output: str | None) -> int:
+def _to_files(context: CommandContext, targets: Targets, places: list[Target], output: str | None) -> int:
     """One run a server, one after the other."""
     from ftpcli.cli.running.context import transfer
     from ftpcli.exit_codes import combined
@@ -90,10 +90,10 @@ def _to_files(around: CommandContext, targets: Targets, places: list[Target], ou
         servers.setdefault(place.server, []).append(place)
     codes = []
     for group in servers.values():
-        if around.stop.requested:
+        if context.stop.requested:
             break
-        codes.append(transfer(around, _job(around, targets, group, output)).exit_code)
-    return around.stop.exit_code or combined(codes)
+        codes.append(transfer(context, _job(context, targets, group, output)).exit_code)
+    return context.stop.exit_code or combined(codes)
 
 
 def _make_directory(path: str) -> None:
@@ -107,7 +107,7 @@ def _make_directory(path: str) -> None:
         raise LocalFileError(f"cannot make {path}: {error.strerror}") from None
 
 
-def _job(around: CommandContext, targets: Targets, group: list[Target], output: str | None) -> Job:
+def _job(context: CommandContext, targets: Targets, group: list[Target], output: str | None) -> Job:
     from ftpcli.cli.options.filters import filter_rules
     from ftpcli.engine.job import Direction, Job, Root, Rules
 
@@ -129,7 +129,7 @@ def _job(around: CommandContext, targets: Targets, group: list[Target], output: 
     )
     return Job(
         Direction.DOWNLOAD,
-        targets.endpoint(group[0], around.warn),
+        targets.endpoint(group[0], context.warn),
         roots,
         rules,
         parallel=choices["parallel"],

@@ -29,25 +29,25 @@ if TYPE_CHECKING:
 @click.pass_context
 def ls(ctx: click.Context, /, url: str, **_options: Any) -> int:
     """List the names in the directory URL, one a line; or the file URL; or what matches its glob."""
-    from ftpcli.cli.running.context import surroundings
+    from ftpcli.cli.running.context import command_context
     from ftpcli.cli.server.targets import Targets
 
     targets = Targets(ctx)
     target = targets.remote(url)
-    with surroundings(target.choices, targets.config.warnings) as around:
-        return _list(around, targets.endpoint(target, around.warn), target)
+    with command_context(target.choices, targets.config.warnings) as context:
+        return _list(context, targets.endpoint(target, context.warn), target)
 
 
-def _list(around: CommandContext, endpoint: Endpoint, target: Target) -> int:
+def _list(context: CommandContext, endpoint: Endpoint, target: Target) -> int:
     from ftpcli.engine.browse import browse
     from ftpcli.exit_codes import SOME_FAILED
 
     choices, unreadable = target.choices, 0
-    with around.solo(endpoint, choices) as solo:
+    with context.solo(endpoint, choices) as solo:
         for directory, listing in browse(solo, target.path, recursive=choices["recursive"], glob=target.has_glob):
             _print(target, directory, listing.entries)
             for problem in listing.problems:
-                around.screen.fail(f"{directory or '.'}: this line of the listing cannot be read: {problem}")
+                context.screen.fail(f"{directory or '.'}: this line of the listing cannot be read: {problem}")
             unreadable += len(listing.problems)
     return SOME_FAILED if unreadable else 0
 

@@ -15,7 +15,7 @@ from ftpcli.cli.options.shared import (
     connecting_options,
     filter_options,
     in_place_option,
-    record_options,
+    json_options,
     resume_option,
     work_options,
 )
@@ -66,13 +66,13 @@ if TYPE_CHECKING:
 @filter_options()
 @work_options()
 @connecting_options()
-@record_options()
+@json_options()
 @click.pass_context
 def mirror(ctx: click.Context, /, source: str, target: str, **_options: Any) -> int:
     """Make the tree TARGET like the tree SOURCE. The one that is a URL or PROFILE:path is on the server."""
     from ftpcli.cli.options.filters import filter_rules
-    from ftpcli.cli.running.context import surroundings, transfer
-    from ftpcli.cli.running.mirror_lock import turn
+    from ftpcli.cli.running.context import command_context, transfer
+    from ftpcli.cli.running.mirror_lock import hold_lock
     from ftpcli.cli.server.targets import Targets
     from ftpcli.cli.urls import is_remote
     from ftpcli.engine.job import Direction
@@ -87,19 +87,19 @@ def mirror(ctx: click.Context, /, source: str, target: str, **_options: Any) -> 
     place = targets.remote(source if down else target)
     _check_pairs(place.choices)
     backup = _backup(targets, place, direction, target)
-    with surroundings(place.choices, targets.config.warnings, ctx.obj) as around:
+    with command_context(place.choices, targets.config.warnings, ctx.obj) as context:
         filters = filter_rules(place.choices)
-        endpoint = targets.endpoint(place, around.warn)
+        endpoint = targets.endpoint(place, context.warn)
         job = _job(endpoint, direction, place, local, filters, backup())
-        with turn(around, job, place.choices["lock"]) as mine:
-            if mine is None:
+        with hold_lock(context, job, place.choices["lock"]) as lock:
+            if lock is None:
                 return 0
             if place.choices["watch"]:
                 from ftpcli.cli.running.watch import keep_mirroring
 
-                return keep_mirroring(around, job, place.choices["watch_interval"], mine, backup)
-            with mine.journal(job) as journal:
-                return transfer(around, job, journal).exit_code
+                return keep_mirroring(context, job, place.choices["watch_interval"], lock, backup)
+            with lock.journal(job) as journal:
+                return transfer(context, job, journal).exit_code
 
 
 def _check_pairs(choices: Choices) -> None:

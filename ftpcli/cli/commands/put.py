@@ -13,7 +13,7 @@ from ftpcli.cli.options.shared import (
     connecting_options,
     filter_options,
     in_place_option,
-    record_options,
+    json_options,
     resume_option,
     work_options,
 )
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 @filter_options()
 @work_options()
 @connecting_options()
-@record_options()
+@json_options()
 @click.pass_context
 def put(ctx: click.Context, /, places: tuple[str, ...], **_options: Any) -> int:
     """Upload each FILE to URL. - is standard input. A URL that ends in / is a directory."""
-    from ftpcli.cli.running.context import each, surroundings, transfer
+    from ftpcli.cli.running.context import command_context, for_each, transfer
     from ftpcli.cli.running.stdio import send_from_stdin
     from ftpcli.cli.server.targets import Targets
 
@@ -46,11 +46,11 @@ def put(ctx: click.Context, /, places: tuple[str, ...], **_options: Any) -> int:
     _check_files(files)
     targets = Targets(ctx)
     target = targets.remote(url)
-    with surroundings(target.choices, targets.config.warnings, ctx.obj) as around:
+    with command_context(target.choices, targets.config.warnings, ctx.obj) as context:
         if files == ["-"]:
-            endpoint = targets.endpoint(target, around.warn)
-            return each(around, [target], lambda place: send_from_stdin(around, endpoint, place))
-        return transfer(around, _job(around, targets, files, target)).exit_code
+            endpoint = targets.endpoint(target, context.warn)
+            return for_each(context, [target], lambda place: send_from_stdin(context, endpoint, place))
+        return transfer(context, _job(context, targets, files, target)).exit_code
 
 
 def _check_files(files: list[str]) -> None:
@@ -66,7 +66,7 @@ def _check_files(files: list[str]) -> None:
             raise UsageError(f"{file!r} is on a server, and put takes local files; a file of that name is ./{file}")
 
 
-def _job(around: CommandContext, targets: Targets, files: list[str], target: Target) -> Job:
+def _job(context: CommandContext, targets: Targets, files: list[str], target: Target) -> Job:
     from ftpcli.cli.options.filters import filter_rules
     from ftpcli.engine.job import Direction, Job, Root, Rules
 
@@ -84,7 +84,7 @@ def _job(around: CommandContext, targets: Targets, files: list[str], target: Tar
     )
     return Job(
         Direction.UPLOAD,
-        targets.endpoint(target, around.warn),
+        targets.endpoint(target, context.warn),
         tuple(Root(file, target.path, into=into) for file in files),
         rules,
         parallel=choices["parallel"],

@@ -8,7 +8,7 @@ import click
 
 from ftpcli.cli.options.arguments import RemoteArgument
 from ftpcli.cli.options.base import command, option
-from ftpcli.cli.options.shared import connecting_options, no_glob_option, record_options
+from ftpcli.cli.options.shared import connecting_options, json_options, no_glob_option
 
 
 @command("rm")
@@ -16,11 +16,11 @@ from ftpcli.cli.options.shared import connecting_options, no_glob_option, record
 @option("-r", "--recursive", is_flag=True, in_profile=False, help="Directories too, with all that is in them.")
 @no_glob_option()
 @connecting_options()
-@record_options()
+@json_options()
 @click.pass_context
 def rm(ctx: click.Context, /, urls: tuple[str, ...], recursive: bool, **_options: Any) -> int:
     """Delete each URL on its server. The client expands * ? [...] in the path; quote them for the shell."""
-    from ftpcli.cli.running.context import each, surroundings
+    from ftpcli.cli.running.context import command_context, for_each
     from ftpcli.cli.server.targets import Target, Targets
     from ftpcli.errors import UsageError
 
@@ -28,14 +28,14 @@ def rm(ctx: click.Context, /, urls: tuple[str, ...], recursive: bool, **_options
     places = [targets.remote(url) for url in urls]
     if not all(place.has_name for place in places):
         raise UsageError("rm does not delete the login directory, the root, . or ..")
-    with surroundings(places[0].choices, targets.config.warnings, ctx.obj) as around:
+    with command_context(places[0].choices, targets.config.warnings, ctx.obj) as context:
 
         def delete(place: Target) -> int:
             from ftpcli.engine.verbs import remove
 
-            endpoint = targets.endpoint(place, around.warn)
-            with around.solo(endpoint, place.choices) as solo:
+            endpoint = targets.endpoint(place, context.warn)
+            with context.solo(endpoint, place.choices) as solo:
                 remove(solo, place.path, recursive=recursive, glob=place.has_glob)
             return 0
 
-        return each(around, places, delete)
+        return for_each(context, places, delete)

@@ -33,8 +33,9 @@ class Option(click.Option):
 class Command(click.Command):
     """A command whose ``--help`` shows its own options first and the shared ones under headings.
 
-    One with a --report option finds a Record in ``ctx.obj``, to pass on to ``surroundings``. ``ctx.meta[TYPED]`` holds
-    the names of its parameters in the order they were typed in; click has none among options that may be repeated.
+    A command with a --report option finds a JsonWriter in ``ctx.obj``, to pass on to ``command_context``.
+    ``ctx.meta[TYPED]`` holds the names of its parameters in the order in which they were typed: click keeps the order
+    of one option's values, but not that among several options.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -45,9 +46,9 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         if "report" not in ctx.params:
             return super().invoke(ctx)
-        from ftpcli.cli.output.json_lines import recorded
+        from ftpcli.cli.output.json_lines import run_with_json
 
-        return recorded(ctx, super().invoke)
+        return run_with_json(ctx, super().invoke)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {OWN: []}

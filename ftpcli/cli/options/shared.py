@@ -148,7 +148,7 @@ def report_option() -> Callable[[F], F]:
                   help="Write what happens to FILE as JSON lines, the summary last.")  # fmt: skip
 
 
-def record_options() -> Callable[[F], F]:
+def json_options() -> Callable[[F], F]:
     """For commands whose standard output is free for it."""
     json = option("--json", is_flag=True, section="Output",
                   help="Write what happens to standard output as JSON lines, the summary last.")  # fmt: skip

@@ -1,4 +1,4 @@
-"""The lines of ``--json`` and ``--report``: what ``ftpcli.engine.record`` makes of the events, written at once."""
+"""The lines of ``--json`` and ``--report``: one JSON object for each event, written at once."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from ftpcli.exit_codes import BROKEN_PIPE, INTERNAL_ERROR, INTERRUPTED, LOCAL_FI
 from ftpcli.stop import StopToken
 
 
-class Record:
-    """An ``OnEvent`` that writes a line for each event but the summaries, and one summary of all in the end.
+class JsonWriter:
+    """An ``OnEvent`` that writes a line for each event and, in the end, one summary for the whole command.
 
-    With ``each_run`` the summary of a run that found something to do has a line, too: where one run follows the other.
+    A run's own summary is written with ``each_run`` only (``mirror --watch``), and if the run found something to do.
 
-    A line is one write to the descriptor, so that a run that is killed leaves whole lines. When the report cannot be
-    written any more, the work goes on without it; when standard output cannot, ``stop`` is asked to end the work.
+    Each line is written with one system call, so that a killed run leaves whole lines. If the report file can no longer
+    be written, the work goes on without it; if standard output cannot, ``stop`` ends the work.
     """
 
     def __init__(self) -> None:
@@ -79,14 +79,14 @@ class Record:
             self._write(event)
 
     def failed(self, path: str, error: BaseException, exit_code: int) -> None:
-        """For what was raised, and is no event of the engine. An empty path stands for the whole command."""
+        """Write a ``failed`` line for an exception that the engine did not report. An empty path: the whole command."""
         self._raised = True
         reply = error.reply if isinstance(error, FtpcliError) else None
         message = error.message if isinstance(error, (FtpcliError, click.ClickException)) else str(error)
         self(Failed(path, type(error).__name__, message, reply, exit_code))
 
     def close(self, exit_code: int) -> int:
-        """Write the summary; the result is the exit code."""
+        """Write the summary and close the report. Returns ``exit_code``, or that of a lost standard output for 0."""
         self._total.seconds = time.monotonic() - self._began
         self._total.exit_code = exit_code
         self._write(Summary(self._total, connections_known=self._summed and not self._raised))
@@ -129,22 +129,22 @@ def _put(descriptor: int, line: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def recorded(ctx: click.Context, run: Callable[[click.Context], int]) -> int:
-    """Run a command, which finds its Record in ``ctx.obj``, and close that with what became of the command.
+def run_with_json(ctx: click.Context, run: Callable[[click.Context], int]) -> int:
+    """Run a command with a JsonWriter in ``ctx.obj``, and write the summary with the command's exit code.
 
-    Where the command ends before its options are settled, because of a bad URL, those of the command line count.
+    A command that fails before it has read its config, because of a bad URL say, writes where the command line says.
     """
-    ctx.obj = record = Record()
+    ctx.obj = writer = JsonWriter()
     try:
         code = run(ctx)
     except BaseException as error:
-        if not record.opened:
+        if not writer.opened:
             with suppress(FtpcliError):
-                record.open(Screen(), None, json=ctx.params.get("json", False), report=ctx.params["report"])
+                writer.open(Screen(), None, json=ctx.params.get("json", False), report=ctx.params["report"])
         by_user = isinstance(error, (click.Abort, KeyboardInterrupt))
         code = getattr(error, "exit_code", INTERRUPTED if by_user else INTERNAL_ERROR)
         if not by_user and not isinstance(error, click.exceptions.Exit):
-            record.failed("", error, code)
-        record.close(code)
+            writer.failed("", error, code)
+        writer.close(code)
         raise
-    return record.close(code)
+    return writer.close(code)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from ftpcli.cli.output.screen import Screen, harmless
+from ftpcli.cli.output.screen import Screen, sanitized
 from ftpcli.errors import UsageError
 
 ROOT = "ftpcli"
@@ -18,7 +18,7 @@ class _OneLine(logging.Formatter):
     """Server text and file names must not fake a line of the log; a traceback keeps its lines."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        return harmless(super().formatMessage(record))
+        return sanitized(super().formatMessage(record))
 
 
 class _ToFile(logging.FileHandler):

@@ -1,4 +1,4 @@
-"""How far the run is: live bars on a terminal, or a line now and then. Both only read the engine's run."""
+"""Progress of a run: live bars on a terminal, or a line every few seconds. Both only read ``RunProgress``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from ftpcli.cli.output.screen import Screen, directly, harmless
+from ftpcli.cli.output.screen import Screen, sanitized, write_stderr
 from ftpcli.cli.output.terminal import TERMINAL
 from ftpcli.cli.output.units import duration_text, size_text
 from ftpcli.engine.progress import RunProgress, WorkerProgress
@@ -26,17 +26,17 @@ Say = Callable[[str], None]
 def showing(choice: str, screen: Screen, run: RunProgress) -> AbstractContextManager[Say]:
     """Progress for the time of a run. auto: bars on a terminal, a line every few seconds elsewhere.
 
-    Gives a way to say something in between, from a signal handler too.
+    Gives a function that shows a line beside it, safe to call in a signal handler.
     """
     if choice == "auto":
         choice = "bar" if screen.terminal else "plain"
     if choice == "none" or screen.quiet:
-        return nullcontext(directly)
+        return nullcontext(write_stderr)
     return _bars(screen, run) if choice == "bar" else _lines(screen, run)
 
 
 class Pace:
-    """Speed over the last seconds and the time left, from a run that only shows sums."""
+    """Speed over the last seconds and the time left, computed from a run's running totals."""
 
     def __init__(self, run: RunProgress, clock: Callable[[], float] = time.monotonic) -> None:
         self._run = run
@@ -51,7 +51,7 @@ class Pace:
 
     @property
     def speed(self) -> float:
-        """Bytes a second; 0 while there is nothing to tell from."""
+        """Bytes a second; 0 until there are two samples."""
         if len(self._samples) < 2:
             return 0.0
         (began, before), (now, after) = self._samples[0], self._samples[-1]
@@ -69,7 +69,7 @@ class Pace:
         return f"{size_text(self.speed)}/s"
 
     def left_text(self) -> str:
-        """Nothing while listing may still find more."""
+        """Empty while listings may still add files, or while nothing moves."""
         missing = self._run.planned_bytes - self.done
         if self._run.listing or self.speed <= 0 or missing < 0:
             return ""
@@ -89,7 +89,7 @@ def _lines(screen: Screen, run: RunProgress) -> Iterator[Say]:
     thread = threading.Thread(target=report, name="progress", daemon=True)
     thread.start()
     try:
-        yield directly
+        yield write_stderr
     finally:
         finished.set()
         thread.join()
@@ -105,7 +105,7 @@ def _bars(screen: Screen, run: RunProgress) -> Iterator[Say]:
 
 
 def _bar_display(console: object, run: RunProgress) -> Progress:
-    """A rich display that looks at the run whenever it redraws itself."""
+    """A rich display that reads the run whenever it redraws itself."""
     from rich.console import Console, RenderableType
     from rich.progress import BarColumn, Progress, TextColumn
 
@@ -139,10 +139,10 @@ def _update(display: Progress, rows: list[TaskID], run: RunProgress, pace: Pace)
     text = " ".join(filter(None, (pace.speed_text(), pace.left_text())))
     display.update(rows[0], total=run.planned_bytes or None, completed=pace.done, amount=pace.amount_text(), pace=text)
     for row, worker in zip(rows[1:], run.workers, strict=True):
-        _update_lane(display, row, worker)
+        _update_worker(display, row, worker)
 
 
-def _update_lane(display: Progress, row: TaskID, worker: WorkerProgress) -> None:
+def _update_worker(display: Progress, row: TaskID, worker: WorkerProgress) -> None:
     path, size, done = worker.path, worker.size, worker.done
     if path is None:
         display.update(row, visible=False)
@@ -153,5 +153,5 @@ def _update_lane(display: Progress, row: TaskID, worker: WorkerProgress) -> None
 
 def _short(path: str, width: int = 30) -> str:
     """The end of a path says more than its beginning."""
-    path = harmless(path)
+    path = sanitized(path)
     return path if len(path) <= width else "…" + path[1 - width :]

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks for an orderly stop, the second cuts the connections."""
+"""Text for people on standard error, lines of data on standard output, and what a terminal must not be sent."""
 
 from __future__ import annotations
 
@@ -12,44 +12,39 @@ import click
 from ftpcli.errors import LocalFileError
 from ftpcli.exit_codes import BROKEN_PIPE
 
+_DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_STYLES = {"error": "31", "warning": "33", "dim": "2"}
 
-def directly(text: str) -> None:
-    """Straight to the descriptor: the signal may have come in the middle of a buffered write."""
+
+def write_stderr(text: str) -> None:
+    """Write past all buffers: safe in a signal handler, which may interrupt a buffered write."""
     with suppress(OSError):
         os.write(2, f"{text}\n".encode())
 
 
-_DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
-
-_UNSHOWABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
-
-
-_STYLES = {"error": "31", "warning": "33", "dim": "2"}
-
-
-def harmless(text: str) -> str:
-    """``text`` with a ``?`` for whatever could steer a terminal or fake a line: control characters, escape sequences,
-    undecodable bytes, marks that turn the reading direction."""
+def sanitized(text: str) -> str:
+    """``text`` with a ``?`` for whatever could control a terminal or fake a line: control characters, escape sequences,
+    undecodable bytes, marks of the reading direction."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join("?" if _steers(character) else character for character in text)
+    return "".join("?" if _is_unsafe(character) else character for character in text)
 
 
-def _steers(character: str) -> bool:
-    return character in _DIRECTION_MARKS or unicodedata.category(character) in _UNSHOWABLE
+def _is_unsafe(character: str) -> bool:
+    return character in _DIRECTION_MARKS or unicodedata.category(character) in _UNPRINTABLE
 
 
 def emit(line: str) -> None:
-    """One line of data: harmless on a terminal, and byte for byte what the server calls it in a pipe or file.
+    """Write one line of data: sanitized on a terminal, and with the server's own bytes in a pipe or file.
 
-    When the reader has gone, as in ``ftpcli ls ... | head``, the command ends there, without a word.
+    When the reader has gone, as in ``ftpcli ls ... | head``, the command ends silently.
     """
     if sys.stdout is None:
         raise LocalFileError("standard output is closed")
     try:
         if sys.stdout.isatty():
-            sys.stdout.write(harmless(line) + "\n")
+            sys.stdout.write(sanitized(line) + "\n")
         else:
             sys.stdout.buffer.write(_raw(line) + b"\n")
     except BrokenPipeError:
@@ -92,7 +87,7 @@ class Screen:
     def line(self, text: str, style: str | None = None) -> None:
         if sys.stderr is None:
             return
-        text = harmless(text)
+        text = sanitized(text)
         if style is not None and self.color:
             text = f"\x1b[{_STYLES[style]}m{text}\x1b[0m"
         try:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ftpcli.cli.output.screen import harmless
+from ftpcli.cli.output.screen import sanitized
 from ftpcli.model import Ask, Question, Secret
 from ftpcli.stop import StopToken
 
@@ -94,7 +94,7 @@ class Terminal:
             # What was typed before the question is no answer to it.
             termios.tcsetattr(terminal, termios.TCSAFLUSH, quiet)
             try:
-                shown = "\n".join(harmless(line) for line in question.text.split("\n"))
+                shown = "\n".join(sanitized(line) for line in question.text.split("\n"))
                 os.write(terminal, shown.encode("utf-8", "replace"))
                 return self._line(terminal)
             finally:

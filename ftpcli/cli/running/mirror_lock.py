@@ -1,4 +1,4 @@
-"""A mirror's turn among the runs of the same source and target, and where it keeps its lock and its journal."""
+"""The lock that lets one mirror at a time run for a source and a target, and the folder of its lock and journals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ftpcli.errors import cause_of
 
 
 def state_folder(job: Job) -> str:
-    """One folder for each source and target, however they are written and whatever is done with them."""
+    """The folder of a source and target: the same however their paths are spelled and whatever the job's rules are."""
     import platformdirs
 
     endpoint = job.endpoint
@@ -39,15 +39,15 @@ def _sides(job: Job) -> tuple[str, str]:
 
 
 @dataclass(frozen=True)
-class Turn:
-    """The right to run now. ``folder`` is where journals are kept; None where there are to be none."""
+class MirrorLock:
+    """A lock that is held. ``folder`` is where journals are kept; None: nothing is locked and no journal kept."""
 
-    around: CommandContext
+    context: CommandContext
     folder: str | None
 
     @contextmanager
     def journal(self, job: Job) -> Iterator[Journal]:
-        """The journal of one run."""
+        """The journal of one run, closed at the end of the ``with`` block."""
         journal = self._open(job)
         try:
             yield journal
@@ -62,38 +62,38 @@ class Turn:
         names = job.endpoint.url(remote), os.path.realpath(local)
         source, target = names if job.direction is Direction.DOWNLOAD else reversed(names)
         try:
-            return open_journal(self.folder, root, source, target, self.around.warn)
+            return open_journal(self.folder, root, source, target, self.context.warn)
         except OSError as error:
-            self.around.warn(_complaint(self.folder, error, locked=True))
+            self.context.warn(_warning(self.folder, error, locked=True))
             return Journal(root)
 
 
 @contextmanager
-def turn(around: CommandContext, job: Job, mode: str) -> Iterator[Turn | None]:
-    """The lock, as long as this lasts; None where the work is left to another run.
+def hold_lock(context: CommandContext, job: Job, mode: str) -> Iterator[MirrorLock | None]:
+    """Hold the lock inside the ``with`` block; None where another run has it and ``mode`` is skip.
 
-    ``mode``: fail, wait or skip. A dry run waits for nobody. Raises Locked, Stopped.
+    ``mode``: fail, wait or skip. A dry run takes no lock. Raises Locked, Stopped.
     """
     if job.rules.dry_run:
-        yield Turn(around, None)
+        yield MirrorLock(context, None)
         return
     folder = state_folder(job)
     lock: RunLock | None = None
     try:
-        with around.watched():
-            lock = take_turn(folder, mode, around.stop, around.say)
-        mine = None if lock is None else Turn(around, folder)
+        with context.interruptible():
+            lock = take_turn(folder, mode, context.stop, context.say)
+        held = None if lock is None else MirrorLock(context, folder)
     except OSError as error:
-        around.warn(_complaint(folder, error, locked=False))
-        mine = Turn(around, None)
+        context.warn(_warning(folder, error, locked=False))
+        held = MirrorLock(context, None)
     try:
-        yield mine
+        yield held
     finally:
         if lock is not None:
             lock.release()
 
 
-def _complaint(folder: str, error: OSError, *, locked: bool) -> str:
+def _warning(folder: str, error: OSError, *, locked: bool) -> str:
     what = "the journal" if locked else "the lock and the journal"
     alone = "" if locked else "nothing keeps a second run away, and "
     why = cause_of(error)

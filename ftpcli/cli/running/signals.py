@@ -8,26 +8,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from ftpcli.cli.output.screen import directly
+from ftpcli.cli.output.screen import write_stderr
 from ftpcli.exit_codes import by_signal
 from ftpcli.stop import StopToken
 
-LAST_PATIENCE = 1.0
-
-
+# Seconds between the second signal and the end of the process.
+EXIT_AFTER_CUT = 1.0
 NOTICE = "ftpcli: stopping: part files are kept; press again to cut the connections"
 
 
 @contextmanager
-def watching(stop: StopToken, notice: str = NOTICE, say: Callable[[str], None] = directly) -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into requests to ``stop`` while a command runs."""
+def stop_on_signals(stop: StopToken, notice: str = NOTICE, say: Callable[[str], None] = write_stderr) -> Iterator[None]:
+    """Let SIGINT and SIGTERM stop the work inside the ``with`` block.
+
+    ``say`` shows ``notice`` at the first signal; it is called in a signal handler.
+    """
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
         if stop.requested:
             stop.cut()
-            # Something local may hold us still: a named pipe that nobody reads, say.
+            # A local call may still block, as on a named pipe that nobody reads.
             signal.signal(signal.SIGALRM, lambda *_: os._exit(stop.exit_code))
-            signal.setitimer(signal.ITIMER_REAL, LAST_PATIENCE)
+            signal.setitimer(signal.ITIMER_REAL, EXIT_AFTER_CUT)
             return
         stop.request(by_signal(number))
         say(notice)

@@ -8,7 +8,7 @@ from ftpcli.cli.output.progress import showing
 from ftpcli.cli.output.render import show_summary
 from ftpcli.cli.output.screen import stdout_is_gone
 from ftpcli.cli.running.context import CommandContext
-from ftpcli.cli.running.signals import watching
+from ftpcli.cli.running.signals import stop_on_signals
 from ftpcli.cli.server.targets import Target
 from ftpcli.engine.events import Event, Finished, OnEvent, Report, Retrying, Summary
 from ftpcli.engine.progress import RunProgress
@@ -17,21 +17,21 @@ from ftpcli.exit_codes import BROKEN_PIPE
 from ftpcli.model import Endpoint
 
 
-def fetch_to_stdout(around: CommandContext, endpoint: Endpoint, place: Target, progress: str) -> int:
-    """The file's bytes as they come. When nobody reads them any more, that is the reader's wish and no failure."""
+def fetch_to_stdout(context: CommandContext, endpoint: Endpoint, place: Target, progress: str) -> int:
+    """Write the file's bytes as they arrive. A reader that closes the pipe ends it without an error message."""
     from ftpcli.engine.transfer.stream import RemoteFile, fetch
 
     if sys.stdout is None:
         raise LocalFileError("standard output is closed")
-    meter, tries = RunProgress(1), _Tries(around.listener())
+    meter, tries = RunProgress(1), _Tries(context.listener())
     sys.stdout.flush()
     try:
         with (
-            # Without a buffer, which would not wait for a reader where somebody made our standard output non-blocking.
+            # Unbuffered: a buffered writer fails where standard output is non-blocking and its pipe full.
             open(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as out,
-            around.solo(endpoint, place.choices, tries) as solo,
-            showing(progress, around.screen, meter) as say,
-            watching(around.stop, say=say),
+            context.solo(endpoint, place.choices, tries) as solo,
+            showing(progress, context.screen, meter) as say,
+            stop_on_signals(context.stop, say=say),
         ):
             report = fetch(RemoteFile(solo, place.path, meter, place.choices.get("limit_rate")), out)
     except BrokenPipeError:
@@ -42,15 +42,15 @@ def fetch_to_stdout(around: CommandContext, endpoint: Endpoint, place: Target, p
         if stdout_is_gone():
             return BROKEN_PIPE
         raise
-    if report.exit_code and not around.stop.requested and stdout_is_gone():
+    if report.exit_code and not context.stop.requested and stdout_is_gone():
         return BROKEN_PIPE
-    _record(around, place, "download", tries, report)
-    if around.screen.verbosity:
-        show_summary(around.screen, report)
+    _write_json(context, place, "download", tries, report)
+    if context.screen.verbosity:
+        show_summary(context.screen, report)
     return report.exit_code
 
 
-def send_from_stdin(around: CommandContext, endpoint: Endpoint, place: Target) -> int:
+def send_from_stdin(context: CommandContext, endpoint: Endpoint, place: Target) -> int:
     """Standard input to the end of file, as one remote file."""
     from ftpcli.engine.transfer.stream import RemoteFile, send
 
@@ -58,12 +58,12 @@ def send_from_stdin(around: CommandContext, endpoint: Endpoint, place: Target) -
         raise UsageError("put - needs the name of a file: the URL must not end in /")
     if sys.stdin is None:
         raise LocalFileError("standard input is closed")
-    meter, tries = RunProgress(1), _Tries(around.listener())
+    meter, tries = RunProgress(1), _Tries(context.listener())
     with (
         open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as source,
-        around.solo(endpoint, place.choices, tries) as solo,
-        showing(around.progress, around.screen, meter) as say,
-        watching(around.stop, say=say),
+        context.solo(endpoint, place.choices, tries) as solo,
+        showing(context.progress, context.screen, meter) as say,
+        stop_on_signals(context.stop, say=say),
     ):
         report = send(
             RemoteFile(solo, place.path, meter, place.choices.get("limit_rate")),
@@ -71,13 +71,13 @@ def send_from_stdin(around: CommandContext, endpoint: Endpoint, place: Target) -
             make_parents=place.choices["mkdir"],
             in_place=place.choices["in_place"],
         )
-    _record(around, place, "upload", tries, report)
-    show_summary(around.screen, report)
+    _write_json(context, place, "upload", tries, report)
+    show_summary(context.screen, report)
     return report.exit_code
 
 
 class _Tries:
-    """Passes events on, and counts the tries that they tell of."""
+    """Passes events on and counts the tries that they report."""
 
     def __init__(self, on_event: OnEvent) -> None:
         self.count = 1
@@ -89,6 +89,6 @@ class _Tries:
         self._on_event(event)
 
 
-def _record(around: CommandContext, place: Target, action: str, tries: _Tries, report: Report) -> None:
-    around.record(Finished(place.path, action, 0, report.bytes, report.seconds, tries.count, tls=report.tls))
-    around.record(Summary(report))
+def _write_json(context: CommandContext, place: Target, action: str, tries: _Tries, report: Report) -> None:
+    context.json_writer(Finished(place.path, action, 0, report.bytes, report.seconds, tries.count, tls=report.tls))
+    context.json_writer(Summary(report))

@@ -22,9 +22,9 @@ from ftpcli.cli.output.listing import json_line, long_lines, mode_text, ordered,
 from ftpcli.cli.output.logs import logging_to
 from ftpcli.cli.output.progress import Pace, showing
 from ftpcli.cli.output.render import EventPrinter, connections_line, show_summary, summary_line
-from ftpcli.cli.output.screen import Screen, emit, harmless
+from ftpcli.cli.output.screen import Screen, emit, sanitized
 from ftpcli.cli.output.units import duration_text, size_text
-from ftpcli.cli.running.signals import watching
+from ftpcli.cli.running.signals import stop_on_signals
 from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Report, Retrying, Skipped, Warned
 from ftpcli.engine.progress import RunProgress
 from ftpcli.model import Entry, Kind, TlsFacts
@@ -66,7 +66,7 @@ def all_events(printer: EventPrinter) -> None:
 
 @given(st.text())
 def test_nothing_harmful_is_left(text: str) -> None:
-    shown = harmless(text)
+    shown = sanitized(text)
     assert len(shown) == len(text)
     shown.encode("utf-8")
     assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in shown)
@@ -361,7 +361,7 @@ def test_signals(number: signal.Signals, code: int, capfd: pytest.CaptureFixture
     stop, cuts = StopToken(), []
     stop.on_cut(lambda: cuts.append(True))
     before = signal.getsignal(number)
-    with watching(stop):
+    with stop_on_signals(stop):
         os.kill(os.getpid(), number)
         assert (stop.requested, stop.exit_code, cuts) == (True, code, [])
         os.kill(os.getpid(), number)
