@@ -1,4 +1,4 @@
-"""For every test: whatever it opened or started must be gone when it ends."""
+"""For every test: a stop token, and the check that whatever it opened or started is gone when it ends."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
+
+from ftpcli.stop import StopToken
 
 # A thread that was told to end, or a socket that another thread closes, may need a moment.
 PATIENCE = 20.0
@@ -46,3 +48,10 @@ def nothing_left_behind() -> Iterator[None]:
         time.sleep(0.02)
     if found:
         pytest.fail("left behind: " + "; ".join(found))
+
+
+@pytest.fixture
+def stop() -> Iterator[StopToken]:
+    token = StopToken()
+    yield token
+    token.close()

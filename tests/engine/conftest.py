@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from ftpcli.stop import StopToken
 from tests.engine.fake import Events, FakeServer, use
-
-
-@pytest.fixture
-def stop() -> Iterator[StopToken]:
-    token = StopToken()
-    yield token
-    token.close()
 
 
 @pytest.fixture

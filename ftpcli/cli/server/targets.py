@@ -82,10 +82,6 @@ class Targets:
             return self._by_profile(place)
         return self._by_url(place)
 
-    def general(self) -> Choices:
-        """The options as they hold before any server is named: for output and logs."""
-        return choose(self._ctx, self.config, self._table(self._profile))
-
     def endpoint(self, target: Target, warn: Warn) -> Endpoint:
         """Log-in data for the target's server; asks for a password at most once a server."""
         if target.server not in self._endpoints:
