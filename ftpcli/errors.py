@@ -46,7 +46,7 @@ class UsageError(FtpcliError):
 
 
 class BadName(UsageError):
-    """A name that the protocol or the encoding cannot carry: that file's trouble alone."""
+    """A name that the protocol or the encoding cannot carry; only that file fails."""
 
     retry = Retry.GIVE_UP
 
@@ -65,7 +65,7 @@ class HostUnknown(ConnectFailed):
 
 
 class PortClosed(ConnectFailed):
-    """Somebody is there and says that nothing listens on the port."""
+    """The host refuses the connection: nothing listens on the port."""
 
 
 class ConnectionLost(FtpcliError):
@@ -84,7 +84,7 @@ class TimedOut(ConnectionLost):
 
 
 class Busy(FtpcliError):
-    """The server admits no further connection now (421, or 530 beside sessions that did log in), or this machine."""
+    """The server (421, or 530 while others are logged in) or this machine allows no further connection for now."""
 
     retry = Retry.FRESH_SESSION
     exit_code = exit_codes.NO_CONNECTION
@@ -124,7 +124,7 @@ class TlsFailed(FtpcliError):
 
 
 class NotTls(TlsFailed):
-    """The other side answered the handshake with something that is not TLS. ``heard`` is how that began."""
+    """The other side answered the handshake with something that is not TLS. ``heard``: the first bytes of it."""
 
     def __init__(self, message: str, *, heard: bytes, reply: str | None = None) -> None:
         super().__init__(message, reply=reply)
@@ -136,7 +136,7 @@ class CertificateRejected(TlsFailed):
 
 
 class Truncated(TlsFailed):
-    """A TLS stream ended without close_notify: what came may not be all there is."""
+    """A TLS stream ended without close_notify: the data may be truncated."""
 
     retry = Retry.FRESH_SESSION
 
@@ -168,7 +168,7 @@ class LoginRejected(FtpcliError):
 
 
 class Incomplete(FtpcliError):
-    """Fewer or more bytes came than the source has, although the server called the transfer complete."""
+    """Fewer or more bytes arrived than the source has, although the server called the transfer complete."""
 
     retry = Retry.FRESH_SESSION
     exit_code = exit_codes.BROKEN_PROTOCOL
@@ -181,7 +181,7 @@ class Refused(FtpcliError):
 
 
 class NotFound(Refused):
-    """The path is not there, or must not be seen (FTP says 550 to both)."""
+    """The path does not exist, or must not be seen (FTP says 550 to both)."""
 
 
 class Denied(Refused):
@@ -218,7 +218,7 @@ class VerifyMismatch(FtpcliError):
 
 
 class GuardRefused(FtpcliError):
-    """A guard against deleting too much said no."""
+    """A guard against deleting too much refused."""
 
     retry = Retry.STOP_RUN
     exit_code = exit_codes.DELETE_GUARD
@@ -232,7 +232,7 @@ class Locked(FtpcliError):
 
 
 class Stopped(FtpcliError):
-    """The user asked to stop; by a signal the exit code is 128 + its number."""
+    """A stop was requested: by a signal (exit code 128 + its number), a deadline, or a lost standard output."""
 
     retry = Retry.STOP_RUN
     exit_code = exit_codes.INTERRUPTED
@@ -243,5 +243,5 @@ class Stopped(FtpcliError):
 
 
 def cause_of(error: OSError) -> str:
-    """What the system says of an error, to go into a sentence: ``no space left on device``."""
+    """The system's text for an error, in lower case for the middle of a sentence: ``no space left on device``."""
     return (error.strerror or str(error)).lower()

@@ -1,4 +1,4 @@
-"""What a file is called until it is whole. Pure."""
+"""The names of part files: files that are not complete yet. Pure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _PART = re.compile(r"\..*\.[0-9a-f]{8}" + re.escape(PART_SUFFIX), re.DOTALL)
 
 
 def part_name(name: str, *identity: object) -> str:
-    """The hidden name a file has until it is whole: ``.NAME.HHHHHHHH.ftpcli-part``.
+    """The hidden name of a file that is not complete yet: ``.NAME.HHHHHHHH.ftpcli-part``.
 
-    ``identity`` says which source it belongs to (where, size, time); another source gives another name, so that a
-    part file is never resumed with bytes of something else.
+    ``identity`` (place, size, time) tells sources apart: another source gives another name, so that a part file is
+    never resumed with bytes of something else.
     """
     digest = hashlib.sha256("\0".join(map(str, identity)).encode("utf-8", "surrogateescape")).hexdigest()[:8]
     tail = f".{digest}{PART_SUFFIX}"
@@ -30,5 +30,5 @@ def is_part(name: str) -> bool:
 
 
 def part_stem(part: str) -> str:
-    """A part name without what tells the source's identity: the same for all part files of one target."""
+    """A part name without the source's digest: the same for all part files of one target."""
     return part[: -len(f".00000000{PART_SUFFIX}")]

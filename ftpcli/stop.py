@@ -1,4 +1,4 @@
-"""The stop token: asked for once, seen by every worker, also by one that waits on a socket."""
+"""The stop token: requested once, seen by every worker, also by one that waits on a socket."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Callable
 
 from ftpcli.errors import Stopped
 
-# How long workers may take to stop in order, once a deadline has passed.
-_PATIENCE = 10.0
+# Seconds that workers have to stop in order once a deadline has passed.
+_CUT_AFTER = 10.0
 
 
 class StopToken:
     """``request`` asks every worker to stop in order; ``cut`` also shuts every socket down.
 
-    A worker that waits on sockets adds ``fileno()`` to the readable side of its poll; it turns readable at the first
+    A worker that waits on sockets adds ``fileno()`` to the readable side of its poll; it becomes readable at the first
     request. Both methods may be called from a signal handler in the main thread.
     """
 
@@ -36,7 +36,7 @@ class StopToken:
         self._cutters.append(cutter)
 
     def off_cut(self, cutter: Callable[[], None]) -> None:
-        """Forget a cutter that has nothing left to cut."""
+        """Forget a cutter whose connection is closed."""
         if cutter in self._cutters:
             self._cutters.remove(cutter)
 
@@ -48,11 +48,11 @@ class StopToken:
             self._write.send(b"x")
 
     def expire_after(self, seconds: float, exit_code: int) -> None:
-        """Ask for a stop when so much time has passed, and cut the connections when that was not enough."""
+        """Request a stop in so many seconds, and cut the connections some seconds later."""
 
         def expire() -> None:
             self.request(exit_code)
-            self._start_timer(_PATIENCE, self.cut)
+            self._start_timer(_CUT_AFTER, self.cut)
 
         self._start_timer(seconds, expire)
 
@@ -62,14 +62,14 @@ class StopToken:
         self._timer.start()
 
     def check(self) -> None:
-        """Raise Stopped when a stop was asked for."""
+        """Raises Stopped if a stop was requested."""
         if self.requested:
             raise Stopped(self.exit_code)
 
     def sleep(self, seconds: float | None, wake: int | None = None) -> None:
-        """Wait, but no longer than until a stop is asked for; raises Stopped then.
+        """Wait so many seconds, or for ever if None, or until the descriptor ``wake`` is readable.
 
-        There being something to read from ``wake``, a descriptor, ends it too; without ``seconds`` nothing else does.
+        Raises Stopped as soon as a stop is requested.
         """
         poll = select.poll()
         poll.register(self._read, select.POLLIN)
@@ -79,7 +79,7 @@ class StopToken:
         self.check()
 
     def cut(self) -> None:
-        """Shut every live socket down, so that nothing waits any longer."""
+        """Shut down every live socket, so that nothing waits any longer."""
         for cutter in tuple(self._cutters):
             cutter()
 

@@ -1,9 +1,9 @@
-"""The command line: the only users of click and rich.
+"""The command line: the only user of click and rich.
 
-An argument goes through ``urls`` (pure parsing), ``targets`` (``config`` and ``choices``: which options hold there)
-and ``login`` and ``endpoints`` (the engine's ``Endpoint``). ``work`` surrounds the engine with screen, log, signals and
-progress; ``render`` turns events into lines. ``app.main`` is the one place where errors become exit codes.
+``app`` is the program and the one place where errors become exit codes; ``commands`` has a file for each subcommand.
+``options`` declares options and settles their values, ``urls`` parses places on a server, ``server`` makes an
+``Endpoint`` of both. ``running`` runs the engine with locks and signals, ``output`` prints what it reports.
 
-Every module that a command needs at work is imported inside the command's function, so that ``--help``, ``--version``
-and completion stay fast. Data goes out by ``screen.emit`` and ``record``, and words by ``Screen``; nothing else prints.
+What a command needs at work is imported inside the command's function, so that ``--help``, ``--version`` and completion
+stay fast. Nothing prints but ``output``: data by ``screen.emit`` and ``JsonWriter``, messages by ``Screen``.
 """

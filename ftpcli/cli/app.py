@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from ftpcli import __version__
-from ftpcli.cli.options.base import CONTEXT, help_when_alone
+from ftpcli.cli.options.base import CONTEXT, help_without_subcommand
 from ftpcli.cli.output.screen import Screen
 from ftpcli.errors import FtpcliError
 from ftpcli.exit_codes import BROKEN_PIPE, INTERNAL_ERROR, INTERRUPTED, LOCAL_FILE, MEANINGS, WHEN_SEVERAL_FAIL
@@ -30,7 +30,7 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """Imports a command's module when it is asked for; the list with its one-line helps needs none."""
+    """Imports a command's module when that command is run; the list of commands imports none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
@@ -62,7 +62,7 @@ def cli(ctx: click.Context, /) -> None:
     A place on a server is ftp://, ftpes:// (explicit TLS), ftps:// (implicit TLS) or sftp:// (SSH) with
     [user@]host[:port]/path, or PROFILE:path with a profile of the config file.
     """
-    help_when_alone(ctx)
+    help_without_subcommand(ctx)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,11 +74,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         return code
     except BrokenPipeError:
-        _forget_stdout()
+        _discard_stdout()
         return BROKEN_PIPE
     except OSError as error:
-        _forget_stdout()
-        if code != LOCAL_FILE:  # with that one it was told when the first byte did not fit
+        _discard_stdout()
+        if code != LOCAL_FILE:  # that code says that the failed write was reported already
             Screen().fail(f"standard output: {error.strerror}")
         return LOCAL_FILE
 
@@ -109,8 +109,8 @@ def _usage_error(error: click.ClickException) -> None:
         Screen().line(f"Try '{context.command_path} --help'.")
 
 
-def _forget_stdout() -> None:
-    """Let the interpreter's last flush at exit go where it cannot fail."""
+def _discard_stdout() -> None:
+    """Point standard output at /dev/null, so that the interpreter's flush at exit cannot fail."""
     try:
         devnull = os.open(os.devnull, os.O_WRONLY)
         os.dup2(devnull, sys.stdout.fileno())

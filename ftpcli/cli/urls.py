@@ -1,4 +1,4 @@
-"""What a person types for a place on a server: a URL, or ``NAME:path`` with a profile's name. Pure parsing.
+"""Parses the places on a server that users type: a URL, or ``NAME:path`` with a profile's name. Pure.
 
 A *remote path*, as the engine takes it, has no leading slash when it is relative to the login directory ("" is that
 directory itself), and begins with "/" when it is absolute. It never ends in a slash, but for "/" itself. In an sftp URL
@@ -26,7 +26,7 @@ _NOT_IN_HOST = re.compile(r"[\x00-\x20\x7f/\\?#%<>\"^`{|}\[\]:@]")
 
 @dataclass(frozen=True)
 class Location:
-    """A place on a server. ``port`` is None where none was named. ``trailing_slash``: it was named as a directory."""
+    """A place on a server. ``port`` is None if none was given. ``trailing_slash``: it was written as a directory."""
 
     scheme: str
     host: str
@@ -39,7 +39,7 @@ class Location:
 
 @dataclass(frozen=True)
 class ProfilePath:
-    """``NAME:path`` as it was typed; what NAME stands for is the config's to say."""
+    """``NAME:path`` as it was typed, not looked up in the config yet."""
 
     profile: str
     path: str
@@ -60,7 +60,7 @@ def parse(text: str) -> Location | ProfilePath | None:
 
 
 def parse_url(text: str) -> Location:
-    """Take a URL apart. Percent-decoding happens here and nowhere else."""
+    """Parse a URL; percent-decoding happens here and nowhere else. Raises UsageError."""
     match = _URL.match(text)
     if match is None:
         raise UsageError(f"{_without_password(text)!r} is not a URL: scheme://host/path is expected")
@@ -73,7 +73,7 @@ def parse_url(text: str) -> Location:
     host, port = _host_and_port(place, text)
     if scheme == "sftp":
         path = _percent_decoded(raw_path)
-        # Absolute, but for /~/x and for a host alone.
+        # Absolute, except /~/x and a URL without a path.
         path = path if path == "~" or path.startswith("~/") else slash + path
     else:
         path = _percent_decoded(_TYPE_SUFFIX.sub("", raw_path)) if slash else ""
@@ -82,7 +82,7 @@ def parse_url(text: str) -> Location:
 
 
 def remote_path(path: str) -> tuple[str, bool]:
-    """The engine's form of a path that is already decoded, and whether it was written as a directory."""
+    """The engine's form of a decoded path, and whether it was written as a directory. Raises UsageError."""
     if _CONTROL.search(path):
         raise UsageError(f"{path!r}: a path must not hold control characters")
     if path == "~" or path.startswith("~/"):
@@ -93,14 +93,14 @@ def remote_path(path: str) -> tuple[str, bool]:
 
 
 def written_path(scheme: str, path: str) -> str:
-    """What follows the host in a URL, for people to read: ``remote_path`` and its like backwards."""
+    """The path as it stands in a URL, not percent-encoded: the inverse of ``parse_url`` for people to read."""
     if scheme != "sftp":
         return f"/{path}"
     return path if path.startswith("/") else f"/~/{path}"
 
 
 def join(base: str, path: str) -> str:
-    """``path`` seen from the remote directory ``base``; an absolute path stands for itself."""
+    """``path`` relative to the remote directory ``base``; an absolute path is returned as it is."""
     if not base or path.startswith("/"):
         return path
     if not path:
@@ -109,7 +109,7 @@ def join(base: str, path: str) -> str:
 
 
 def default_port(scheme: str) -> int:
-    """The port that a scheme means when none is named."""
+    """The port of a scheme when the URL gives none."""
     return DEFAULT_PORTS[scheme]
 
 
@@ -157,10 +157,10 @@ def _port(text: str, url: str) -> int | None:
 
 
 def _percent_decoded(text: str) -> str:
-    """Bytes that are not UTF-8 stand as surrogate escapes, as everywhere in this program."""
+    """Bytes that are not UTF-8 become surrogate escapes, as everywhere in this program."""
     return unquote_to_bytes(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
 
 def _without_password(text: str) -> str:
-    """For messages: nothing that could be a password of a mistyped URL."""
+    """``text`` for a message, without what could be the password of a mistyped URL."""
     return re.sub(r"//.*@", "//***@", text, flags=re.DOTALL)

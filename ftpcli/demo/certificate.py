@@ -1,4 +1,4 @@
-"""A throw-away certificate for loopback, signed by a throw-away authority."""
+"""A temporary certificate for loopback, signed by a temporary authority."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DAY = datetime.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Identity:
-    """A server's key and certificate, and the PEM of the authority that vouches for it."""
+    """A server's key and certificate, and the PEM of the authority that signed it."""
 
     key: ec.EllipticCurvePrivateKey
     certificate: x509.Certificate
@@ -24,7 +24,7 @@ class Identity:
 
 
 def make_identity() -> Identity:
-    """For localhost, 127.0.0.1 and ::1, and for a few days only."""
+    """An identity for localhost, 127.0.0.1 and ::1, valid for a few days."""
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority_name = _name("ftpcli demo authority")
     authority = (

@@ -2,8 +2,8 @@
 own control connection.
 
 Each control connection has an ``SSL.Context`` of its own, and with it ticket keys of its own: a session of any other
-connection is unknown there and leads to a full handshake. A full handshake is told from a resumed one by what the
-server does in it: only in a full one does it write its certificate.
+connection is unknown there and leads to a full handshake. A server writes its certificate
+only in a full handshake, which tells the two apart.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ def _note_full_handshake(connection: SSL.Connection, _where: int, _result: int) 
 
 
 def was_resumed(connection: SSL.Connection) -> bool:
-    """Whether the handshake, now over, took up an earlier session."""
+    """Whether the handshake, which is over, resumed an earlier session."""
     return bool(connection.get_app_data() != "full")
 
 
 class StrictDataHandler(TLS_DTPHandler):  # type: ignore[misc]
-    """One data connection. A refusal is the answer to a transfer command, so it waits until there is one."""
+    """One data connection. It is refused in the reply to a transfer command, so not before there is one."""
 
     refused = False
 

@@ -1,4 +1,4 @@
-"""A tree to show a mirror with, and the check that two trees are equal, byte for byte."""
+"""A sample tree to mirror, and the check that two trees are equal, byte for byte."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 MIB = 1 << 20
 LARGE_SIZES = (MIB, 2 * MIB + 1, 3 * MIB - 1)
-TLS_SIZES = (0, 1, 16383, 16384, 16385, 32745, 65471)  # the sizes where TLS stacks had their trouble
+TLS_SIZES = (0, 1, 16383, 16384, 16385, 32745, 65471)  # around the sizes of TLS records, where TLS stacks have had bugs
 ODD_NAMES = (
     "two words.txt",
     " leading space",
@@ -54,7 +54,7 @@ def _size(place: int, numbers: random.Random) -> int:
 
 
 def differences(first: Path, second: Path) -> list[str]:
-    """What is not the same in two trees: names, kinds, contents. Empty when they are equal."""
+    """The differences between two trees in names, kinds and contents, a sentence each."""
     mine, other = _tree(first), _tree(second)
     found = [f"{name} is in one of the two only" for name in sorted(mine.keys() ^ other.keys())]
     for name in sorted(mine.keys() & other.keys()):

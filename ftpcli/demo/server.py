@@ -1,4 +1,4 @@
-"""The server itself: pyftpdlib in a thread."""
+"""The demo server: pyftpdlib in a thread."""
 
 from __future__ import annotations
 

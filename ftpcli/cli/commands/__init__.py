@@ -1,1 +1,4 @@
-"""One small file a command. Whatever is slow to import is imported inside the command functions."""
+"""One file for each subcommand, of the same name; ``app`` imports it when it is called.
+
+Whatever is slow to import is imported inside the functions.
+"""

@@ -75,7 +75,7 @@ def _server(root: Path) -> DemoServer:
     from ftpcli.errors import UsageError
 
     try:
-        import pyftpdlib  # noqa: F401 - only to see whether it is there
+        import pyftpdlib  # noqa: F401 - only to see whether it is installed
     except ImportError:
         raise UsageError("the demo needs pyftpdlib: pip install '.[demo]'") from None
     from ftpcli.demo.server import DemoServer

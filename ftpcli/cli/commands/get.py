@@ -79,7 +79,7 @@ def _to_stdout(context: CommandContext, targets: Targets, places: list[Target]) 
 
 
 def _to_files(context: CommandContext, targets: Targets, places: list[Target], output: str | None) -> int:
-    """One run a server, one after the other."""
+    """One run for each server, one after the other."""
     from ftpcli.cli.running.context import transfer
     from ftpcli.exit_codes import combined
 

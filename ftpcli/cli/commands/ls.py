@@ -53,7 +53,7 @@ def _list(context: CommandContext, endpoint: Endpoint, target: Target) -> int:
 
 
 def _print(target: Target, directory: str, entries: Iterable[Entry]) -> None:
-    """What -a decides about is what is below the path that was named; what was named itself is always shown."""
+    """Without -a, hidden entries below the named path are left out; what was named itself is always shown."""
     from ftpcli.cli.output.listing import json_line, long_lines, ordered
     from ftpcli.cli.output.screen import emit
 
@@ -74,7 +74,7 @@ def _print(target: Target, directory: str, entries: Iterable[Entry]) -> None:
 
 
 def below_top(top: str, directory: str) -> str | None:
-    """``directory`` as a path from ``top``; None when it is not below it, as the parent of a file that was named."""
+    """``directory`` relative to ``top``; None if it is not below it, as the parent of a named file."""
     if directory == top:
         return ""
     prefix = top if not top or top.endswith("/") else f"{top}/"

@@ -85,7 +85,7 @@ def mirror(ctx: click.Context, /, source: str, target: str, **_options: Any) -> 
     direction, local = (Direction.DOWNLOAD, target) if down else (Direction.UPLOAD, source)
     targets = Targets(ctx)
     place = targets.remote(source if down else target)
-    _check_pairs(place.choices)
+    _check_combinations(place.choices)
     backup = _backup(targets, place, direction, target)
     with command_context(place.choices, targets.config.warnings, ctx.obj) as context:
         filters = filter_rules(place.choices)
@@ -102,10 +102,10 @@ def mirror(ctx: click.Context, /, source: str, target: str, **_options: Any) -> 
                 return transfer(context, job, journal).exit_code
 
 
-def _check_pairs(choices: Choices) -> None:
+def _check_combinations(choices: Choices) -> None:
     """Raises UsageError for an option without the one it depends on, and for two that contradict each other.
 
-    A limit in the config is meant for those runs that have a use for it.
+    A limit in the config is no error: it applies to those runs that use it.
     """
     from ftpcli.cli.options.choices import Origin
     from ftpcli.errors import UsageError
@@ -123,9 +123,9 @@ def _check_pairs(choices: Choices) -> None:
 
 
 def _backup(targets: Targets, place: Target, direction: Direction, target: str) -> Callable[[], str | None]:
-    """Gives the folder for what a run deletes and replaces, dated now. On a server it is read as the target's path is.
+    """Returns a function that names the folder, dated now, for what a run deletes or replaces; None without one.
 
-    Raises UsageError where there can be none.
+    On a server --backup-dir is parsed as the target's path is. Raises UsageError for one that cannot be used.
     """
     from ftpcli.cli.options.choices import Origin
     from ftpcli.cli.urls import ProfilePath, parse, remote_path

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ftpcli.cli.options.arguments import ProfileArgument
-from ftpcli.cli.options.base import CONTEXT, command, help_when_alone
+from ftpcli.cli.options.base import CONTEXT, command, help_without_subcommand
 from ftpcli.cli.options.shared import config_option
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ MASK = "***"
 @click.pass_context
 def profile(ctx: click.Context, /) -> None:
     """Show the profiles of the config file; secrets are masked."""
-    help_when_alone(ctx)
+    help_without_subcommand(ctx)
 
 
 @command("list", short_help="Names of the profiles, and their servers.")
@@ -77,7 +77,7 @@ for _command in (list_profiles, show, path):
 
 
 def masked(settings: Mapping[str, Any], place: Location | None) -> dict[str, Any]:
-    """``settings`` without passwords: a command line may hold one as well, so just its program is shown."""
+    """``settings`` without passwords. Of a password command only the program is shown, for an argument may be one."""
     shown = dict(settings)
     if "password" in shown:
         shown["password"] = MASK

@@ -1,4 +1,4 @@
-"""Types of arguments: they say nothing about validity, only what a shell may complete."""
+"""Types of arguments: they check nothing and tell the shell what it may complete."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ProfileArgument(Text):
 
 
 def profile_names(ctx: click.Context) -> list[str]:
-    """Names in the config; none when it cannot be read: a completion must not complain."""
+    """The profiles' names; none where the config cannot be read, for completion must not fail."""
     from ftpcli.cli.options.config_file import load_config
     from ftpcli.errors import FtpcliError
 

@@ -1,4 +1,4 @@
-"""The options that several commands share, each declared once. Config keys and the man pages follow from these."""
+"""click's Option and Command, with headings in ``--help`` and with what the config file needs to know."""
 
 from __future__ import annotations
 
@@ -11,18 +11,13 @@ from ftpcli.exit_codes import USAGE
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-
 OWN = "Options"
-
-
 TYPED = "ftpcli.typed"
-
-
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class Option(click.Option):
-    """An option with the heading it stands under in ``--help``, and whether a profile may set it."""
+    """An option with its heading in ``--help`` (``section``) and whether a profile may set it."""
 
     def __init__(self, *declarations: Any, section: str = OWN, in_profile: bool = True, **attributes: Any) -> None:
         super().__init__(*declarations, **attributes)
@@ -61,7 +56,7 @@ class Command(click.Command):
                 formatter.write_dl(records)
 
 
-def help_when_alone(ctx: click.Context) -> None:
+def help_without_subcommand(ctx: click.Context) -> None:
     """A group without a subcommand shows its help, as an error."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help(), err=True)

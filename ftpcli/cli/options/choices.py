@@ -1,4 +1,4 @@
-"""What every option of a command comes to: command line over profile over ``[defaults]`` over the built-in value."""
+"""The value of every option of a command: command line over profile over ``[defaults]`` over the built-in value."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOGIN_NAMES = frozenset({"user", "password", "password_file", "password_command"
 
 
 class Origin(IntEnum):
-    """Where a value came from; the greater wins."""
+    """Where a value comes from; the greater origin wins."""
 
     BUILT_IN = 0
     DEFAULTS = 1
@@ -30,8 +30,8 @@ class Origin(IntEnum):
 class Choices:
     """Values by parameter name, one layer for each origin.
 
-    ``password`` is in the profile's layer only, as a Secret; there is no such option. ``typed``: the name of each
-    parameter as often, and in the order, as it stands on the command line.
+    ``password`` is in the profile's layer only, as a Secret; there is no such option. ``typed``: the names of the
+    parameters on the command line, in its order and repeated as there.
     """
 
     layers: Mapping[Origin, Mapping[str, Any]]
@@ -48,7 +48,7 @@ class Choices:
         return max((origin for origin, layer in self.layers.items() if name in layer), default=Origin.BUILT_IN)
 
     def one_of(self, first: str, second: str) -> str | None:
-        """Which of two options that contradict each other is on; the stronger origin wins, equals are an error."""
+        """Which of two contradictory options is on; the greater origin wins. Raises UsageError for equal ones."""
         if not (self[first] and self[second]):
             return first if self[first] else second if self[second] else None
         if self.origin(first) == self.origin(second):
@@ -56,13 +56,13 @@ class Choices:
         return first if self.origin(first) > self.origin(second) else second
 
     def without_profile_login(self) -> Choices:
-        """For a server that the profile was not written for."""
+        """The choices for a server other than the profile's, which must not get its login."""
         kept = {name: value for name, value in self.layers[Origin.PROFILE].items() if name not in LOGIN_NAMES}
         return replace(self, layers={**self.layers, Origin.PROFILE: kept})
 
 
 def choose(ctx: click.Context, config: Config, profile: Table | None) -> Choices:
-    """Settle the options of the command that runs in ``ctx``."""
+    """The options of the command that runs in ``ctx``, with ``config`` and its ``profile`` taken into account."""
     layers: dict[Origin, dict[str, Any]] = {origin: {} for origin in Origin}
     for parameter in ctx.command.params:
         name = parameter.name

@@ -1,7 +1,7 @@
 """The config file: ``[defaults]`` for every run, ``[profiles.NAME]`` for one server.
 
-Its keys are the options of the commands under their long names, so there is one source of truth. The whole file is
-checked when it is read; a mistake anywhere is an error that names the file and the line.
+Its keys are the long names of the commands' options, so each option is declared once. The whole file is checked when
+it is read; a mistake anywhere is an error that names the file and the line.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Config:
-    """What the file says; ``warnings`` are for whoever shows them."""
+    """The content of the file; ``warnings`` are about the file itself and not shown yet."""
 
     path: Path
     defaults: Table = Table()
@@ -59,7 +59,10 @@ class Config:
     warnings: tuple[str, ...] = ()
 
     def profile(self, name: str, *, as_place: bool = False) -> Table:
-        """The profile called ``name``. ``as_place``: it was typed as NAME:path, and may be meant as something else."""
+        """The profile called ``name``. Raises UsageError.
+
+        ``as_place``: it was typed as NAME:path, which may have been meant as a URL or a local file.
+        """
         if name in self.profiles:
             return self.profiles[name]
         known = f"; nearest: {nearest(name, self.profiles)}" if self.profiles else ""
@@ -168,7 +171,7 @@ class _Reader:
         return Table(options, place, password or (place.password if place else None), values)
 
     def _value(self, at: tuple[str, ...], key: Key, value: Any) -> Any:
-        """``value`` as the option itself would have it from the command line."""
+        """``value``, converted as on the command line."""
         option = key.option
         types, wanted = _accepted(option)
         many = option.multiple and isinstance(value, list)
@@ -226,7 +229,10 @@ class _Reader:
         raise UsageError(f"{self.path}:{self._line(at)}: {message}")
 
     def _line(self, at: tuple[str, ...]) -> int:
-        """Where the key at ``at`` begins: behind the last part of the file that parses without holding it."""
+        """The line where the key at ``at`` begins: after the longest beginning of the file that parses without it.
+
+        tomllib tells no positions.
+        """
         lines = self.text.split("\n")
         without = 0
         for count in range(1, len(lines) + 1):
@@ -243,7 +249,7 @@ class _Reader:
 
 
 def _accepted(option: Option) -> tuple[tuple[type, ...], str]:
-    """The TOML types that an option takes, and how to say so."""
+    """The TOML types that an option takes, and their description for an error message."""
     if option.is_flag:
         return (bool,), "true or false"
     if option.count or isinstance(option.type, click.types.IntParamType):
@@ -273,7 +279,7 @@ def load_config(ctx: click.Context) -> Config:
 
 
 def all_commands(ctx: click.Context) -> Iterable[click.Command]:
-    """Every subcommand of the program; loading them is left until a config file is really there."""
+    """Every subcommand of the program, imported one by one as the iterator is read: only if there is a config file."""
     root = ctx.find_root().command
     if isinstance(root, click.Group):
         for name in root.list_commands(ctx):

@@ -15,7 +15,7 @@ _LIMITS = ("min_size", "max_size", "newer_than", "older_than")
 
 
 def filter_rules(choices: Choices) -> FilterRules:
-    """What the options come to; a command that takes no directories needs no filters."""
+    """The rules that the options ask for. Raises UsageError for filters without -r, which would have no effect."""
     if choices.get("recursive", True):
         _check(choices)
         return FilterRules(tuple(_patterns(choices)), *(choices[name] for name in _LIMITS))
@@ -26,7 +26,7 @@ def filter_rules(choices: Choices) -> FilterRules:
 
 
 def _check(choices: Choices) -> None:
-    """Raises UsageError where nothing can be within two limits."""
+    """Raises UsageError for a minimum above its maximum."""
     for lowest, highest in (("min_size", "max_size"), ("newer_than", "older_than")):
         low, high = choices[lowest], choices[highest]
         if low is not None and high is not None and low > high:
@@ -35,7 +35,7 @@ def _check(choices: Choices) -> None:
 
 
 def _patterns(choices: Choices) -> Iterator[str]:
-    """Those of the command line come last and in its order, those of the config in the order of _PATTERNS."""
+    """First those of the config, in the order of _PATTERNS, then those of the command line in its own order."""
     typed = [name for name in choices.typed if name in _PATTERNS]
     configured = sorted((name for name in _PATTERNS if name not in typed), key=choices.origin)
     values = {name: iter(choices[name]) for name in _PATTERNS}
@@ -48,7 +48,7 @@ def _patterns(choices: Choices) -> Iterator[str]:
 
 
 def _patterns_in(path: str) -> Iterator[str]:
-    """A filter file's patterns, without comments and empty lines."""
+    """The patterns in a filter file, without comments and empty lines. Raises UsageError."""
     try:
         text = Path(path).read_bytes().decode("utf-8-sig", "surrogateescape")
     except OSError as error:

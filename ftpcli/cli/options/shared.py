@@ -40,8 +40,6 @@ def _choice(*values: str) -> click.Choice[str]:
 
 
 _FILE = File()
-
-
 _TIMING = Timing()
 
 
@@ -108,7 +106,7 @@ def _data_options() -> Callable[[F], F]:
     )  # fmt: skip
 
 
-def _staying_options() -> Callable[[F], F]:
+def _connection_options() -> Callable[[F], F]:
     section = "Staying connected"
     return _together(
         option("--timeout", type=PositiveDuration(), default=_TIMING.idle, metavar="S", section=section,
@@ -149,7 +147,7 @@ def report_option() -> Callable[[F], F]:
 
 
 def json_options() -> Callable[[F], F]:
-    """For commands whose standard output is free for it."""
+    """--json and --report, for commands that write no data to standard output."""
     json = option("--json", is_flag=True, section="Output",
                   help="Write what happens to standard output as JSON lines, the summary last.")  # fmt: skip
     return _together(json, report_option())
@@ -186,7 +184,7 @@ def connecting_options() -> Callable[[F], F]:
         _tls_options(),
         _ssh_options(),
         _data_options(),
-        _staying_options(),
+        _connection_options(),
         output_options(),
         _config_options(),
     )
@@ -212,7 +210,7 @@ def filter_options() -> Callable[[F], F]:
 
 
 def attribute_options() -> Callable[[F], F]:
-    """For commands that go through trees: what is done with what is no file's content."""
+    """For commands that transfer trees: symbolic links and permissions."""
     return _together(
         option("--symlinks", type=_choice("skip", "follow", "copy"), default="skip",
                help="Leave symbolic links out, take what they lead to, or make the links themselves [skip]."),

@@ -23,7 +23,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d
 
 
 class Text(ParamType):
-    """Any words. Nothing at all is most likely a variable of a script that is not set."""
+    """Any text but an empty one, which most likely is an unset variable of a script."""
 
     name = "text"
 
@@ -34,7 +34,7 @@ class Text(ParamType):
 
 
 class File(click.Path):
-    """A file's name, whether it is there or not."""
+    """A file's name; the file need not exist."""
 
     def __init__(self) -> None:
         super().__init__(path_type=str)
@@ -52,7 +52,7 @@ class Count(click.IntRange):
 
 
 class Duration(ParamType):
-    """Seconds as a number, or with a unit: ``1.5``, ``30m``, ``2h``. Comes out as a float."""
+    """Seconds as a number, or with a unit: ``1.5``, ``30m``, ``2h``. Converted to a float."""
 
     name = "seconds"
 
@@ -70,7 +70,7 @@ class Duration(ParamType):
 
 
 class PositiveDuration(Duration):
-    """A duration that cannot be 0: a timeout of nothing would fail everything."""
+    """A duration above 0: with a timeout of 0 everything would fail."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         seconds = super().convert(value, param, ctx)
@@ -80,7 +80,7 @@ class PositiveDuration(Duration):
 
 
 class MaxDelete(ParamType):
-    """``N`` entries (comes out as an int) or ``P%`` of the target's (a float)."""
+    """``N`` entries (converted to an int) or ``P%`` of the target's (a float)."""
 
     name = "n|p%"
 
@@ -108,7 +108,7 @@ class Size(ParamType):
 
 
 class Moment(ParamType):
-    """How long ago, ``7d`` or ``12h``, or a date with or without a time. Comes out in seconds since 1970."""
+    """How long ago, ``7d`` or ``12h``, or a date with or without a time. Converted to seconds since 1970."""
 
     name = "when"
 
@@ -147,7 +147,7 @@ class Pattern(ParamType):
 
 
 class PortRange(ParamType):
-    """``LO-HI``, or one port. Comes out as a pair."""
+    """``LO-HI``, or one port. Converted to a pair."""
 
     name = "lo-hi"
 
@@ -165,8 +165,8 @@ class PortRange(ParamType):
 
 class Pin(ParamType):
     """A certificate's digest, ``sha256:HEX`` with 64 hexadecimal digits, colons allowed among them; or an SSH host
-    key's, ``SHA256:BASE64`` with 43 characters, as ssh-keygen shows it. Comes out as ``sha256:`` and lower-case digits
-    without colons, or as ``SHA256:`` and the base64."""
+    key's, ``SHA256:BASE64`` with 43 characters, as ssh-keygen shows it. Converted to ``sha256:`` and lower-case
+    digits without colons, or to ``SHA256:`` and the base64."""
 
     name = "sha256:digest"
 

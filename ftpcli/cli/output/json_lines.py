@@ -35,12 +35,11 @@ class JsonWriter:
         self.stop: StopToken | None = None
         self._screen = Screen()
         self._stdout: int | None = None
-        self._report: int | None = None
+        self._report: _ReportFile | None = None
         self._total = Report()
         self._began = time.monotonic()
         self._summed = self._raised = False
-        self._length = 0
-        self._lost = 0
+        self._lost_code = 0
 
     @property
     def on_stdout(self) -> bool:
@@ -55,7 +54,7 @@ class JsonWriter:
         return self._stdout is not None and os.isatty(self._stdout)
 
     def open(self, screen: Screen, stop: StopToken | None, *, json: bool, report: str | None) -> None:
-        """Say where the lines go. A file of the report's name is replaced."""
+        """Choose where the lines go; an existing report is replaced. Raises UsageError, LocalFileError."""
         self.opened = True
         self._screen, self.stop = screen, stop
         if json:
@@ -65,7 +64,7 @@ class JsonWriter:
             self._stdout = sys.stdout.fileno()
         if report is not None:
             try:
-                self._report = os.open(report, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+                self._report = _ReportFile(report)
             except OSError as error:
                 raise UsageError(f"--report {report}: {error.strerror}") from None
 
@@ -91,8 +90,8 @@ class JsonWriter:
         self._total.exit_code = exit_code
         self._write(Summary(self._total, connections_known=self._summed and not self._raised))
         if self._report is not None:
-            os.close(self._report)
-        return exit_code or self._lost
+            self._report.close()
+        return exit_code or self._lost_code
 
     def _write(self, event: Event) -> None:
         if not self.writes:
@@ -100,30 +99,49 @@ class JsonWriter:
         line = json.dumps(as_record(event, time.time())).encode("ascii") + b"\n"
         if self._report is not None:
             try:
-                _put(self._report, line)
-                self._length += len(line)
+                self._report.write(line)
             except OSError as error:
-                with suppress(OSError):
-                    os.ftruncate(self._report, self._length)
-                os.close(self._report)
+                self._report.close()
                 self._report = None
                 self._screen.warn(f"the report ends early, and the work goes on: {error.strerror}")
         if self._stdout is not None:
             try:
-                _put(self._stdout, line)
+                _write_all(self._stdout, line)
             except OSError as error:
                 self._stdout = None
-                self._lose(error)
+                self._stdout_lost(error)
 
-    def _lose(self, error: OSError) -> None:
-        self._lost = BROKEN_PIPE if isinstance(error, BrokenPipeError) else LOCAL_FILE
-        if self._lost != BROKEN_PIPE:
+    def _stdout_lost(self, error: OSError) -> None:
+        self._lost_code = BROKEN_PIPE if isinstance(error, BrokenPipeError) else LOCAL_FILE
+        if self._lost_code != BROKEN_PIPE:
             self._screen.fail(f"standard output: {error.strerror}")
         if self.stop is not None:
-            self.stop.request(self._lost)
+            self.stop.request(self._lost_code)
 
 
-def _put(descriptor: int, line: bytes) -> None:
+class _ReportFile:
+    """The file of --report; it never keeps a part of a line that did not fit."""
+
+    def __init__(self, path: str) -> None:
+        """Replace the file at ``path``. Raises OSError."""
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        self._length = 0
+
+    def write(self, line: bytes) -> None:
+        """Raises OSError."""
+        try:
+            _write_all(self._descriptor, line)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, self._length)
+            raise
+        self._length += len(line)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def _write_all(descriptor: int, line: bytes) -> None:
     rest = memoryview(line)
     while rest:
         rest = rest[os.write(descriptor, rest) :]

@@ -27,7 +27,7 @@ def ordered(entries: Iterable[Entry], order: str, *, hidden: bool) -> list[Entry
 
 
 def long_lines(entries: list[tuple[str, Entry]]) -> list[str]:
-    """``-l``: mode, owner, group, size, time, name; the columns as wide as this directory needs."""
+    """``-l``: mode, owner, group, size, time, name, in columns as wide as this directory needs."""
     rows = [_columns(entry) for _, entry in entries]
     widths = [max((len(row[place]) for row in rows), default=0) for place in range(4)]
     lines = []
@@ -49,7 +49,7 @@ def _columns(entry: Entry) -> tuple[str, str, str, str]:
 
 
 def mode_text(entry: Entry) -> str:
-    """``-rw-r--r--``, with ``?`` for bits the server did not tell."""
+    """``-rw-r--r--``, with ``?`` where the server gives no mode."""
     if entry.mode is None:
         return _LETTERS[entry.kind] + "?" * 9
     return _LETTERS[entry.kind] + "".join(letter if entry.mode & bit else "-" for bit, letter in _BITS)
@@ -89,7 +89,7 @@ def json_line(path: str, entry: Entry) -> str:
 
 
 def _iso_time(entry: Entry) -> str | None:
-    """With a Z when it is UTC, without a zone when the server keeps that to itself."""
+    """With a Z if it is known to be UTC, else without a zone."""
     if entry.mtime is None:
         return None
     moment = datetime.fromtimestamp(entry.mtime, timezone.utc)

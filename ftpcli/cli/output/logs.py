@@ -11,18 +11,18 @@ from ftpcli.cli.output.screen import Screen, sanitized
 from ftpcli.errors import UsageError
 
 ROOT = "ftpcli"
-EVENTS = "ftpcli.cli.events"  # what the screen shows anyhow; for the log file only
+EVENTS = "ftpcli.cli.events"  # events, which the screen shows by itself: for the log file only
 
 
 class _OneLine(logging.Formatter):
-    """Server text and file names must not fake a line of the log; a traceback keeps its lines."""
+    """Text of servers and file names must not fake a line of the log. Tracebacks keep their lines."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         return sanitized(super().formatMessage(record))
 
 
 class _ToFile(logging.FileHandler):
-    """A log that cannot be written any more is said once; the transfers matter more."""
+    """If the log can no longer be written, one warning is shown and the transfers go on."""
 
     def __init__(self, path: str, screen: Screen) -> None:
         super().__init__(path, encoding="utf-8", errors="backslashreplace")
@@ -40,7 +40,7 @@ class _ToFile(logging.FileHandler):
 
 
 class _ToScreen(logging.Handler):
-    """Through the screen, so that progress bars stay whole."""
+    """Writes through the Screen, so that progress bars are not broken."""
 
     def __init__(self, screen: Screen) -> None:
         super().__init__(logging.DEBUG if screen.verbosity > 1 else logging.INFO)

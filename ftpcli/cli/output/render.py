@@ -1,4 +1,4 @@
-"""The engine's events and its report, as people read them."""
+"""The engine's events and its report as text for people."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class EventPrinter:
             case Planned():
                 self._planned(event)
             case Finished() if not (self._screen.verbosity or _log.isEnabledFor(logging.INFO)):
-                pass  # nobody reads it: with thousands of small files the words alone take time
+                pass  # shown nowhere: formatting it takes time that counts with thousands of small files
             case Finished(action="rename"):
                 self._detail(f"rename {event.path} -> {event.target}{self._facts(event)}")
             case Finished():
@@ -81,7 +81,7 @@ class EventPrinter:
 
 
 def show_summary(screen: Screen, report: Report) -> None:
-    """On a terminal one line; with -v the connections too; elsewhere only when something failed."""
+    """One line on a terminal; with -v the connections too; without a terminal only if something failed."""
     line = summary_line(report, detailed=screen.verbosity > 0)
     _log.info("%s; %s", line, connections_line(report))
     done = (report.transferred, report.renamed, report.skipped, report.made_directories, report.deleted, report.failed)
@@ -94,9 +94,9 @@ def show_summary(screen: Screen, report: Report) -> None:
 
 
 def summary_line(report: Report, *, detailed: bool = False) -> str:
-    """Files, bytes, time and speed, and whatever else there was.
+    """Files, bytes, time and speed, and the other counts that are not 0.
 
-    What was looked at is told where nothing came of it, and with ``detailed``.
+    The number of entries examined is added with ``detailed``, or if nothing was transferred.
     """
     took = duration_text(report.seconds)
     if report.transferred:

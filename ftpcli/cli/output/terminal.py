@@ -1,4 +1,4 @@
-"""Questions at the terminal while a run is under way: one at a time, whichever worker has it."""
+"""Questions on the terminal during a run: one at a time, from whichever worker asks."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ftpcli.cli.output.screen import sanitized
 from ftpcli.model import Ask, Question, Secret
 from ftpcli.stop import StopToken
 
-_LONGEST = 4096
+_LONGEST_ANSWER = 4096
 
 
 class Terminal:
-    """The terminal that questions are asked on, and what goes on there meanwhile.
+    """The terminal that questions are asked on; a progress display is hidden meanwhile.
 
-    Each question is asked once and its answer kept for the other connections of the run, a server's own questions
-    excepted, whose answers serve once.
+    Each question is asked once and its answer reused by the other connections of the run, but for questions of the
+    server itself (one-time codes), whose answers serve once.
     """
 
     def __init__(self, path: str = "/dev/tty") -> None:
@@ -43,7 +43,7 @@ class Terminal:
 
     @contextmanager
     def shared_with(self, hide: Callable[[], None], show: Callable[[], None]) -> Iterator[None]:
-        """A display that redraws itself gives way while a question stands there."""
+        """Hide a display that redraws itself while a question is shown."""
         self._hide, self._show = hide, show
         try:
             yield
@@ -52,7 +52,7 @@ class Terminal:
 
     @contextmanager
     def lent(self) -> Iterator[None]:
-        """For somebody else who may ask here: no question of ours comes in between, and the display gives way."""
+        """Lend the terminal to a library that may ask there; our own questions wait, and the display is hidden."""
         with self._lock, self._display_hidden():
             yield
 
@@ -70,7 +70,7 @@ class Terminal:
             self._show()
 
     def ask(self, question: Question) -> Secret | None:
-        """None where the person ends the input instead. Raises Stopped."""
+        """The answer; None where the user ends the input, or there is no terminal. Raises Stopped."""
         with self._lock:
             key = question.text, question.attempt
             if key in self._answers:
@@ -91,7 +91,7 @@ class Terminal:
             quiet = [*before]
             if question.hidden:
                 quiet[3] &= ~termios.ECHO
-            # What was typed before the question is no answer to it.
+            # Discard what was typed before the question.
             termios.tcsetattr(terminal, termios.TCSAFLUSH, quiet)
             try:
                 shown = "\n".join(sanitized(line) for line in question.text.split("\n"))
@@ -115,8 +115,8 @@ class Terminal:
         while not line.endswith(b"\n"):
             poll.poll()
             self.check()
-            part = os.read(terminal, _LONGEST)
-            if not part or len(line) > _LONGEST:
+            part = os.read(terminal, _LONGEST_ANSWER)
+            if not part or len(line) > _LONGEST_ANSWER:
                 return None
             line += part
         return Secret(line.rstrip(b"\r\n").decode("utf-8", "surrogateescape"))
@@ -126,7 +126,7 @@ TERMINAL = Terminal()
 
 
 def asker() -> Ask | None:
-    """None where there is nobody to ask."""
+    """The function that asks questions; None without a terminal."""
     if any(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
         return TERMINAL.ask
     return None

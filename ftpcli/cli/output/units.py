@@ -18,12 +18,12 @@ def size_text(count: float) -> str:
 
 
 def speed_text(count: float, seconds: float) -> str:
-    """``12.3 MiB/s``; nothing is claimed about a time too short to tell."""
+    """``12.3 MiB/s``; ``-`` for a duration of 0."""
     return f"{size_text(count / seconds)}/s" if seconds > 0 else "-"
 
 
 def rate_text(count: float, seconds: float) -> str:
-    """``41,000/s``, in two digits; nothing where the time is too short to tell."""
+    """``41,000/s``, rounded to two digits; empty below a tenth of a second."""
     if seconds < 0.1:
         return ""
     rate = round(count / seconds)

@@ -1,4 +1,4 @@
-"""Who logs in, and with which password. Secrets never get into a message.
+"""Finds the user and the password. Secrets never get into a message.
 
 The order is: option, URL, environment, profile, netrc, prompt. A password counts only together with the user it was
 given for: ``--user bob`` never sends the password that the URL holds for alice.
@@ -24,8 +24,10 @@ ANONYMOUS = ("anonymous", "ftp")
 
 @dataclass(frozen=True)
 class Login:
-    """``stated``: somebody named the user, rather than that it follows from a custom. Over SSH the password may be
-    missing: keys come first, and the login asks for it when it comes to that."""
+    """A user and a password. ``stated``: the user was named, and is not a default such as ``anonymous``.
+
+    For SSH the password may be None: keys are tried first, and the login asks for a password if they are refused.
+    """
 
     user: str
     password: Secret | None
@@ -34,14 +36,17 @@ class Login:
 
 @dataclass(frozen=True)
 class Source:
-    """One place that may name a user, and may hold a password for that user (or for anyone, if it names none)."""
+    """One place that may name a user and hold a password: for that user, or for any if it names none."""
 
     user: str | None = None
     password: Callable[[], Secret] | None = None
 
 
 def find_login(location: Location, choices: Choices) -> Login:
-    """Ask each source in its turn. No file is read, no command run and no prompt shown before it comes to that."""
+    """Look through the sources in order. A file, command or prompt is used only if those before it have no password.
+
+    Raises UsageError.
+    """
     sources = _stated_sources(location, choices)
     user = next((source.user for source in sources if source.user), None)
     password = _first_password(sources, user)
@@ -59,8 +64,10 @@ def find_login(location: Location, choices: Choices) -> Login:
 
 
 def _ssh_login(location: Location, choices: Choices, user: str | None, password: Secret | None) -> Login:
-    """The user is the local one where nobody says otherwise, which ssh_config still may. ~/.netrc, whose entries are
-    for FTP, gives no user then, only a password for one that was named."""
+    """By default the local user, which ssh_config may still override.
+
+    ~/.netrc, whose entries are for FTP, gives no user here, only a password for one that was named.
+    """
     import getpass
 
     if choices["netrc"] and user is not None and password is None:
@@ -72,7 +79,7 @@ def _ssh_login(location: Location, choices: Choices, user: str | None, password:
 
 
 def _stated_sources(location: Location, choices: Choices) -> list[Source]:
-    """What is stated outright, the strongest first."""
+    """The sources that somebody wrote for this program, the strongest first."""
     return [
         _from_options(choices.layers[Origin.COMMAND_LINE]),
         Source(location.user, _known(location.password)),
@@ -89,7 +96,7 @@ def _from_environment() -> Source:
 
 
 def _refuse_empty() -> Secret:
-    """In CI an empty variable is what a secret looks like that nobody has set."""
+    """In CI an unset secret becomes an empty variable."""
     raise UsageError("FTPCLI_PASSWORD is set, but empty; unset it, or give it the password")
 
 
@@ -118,7 +125,7 @@ def _first_password(sources: list[Source], user: str | None) -> Secret | None:
 
 
 def password_from_file(path: str) -> Secret:
-    """The first line of the file, or of standard input for ``-``."""
+    """The first line of the file, or of standard input for ``-``. Raises UsageError."""
     try:
         if path == "-":
             line = _line_of_stdin()
@@ -131,7 +138,7 @@ def password_from_file(path: str) -> Secret:
 
 
 def _line_of_stdin() -> bytes:
-    """One line and not a byte more: what follows may be data for ``put -``."""
+    """Read one line, byte by byte: what follows may be the data of ``put -``."""
     if sys.stdin is None:
         raise UsageError("--password-file -: standard input is closed")
     line = b""
@@ -161,7 +168,7 @@ def password_from_command(command: str, what: str = "password") -> Secret:
 
 
 def passphrase_source(choices: Choices) -> Callable[[], Secret] | None:
-    """Where the passphrase of encrypted keys comes from; the command runs once, and only if it is needed."""
+    """A function that returns the passphrase of encrypted keys, running its command once and only if called."""
     command, word = choices["passphrase_command"], os.environ.get("FTPCLI_PASSPHRASE")
     if word and choices.origin("passphrase_command") is not Origin.COMMAND_LINE:
         return _known(Secret(word))
@@ -174,7 +181,7 @@ def _first_line(text: bytes) -> Secret:
 
 
 def _from_netrc(host: str, user: str | None) -> Login | None:
-    """The netrc entry for this host (and user, if one is settled). ``NETRC`` names another file, as for curl."""
+    """The netrc entry for this host, and for ``user`` if given. ``NETRC`` names another file, as for curl."""
     import netrc
 
     path = os.environ.get("NETRC") or str(Path.home() / ".netrc")
@@ -185,7 +192,7 @@ def _from_netrc(host: str, user: str | None) -> Login | None:
         return None
     except netrc.NetrcParseError as error:
         where = f"{path}:{error.lineno}" if error.lineno else path
-        raise UsageError(f"{where}: {_netrc_complaint(error.msg)} (--no-netrc ignores the file)") from None
+        raise UsageError(f"{where}: {_netrc_error(error.msg)} (--no-netrc ignores the file)") from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise UsageError(f"{path} cannot be read: {reason} (--no-netrc ignores the file)") from None
@@ -196,8 +203,8 @@ def _from_netrc(host: str, user: str | None) -> Login | None:
     return Login(login or "anonymous", Secret(password) if password else None)
 
 
-def _netrc_complaint(message: str) -> str:
-    """The parser quotes the word it stumbled over, which may be a part of a password."""
+def _netrc_error(message: str) -> str:
+    """The parser's message without the word it quotes, which may be a part of a password."""
     import re
 
     return re.sub(r"'[^']*'", "(a word)", message)

@@ -1,4 +1,4 @@
-"""From settled options to the engine's values: Endpoint and Rules."""
+"""From a place, its options and a login to the engine's Endpoint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SSH = "sftp"
 
 
 def endpoint(location: Location, choices: Choices, login: Login) -> Endpoint:
-    """Everything needed to log in to the server of ``location``."""
+    """Everything needed to log in to the server of ``location``. Raises UsageError for options that contradict it."""
     scheme = _scheme(location, choices)
     return Endpoint(
         scheme=scheme,
@@ -43,7 +43,7 @@ def endpoint(location: Location, choices: Choices, login: Login) -> Endpoint:
 
 
 def endpoint_warnings(endpoint: Endpoint) -> list[str]:
-    """What the user should know before anything is sent."""
+    """Warnings to show before anything is sent."""
     warnings = []
     if endpoint.scheme == _SSH:
         if endpoint.ssh.insecure:
@@ -63,7 +63,7 @@ def endpoint_warnings(endpoint: Endpoint) -> list[str]:
 
 
 def is_loopback(host: str) -> bool:
-    """By its name or address alone; nothing is looked up."""
+    """Judged by the name or address alone, without a lookup."""
     if host.lower().rstrip(".") == "localhost" or host.lower().rstrip(".").endswith(".localhost"):
         return True
     try:
@@ -73,7 +73,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _scheme(location: Location, choices: Choices) -> str:
-    """``--tls`` decides for ``ftp``; it may not take away what ``ftpes`` and ``ftps`` promise."""
+    """``--tls`` decides for ``ftp``; it must not weaken ``ftpes`` and ``ftps``."""
     if not choices["tls"]:
         return location.scheme
     if location.scheme == _SSH:
@@ -140,7 +140,7 @@ def _ssh_settings(location: Location, choices: Choices, login: Login) -> SshSett
 
 
 def _pins(choices: Choices, kind: str, form: str) -> tuple[str, ...]:
-    """Those of one kind. To leave the only ones that were given out of account would trust others than was meant."""
+    """The pins of one kind. Raises UsageError if there are only others: ignoring them would trust any server."""
     pins: tuple[str, ...] = choices["pin"]
     found = tuple(pin for pin in pins if pin.startswith(kind))
     if pins and not found:

@@ -1,4 +1,4 @@
-"""From what was typed for a place on a server to the place itself, the options that hold there, and a login."""
+"""Resolves arguments that name a place on a server: the place, the options that apply to it, and its Endpoint."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Warn = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Target:
-    """A place on a server, the options that hold there, and what to tell the user before it is used."""
+    """A place on a server, the options that apply to it, and warnings to show before it is used."""
 
     location: Location
     choices: Choices
@@ -34,7 +34,7 @@ class Target:
 
     @property
     def has_name(self) -> bool:
-        """False for the login directory and the root, which have no name to copy, delete or move them by."""
+        """False for the login directory, the root, ``.`` and ``..``: they cannot be deleted or moved."""
         return self.path.rpartition("/")[2] not in ("", ".", "..")
 
     @property
@@ -43,12 +43,12 @@ class Target:
 
     @property
     def server(self) -> tuple[object, ...]:
-        """Equal for two targets that one login serves."""
+        """A key: equal for two targets that one login serves."""
         place, word = self.location, self.location.password
         return place.scheme, place.host, place.port, place.user, word and word.reveal(), self.profile
 
     def same_server(self, other: Target) -> bool:
-        """True when ``other`` names the same server, and no other login than this one."""
+        """Whether ``other`` names the same server and no other user."""
         mine, its = self.location, other.location
         ports = [place.port or default_port(place.scheme) for place in (mine, its)]
         same_place = mine.scheme == its.scheme and mine.host.lower() == its.host.lower() and ports[0] == ports[1]
@@ -56,7 +56,7 @@ class Target:
 
 
 class Targets:
-    """Reads the config once and resolves what the arguments of one command name."""
+    """Reads the config once and resolves the arguments of one command."""
 
     def __init__(self, ctx: click.Context) -> None:
         self._ctx = ctx
@@ -67,14 +67,14 @@ class Targets:
             self.config.profile(self._profile)
 
     def remote(self, text: str, hint: str = "") -> Target:
-        """The place that an argument names which cannot be local; beside --profile it may be a bare path.
+        """The place that an argument names, which must be remote; with --profile it may be a bare path.
 
-        ``hint`` ends the sentence for whoever gave a local path all the same.
+        Raises UsageError for a local path; ``hint`` is appended to its message.
         """
         place = parse(text)
         if place is None:
             if self._profile is None:
-                shown = re.sub(r":[^:@/]*@", ":***@", text)  # a mistyped URL may hold a password all the same
+                shown = re.sub(r":[^:@/]*@", ":***@", text)  # a mistyped URL may hold a password
                 forms = "ftp://host/path, ftpes://..., ftps://..., sftp://... or PROFILE:path"
                 raise UsageError(f"{shown!r} is not a URL: {forms}{hint}")
             place = ProfilePath(self._profile, text)
@@ -83,7 +83,7 @@ class Targets:
         return self._by_url(place)
 
     def endpoint(self, target: Target, warn: Warn) -> Endpoint:
-        """Log-in data for the target's server; asks for a password at most once a server."""
+        """The endpoint of the target's server; asks for a password at most once per server."""
         if target.server not in self._endpoints:
             login = find_login(target.location, target.choices)
             found = endpoint(target.location, target.choices, login)

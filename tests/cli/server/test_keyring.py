@@ -124,7 +124,7 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("silent")
 def test_a_keyring_that_never_answers(told: pytest.LogCaptureFixture) -> None:
-    keyring = SystemKeyring(patience=0.05)
+    keyring = SystemKeyring(timeout=0.05)
     assert keyring.passphrase("/k/a") is None
     assert keyring.passphrase("/k/b") is None
     assert told.messages == ["the system's keyring is of no use: it gave no answer for 0.05 seconds"]
