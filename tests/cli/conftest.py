@@ -108,7 +108,7 @@ class Program:
             "NO_COLOR": "1",
             "PYTHONPATH": str(ROOT),
             "FTPCLI_PASSWORD": PASSWORD,
-            # Never the keyring of who runs the tests.
+            # Never the keyring of the user who runs the tests.
             "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
             **{name: str(home / folder) for name, folder in folders.items()},
             **extra,
@@ -117,7 +117,7 @@ class Program:
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Whatever environment a test starts the program in: it never writes to the state folder of who runs the tests."""
+    """Whatever environment a test starts the program in: it never writes to the user's own state folder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield

@@ -1,4 +1,4 @@
-"""A server that says one thing to whoever connects, and then waits."""
+"""A server that sends one text to every client, and then waits."""
 
 from __future__ import annotations
 

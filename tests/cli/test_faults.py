@@ -1,5 +1,5 @@
-"""The whole program against servers that fail in every known way. The specification is the command line's own page:
-exit codes, names of part files, and never a false success."""
+"""The whole program against servers that fail in every known way: exit codes, names of part files, and never a false
+success."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_tls_download_that_ends_without_close_notify_is_an_error(
     assert [path.read_bytes() for path in parts(down)] == [SMALL[:100_000]]
 
 
-def test_truncated_once_is_resumed(scripted: Start, run_ftpcli: Program, down: Path) -> None:
+def test_download_truncated_once_is_resumed(scripted: Start, run_ftpcli: Program, down: Path) -> None:
     server = scripted(tls="explicit", files={"/f.bin": SMALL})
     server.on("RETR", Course(only=100_000, ending="fin"), times=1)
     result = run_ftpcli("get", server.url("f.bin"), "-d", down, *options())
@@ -125,7 +125,7 @@ def test_reset_in_the_middle_of_a_download_is_resumed(
 
 
 @WITH_AND_WITHOUT_TLS
-def test_interrupted_download_keeps_its_part_and_goes_on_next_time(
+def test_interrupted_download_keeps_its_part_file_and_is_resumed(
     scripted: Start, run_ftpcli: Program, down: Path, tls: str
 ) -> None:
     server = scripted(tls=tls, files={"/f.bin": BIG})
@@ -146,7 +146,7 @@ def test_interrupted_download_keeps_its_part_and_goes_on_next_time(
     assert [int(command.argument) for command in server.sent("REST") if command.argument != "0"] == [kept]
 
 
-def test_a_deadline_stops_in_order_and_the_next_run_goes_on(scripted: Start, run_ftpcli: Program, down: Path) -> None:
+def test_deadline_stops_in_order_and_the_next_run_resumes(scripted: Start, run_ftpcli: Program, down: Path) -> None:
     server = scripted(files={"/f.bin": BIG})
     server.on("RETR", Course(chunk=20_000, pause=0.06), times=1)
     result = run_ftpcli("get", server.url("f.bin"), "-d", down, "--deadline", "4", *options())
@@ -161,7 +161,7 @@ def test_a_deadline_stops_in_order_and_the_next_run_goes_on(scripted: Start, run
 
 
 @pytest.mark.parametrize("tls", ["none", "explicit"])
-def test_a_rate_that_four_workers_share(scripted: Start, run_ftpcli: Program, down: Path, tls: str) -> None:
+def test_rate_limit_shared_by_four_workers(scripted: Start, run_ftpcli: Program, down: Path, tls: str) -> None:
     """2 MB at 1 MiB a second: that it takes its time is no timing, that it took none would be no limit."""
     server = scripted(tls=tls, files={f"/d/{number}": BIG[:250_000] for number in range(8)})
     result = run_ftpcli("mirror", server.url("d"), down, "--limit-rate", "1M", "--parallel", "4", *options())
@@ -175,7 +175,7 @@ def test_a_rate_that_four_workers_share(scripted: Start, run_ftpcli: Program, do
 
 @WITH_AND_WITHOUT_TLS
 @pytest.mark.parametrize("reply_first", [True, False])
-def test_upload_refused_for_want_of_space(
+def test_upload_refused_for_lack_of_space(
     scripted: Start, run_ftpcli: Program, tmp_path: Path, tls: str, reply_first: bool
 ) -> None:
     server = scripted(tls=tls)
@@ -189,7 +189,7 @@ def test_upload_refused_for_want_of_space(
     assert "/f.bin" not in server.files
 
 
-def test_a_stream_that_is_refused_leaves_nothing(scripted: Start, run_ftpcli: Program) -> None:
+def test_refused_stream_leaves_nothing(scripted: Start, run_ftpcli: Program) -> None:
     """No other run could go on from it, and it takes up the room that was missing."""
     server = scripted()
     server.on("STOR", Course(only=100_000, reply="452 Disk full, sorry."))
@@ -244,7 +244,7 @@ def test_upload_goes_to_a_part_name_and_is_renamed(scripted: Start, run_ftpcli: 
 
 @WITH_AND_WITHOUT_TLS
 @pytest.mark.parametrize("reply", ["451 Local error in processing.", "426 Failure reading network stream."])
-def test_upload_that_the_server_calls_a_failure_is_one(
+def test_upload_with_a_negative_final_reply_is_an_error(
     scripted: Start, run_ftpcli: Program, tmp_path: Path, tls: str, reply: str
 ) -> None:
     """All bytes came, and the size is right."""
@@ -332,7 +332,7 @@ def test_garbage_for_a_greeting(scripted: Start, run_ftpcli: Program, greeting: 
 
 
 @pytest.mark.parametrize("tls", ["none", "explicit", "implicit"])
-def test_an_ssh_server_is_told_at_once(run_ftpcli: Program, tls: str) -> None:
+def test_ssh_server_is_recognized_at_once(run_ftpcli: Program, tls: str) -> None:
     """The same port will not become one of FTP by trying again."""
     with talker(b"SSH-2.0-OpenSSH_9.2\r\n") as (port, clients):
         scheme = {"none": "ftp", "explicit": "ftpes", "implicit": "ftps"}[tls]
@@ -377,7 +377,7 @@ def test_multi_line_replies_in_odd_forms(scripted: Start, run_ftpcli: Program, d
 # TLS and login ------------------------------------------------------------------------------------------------------
 
 
-def test_bytes_behind_the_234_are_an_injection(scripted: Start, run_ftpcli: Program) -> None:
+def test_bytes_after_the_234_are_an_injection(scripted: Start, run_ftpcli: Program) -> None:
     server = scripted(tls="explicit", behind_234=b"331 Password, please.\r\n230 Come in.\r\n")
     result = run_ftpcli("ls", server.url(), *options())
     assert result.code in (4, 12), result.stderr
@@ -396,7 +396,7 @@ def test_no_silent_fallback_to_clear_text(scripted: Start, run_ftpcli: Program, 
 
 @pytest.mark.parametrize("tls", ["explicit", "implicit"])
 @pytest.mark.parametrize("kind", ["foreign", "expired", "wrong_host"])
-def test_certificate_that_proves_nothing(scripted: Start, run_ftpcli: Program, tls: str, kind: str) -> None:
+def test_untrusted_certificate(scripted: Start, run_ftpcli: Program, tls: str, kind: str) -> None:
     server = scripted(tls=tls, certificate=getattr(session_certificates(), kind))
     result = run_ftpcli("ls", server.url(), *options())
     assert result.code == 4, result.stderr
@@ -409,7 +409,7 @@ def test_certificate_that_proves_nothing(scripted: Start, run_ftpcli: Program, t
     assert "certificate" in insecure.stderr.lower()
 
 
-def test_no_tls_at_the_other_end(scripted: Start, run_ftpcli: Program) -> None:
+def test_peer_without_tls(scripted: Start, run_ftpcli: Program) -> None:
     server = scripted()
     result = run_ftpcli("ls", server.url().replace("ftp://", "ftps://"), *options())
     assert result.code == 4, result.stderr
@@ -510,7 +510,7 @@ def test_listed_names_cannot_leave_the_folder(
     assert result.code != 0
 
 
-def test_line_of_a_listing_that_cannot_be_read_blocks_deletes(scripted: Start, run_ftpcli: Program, down: Path) -> None:
+def test_unreadable_listing_line_blocks_deletes(scripted: Start, run_ftpcli: Program, down: Path) -> None:
     server = scripted(features=("SIZE",), files={"/good": b"good"})
     server.on("MLSD", "500 unknown")
     server.on("LIST", Course(payload=b"-rw-r--r-- 1 a b 4 Jan 01  2026 good\r\n?? what is this ??\r\n"))
@@ -520,7 +520,7 @@ def test_line_of_a_listing_that_cannot_be_read_blocks_deletes(scripted: Start, r
     assert files_below(down) == {"good": b"good", "extra": b"mine"}
 
 
-def test_directory_where_a_file_should_go_down(scripted: Start, run_ftpcli: Program, down: Path) -> None:
+def test_directory_in_place_of_a_downloaded_file(scripted: Start, run_ftpcli: Program, down: Path) -> None:
     server = scripted(files={"/a": b"file", "/b": b"other"})
     (down / "a").mkdir()
     (down / "a" / "inside").write_bytes(b"mine")
@@ -529,7 +529,7 @@ def test_directory_where_a_file_should_go_down(scripted: Start, run_ftpcli: Prog
     assert files_below(down) == {"a/inside": b"mine", "b": b"other"}
 
 
-def test_directory_where_a_file_should_go_up(scripted: Start, run_ftpcli: Program, tmp_path: Path) -> None:
+def test_directory_in_place_of_an_uploaded_file(scripted: Start, run_ftpcli: Program, tmp_path: Path) -> None:
     server = scripted(files={"/a/inside": b"theirs"})
     local = local_tree(tmp_path / "up", {"a": b"file", "b": b"other"})
     result = run_ftpcli("mirror", local, server.url(), *options())
@@ -537,7 +537,7 @@ def test_directory_where_a_file_should_go_up(scripted: Start, run_ftpcli: Progra
     assert server.files == {"/a/inside": b"theirs", "/b": b"other"}
 
 
-# Connections that do not last, and too many of them ----------------------------------------------------------------
+# Lost connections, and too many of them ----------------------------------------------------------------
 
 
 @ANY_TLS
@@ -640,7 +640,7 @@ def test_epsv_that_hangs_gives_way_to_pasv(
     result = run_ftpcli("mirror", server.url(), down, *options("--timeout", "2", "--parallel", "1", "--retries", "2"))
     assert result.code == 0, result.stderr
     assert files_below(down) == relative(files)
-    assert server.verbs().count("EPSV") == 1  # one wait of --timeout, not one a file
+    assert server.verbs().count("EPSV") == 1  # one wait of --timeout, not one per file
 
 
 @pytest.mark.parametrize("address", ["10.255.255.1", "0.0.0.0", "192.168.77.1"])
@@ -663,9 +663,7 @@ def test_active_mode(scripted: Start, run_ftpcli: Program, down: Path, tls: str,
     assert not {"EPSV", "PASV"} & set(server.verbs())
 
 
-def test_stranger_who_connects_first_in_active_mode_is_turned_away(
-    scripted: Start, run_ftpcli: Program, down: Path
-) -> None:
+def test_foreign_connection_in_active_mode_is_rejected(scripted: Start, run_ftpcli: Program, down: Path) -> None:
     server = scripted(files={"/f.bin": SMALL}, intruder="127.0.0.2")
     result = run_ftpcli("get", server.url("f.bin"), "-d", down, *options("--active"))
     assert result.code == 0, result.stderr
@@ -719,7 +717,7 @@ def _assert_all_resumed(server: ScriptedServer, stderr: str) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
-def test_refused_download_that_ends_in_a_bare_fin_takes_no_session_from_later_ones(
+def test_refused_download_with_a_bare_fin_leaves_tls_sessions_usable(
     scripted: Start, run_ftpcli: Program, down: Path, version: str
 ) -> None:
     """With that end OpenSSL gives up the session which all data connections of TLS 1.2 share."""
@@ -740,7 +738,7 @@ def test_refused_download_that_ends_in_a_bare_fin_takes_no_session_from_later_on
         ("522 SSL connection failed; session reuse required: see require_ssl_reuse option", True),
     ],
 )
-def test_resumption_that_cannot_work_is_named(
+def test_impossible_resumption_is_reported(
     scripted: Start, run_ftpcli: Program, down: Path, refusal: str, handshake_first: bool
 ) -> None:
     server = scripted(

@@ -1,4 +1,4 @@
-"""What runs before any work: nothing slow is imported, errors are one line, completions complete."""
+"""Before any work: nothing slow is imported, errors are one line, completions work."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_bash_completion(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_scripts_speak_to_the_program(shell: str) -> None:
+def test_completion_scripts_call_the_program(shell: str) -> None:
     name = {"bash": "ftpcli.bash", "zsh": "_ftpcli", "fish": "ftpcli.fish"}[shell]
     text = (HERE / "completions" / name).read_text("utf-8")
     assert f"_FTPCLI_COMPLETE={shell}_complete" in text
@@ -179,7 +179,7 @@ def test_unexpected_errors(
     assert "Traceback" not in said
 
 
-def test_internal_errors_show_where_under_vv(
+def test_internal_errors_show_a_traceback_with_vv(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object) -> int:
@@ -206,7 +206,7 @@ sys.exit(app.main())
 
 @pytest.mark.parametrize("count", [1, 100000])
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_full_disk_behind_standard_output_is_no_success(unbuffered: str, count: int) -> None:
+def test_full_disk_behind_standard_output_is_an_error(unbuffered: str, count: int) -> None:
     with open("/dev/full", "wb") as full:
         env = {**os.environ, "PYTHONPATH": str(HERE), "PYTHONUNBUFFERED": unbuffered}
         command = [sys.executable, "-c", PRINTING.replace("COUNT", str(count))]
@@ -216,7 +216,7 @@ def test_a_full_disk_behind_standard_output_is_no_success(unbuffered: str, count
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_reader_that_leaves_is_no_failure(unbuffered: str) -> None:
+def test_closed_pipe_ends_the_command_silently(unbuffered: str) -> None:
     env = {**os.environ, "PYTHONPATH": str(HERE), "PYTHONUNBUFFERED": unbuffered}
     command = f"{sys.executable} -c '{PRINTING.replace('COUNT', '100000')}' | head -1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=env, check=False)

@@ -1,4 +1,4 @@
-"""What people type for a place on a server."""
+"""URLs and profile paths."""
 
 from __future__ import annotations
 
@@ -111,13 +111,13 @@ def test_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["ftp://bob:s3/cret@host/x", "ftp://bob:s3cret@ho st/x", "ftp://bob:s3cret@h:x/"])
-def test_no_password_in_complaints(url: str) -> None:
+def test_no_password_in_error_messages(url: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_url(url)
     assert "s3" not in str(caught.value)
 
 
-def test_what_is_spoken_is_named() -> None:
+def test_unknown_scheme_error_lists_the_known_ones() -> None:
     with pytest.raises(UsageError, match="this version speaks ftp, ftpes, ftps and sftp only"):
         parse("scp://host/x")
 
@@ -149,7 +149,7 @@ def test_sftp_paths_are_absolute(url: str, path: str, trailing_slash: bool) -> N
 
 
 @pytest.mark.parametrize("path", ["", "/", "a/b", "/a/b"])
-def test_what_is_shown_of_an_sftp_place_names_it(path: str) -> None:
+def test_shown_sftp_url_names_the_same_place(path: str) -> None:
     assert parse_url(Endpoint("sftp", "host", 2222).url(path)).path == path
 
 
@@ -201,7 +201,7 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
 
 
 @given(st.text(SAFE, max_size=30))
-def test_remote_paths_are_settled(path: str) -> None:
+def test_remote_path_is_idempotent(path: str) -> None:
     once, _ = remote_path(path)
     if not once.startswith("~"):
         assert remote_path(once)[0] == once

@@ -1,4 +1,4 @@
-"""``--delete`` as its users see it refused: by a server on this computer, where runs leave marks of their own."""
+"""``--delete`` refused, with a server on this computer, where runs leave files of their own in the source."""
 
 from __future__ import annotations
 
@@ -43,9 +43,7 @@ def mirror(server: Embedded, sides: tuple[Path, Path], run_ftpcli: Program) -> M
     return run
 
 
-def test_an_empty_source_is_refused_whatever_marks_the_run_leaves_in_it(
-    sides: tuple[Path, Path], mirror: Mirror
-) -> None:
+def test_empty_source_is_refused_despite_the_runs_own_files(sides: tuple[Path, Path], mirror: Mirror) -> None:
     source, target = sides
     for name in ("a", "b"):
         (target / name).write_text("precious")
@@ -57,7 +55,7 @@ def test_an_empty_source_is_refused_whatever_marks_the_run_leaves_in_it(
     assert list(target.iterdir()) == []
 
 
-def test_no_percent_is_no_entry(sides: tuple[Path, Path], mirror: Mirror) -> None:
+def test_zero_percent_allows_no_delete(sides: tuple[Path, Path], mirror: Mirror) -> None:
     _, target = sides
     for side in sides:
         (side / "kept").write_text("kept")

@@ -1,4 +1,4 @@
-"""The demo and its server: really strict, in TLS 1.2 and 1.3; and every command once for real against it."""
+"""The demo and its server, which must be strict in TLS 1.2 and 1.3; and every command once against it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def fetch(client: ftplib.FTP_TLS) -> bytes:
     return out.getvalue()
 
 
-def test_a_resumed_data_connection_is_served(strict: DemoServer, context: ssl.SSLContext) -> None:
+def test_resumed_data_connection_is_served(strict: DemoServer, context: ssl.SSLContext) -> None:
     client = logged_in(strict, context)
     client.donor = client
     for _ in range(3):
@@ -75,7 +75,7 @@ def test_a_resumed_data_connection_is_served(strict: DemoServer, context: ssl.SS
     client.close()
 
 
-def test_a_full_handshake_is_refused(strict: DemoServer, context: ssl.SSLContext) -> None:
+def test_full_handshake_is_refused(strict: DemoServer, context: ssl.SSLContext) -> None:
     client = logged_in(strict, context)
     with pytest.raises((ftplib.error_perm, OSError)):
         fetch(client)
@@ -83,7 +83,7 @@ def test_a_full_handshake_is_refused(strict: DemoServer, context: ssl.SSLContext
     client.close()
 
 
-def test_the_session_of_another_control_connection_is_refused(strict: DemoServer, context: ssl.SSLContext) -> None:
+def test_session_of_another_control_connection_is_refused(strict: DemoServer, context: ssl.SSLContext) -> None:
     """What broke FluentFTP: TLS state that is shared between connections."""
     client, other = logged_in(strict, context), logged_in(strict, context)
     client.donor = other
@@ -96,7 +96,7 @@ def test_the_session_of_another_control_connection_is_refused(strict: DemoServer
     other.close()
 
 
-def test_an_upload_is_refused_too(strict: DemoServer, context: ssl.SSLContext) -> None:
+def test_upload_without_resumption_is_refused(strict: DemoServer, context: ssl.SSLContext) -> None:
     client = logged_in(strict, context)
     with contextlib.suppress(OSError), pytest.raises(ftplib.error_perm, match="522"):
         client.storbinary("STOR g", io.BytesIO(b""))
@@ -104,7 +104,7 @@ def test_an_upload_is_refused_too(strict: DemoServer, context: ssl.SSLContext) -
     client.close()
 
 
-def test_a_lenient_server_counts_all_the_same(tmp_path: Path) -> None:
+def test_lenient_server_counts_too(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"content")
     with DemoServer(tmp_path, require_resumption=False) as server:
         client = logged_in(server, ssl.create_default_context(cafile=server.cafile))
@@ -124,7 +124,7 @@ def test_no_clear_data_connections(tmp_path: Path) -> None:
         client.close()
 
 
-def test_the_sample_and_its_comparison(tmp_path: Path) -> None:
+def test_sample_and_its_comparison(tmp_path: Path) -> None:
     first, second = tmp_path / "a", tmp_path / "b"
     make_sample(first, 40)
     make_sample(second, 40)
@@ -155,7 +155,7 @@ def test_demo(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_demo_keeps_its_trees_when_asked(tmp_path: Path) -> None:
+def test_demo_keeps_its_trees_with_keep(tmp_path: Path) -> None:
     done = ftpcli("demo", "--files", "5", "--parallel", "1", "--keep", TMPDIR=str(tmp_path))
     folder = Path(done.stdout.decode().splitlines()[-1].removeprefix("the trees are in "))
     assert differences(folder / "server", folder / "copy") == []
@@ -169,7 +169,7 @@ def test_demo_without_pyftpdlib(tmp_path: Path) -> None:
     assert done.stderr == b"ftpcli: the demo needs pyftpdlib: pip install '.[demo]'\n"
 
 
-# Every command, for real
+# Every command
 
 
 @pytest.fixture

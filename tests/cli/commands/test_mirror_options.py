@@ -1,4 +1,4 @@
-"""``mirror --backup-dir`` and ``--track-renames`` as their users see them."""
+"""``mirror --backup-dir`` and ``--track-renames``, whole runs and errors."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def without_date(kept: dict[str, bytes]) -> dict[str, bytes]:
     ],
 )
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_bad_input_is_told_before_anything_is_connected(
+def test_bad_input_is_an_error_before_connecting(
     scripted: Start, run_ftpcli: Program, local: Path, arguments: list[str], words: str, dry_run: bool
 ) -> None:
     server = scripted()
@@ -94,7 +94,7 @@ def test_bad_input_is_told_before_anything_is_connected(
     assert server.connections == 0
 
 
-# Was: an empty value counted as none, so that a script's unset variable took away a CA file or a password.
+# Regression: an empty value counted as none, so that a script's unset variable removed a CA file or a password.
 @pytest.mark.parametrize(
     "name",
     ["user", "password-file", "password-command", "cafile", "cert", "config", "log-file", "identity"],
@@ -105,13 +105,13 @@ def test_empty_values_are_refused(run_ftpcli: Program, local: Path, name: str) -
     assert f"'--{name}': it is empty" in result.stderr
 
 
-def test_numbers_are_asked_for_in_plain_words(run_ftpcli: Program, local: Path) -> None:
+def test_number_errors_are_in_plain_words(run_ftpcli: Program, local: Path) -> None:
     result = run_ftpcli("mirror", local, "ftp://127.0.0.1:1/", "--parallel", "x")
     assert result.code == 2
     assert "'x' is not a valid whole number" in result.stderr
 
 
-def test_in_a_profile_it_is_read_as_the_target_is(scripted: Start, run_ftpcli: Program, local: Path) -> None:
+def test_backup_dir_of_a_profile_is_read_as_the_target(scripted: Start, run_ftpcli: Program, local: Path) -> None:
     server = scripted(files={"/srv/www/a": b"old"})
     config = local.parent / "c.toml"
     config.write_text(f'[profiles.w]\nurl = "{server.url()}/srv"\nbackup_dir = "kept"\n')
@@ -122,7 +122,7 @@ def test_in_a_profile_it_is_read_as_the_target_is(scripted: Start, run_ftpcli: P
     assert without_date(below(server, "srv/kept")) == {"a": b"old"}
 
 
-def test_limits_in_the_config_are_for_the_runs_that_use_them(scripted: Start, run_ftpcli: Program, local: Path) -> None:
+def test_limits_in_the_config_apply_to_runs_that_use_them(scripted: Start, run_ftpcli: Program, local: Path) -> None:
     server = scripted()
     config = local.parent / "c.toml"
     config.write_text(
@@ -134,9 +134,7 @@ def test_limits_in_the_config_are_for_the_runs_that_use_them(scripted: Start, ru
     assert below(server, "site") == {"a": b"new"}
 
 
-def test_the_command_line_may_limit_the_deletes_that_a_profile_asks_for(
-    scripted: Start, run_ftpcli: Program, local: Path
-) -> None:
+def test_command_line_may_limit_the_deletes_of_a_profile(scripted: Start, run_ftpcli: Program, local: Path) -> None:
     server = scripted(files={"/site/gone": b"x"})
     config = local.parent / "c.toml"
     config.write_text(f'[profiles.w]\nurl = "{server.url()}"\ndelete = true\n')
@@ -169,7 +167,7 @@ def test_download(scripted: Start, run_ftpcli: Program, local: Path) -> None:
 
 
 @pytest.mark.parametrize("up", [True, False])
-def test_the_log_tells_which_side_is_the_server(scripted: Start, run_ftpcli: Program, local: Path, up: bool) -> None:
+def test_log_tells_which_side_is_the_server(scripted: Start, run_ftpcli: Program, local: Path, up: bool) -> None:
     server = scripted(files={"/site/a": b"a"})
     fill(local, {"a": b"a"})
     sides = ("local", server.url("site")) if up else (server.url("site"), "local")
@@ -179,8 +177,8 @@ def test_the_log_tells_which_side_is_the_server(scripted: Start, run_ftpcli: Pro
     assert result.stderr.splitlines()[0] == first
 
 
-def test_a_server_that_cannot_say_what_is_there(scripted: Start, run_ftpcli: Program, local: Path) -> None:
-    """Neither MLST nor SIZE: what was listed is kept all the same."""
+def test_backups_without_mlst_and_size(scripted: Start, run_ftpcli: Program, local: Path) -> None:
+    """Neither MLST nor SIZE: what was listed is backed up anyway."""
     server = scripted(files={"/site/a": b"old", "/site/sub/b": b"other"}, features=("EPSV",))
     for verb in ("MLSD", "MLST", "SIZE", "MDTM"):
         server.on(verb, "500 unknown")

@@ -1,4 +1,4 @@
-"""What many entries cost: memory, and events. tests/benchmarks/scale.py has the figures for a million of them."""
+"""The cost of many entries in memory and events. tests/benchmarks/scale.py has the figures for a million of them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_memory_of_a_larger_tree(tmp_path: Path) -> None:
 
 
 @tells_memory
-def test_a_thousand_directories_in_one_another(tmp_path: Path) -> None:
+def test_thousand_nested_directories(tmp_path: Path) -> None:
     peak, listed = planned(Chain(1000), tmp_path)
     assert listed == 1001
     assert peak < 100 * MIB
@@ -62,7 +62,7 @@ def test_a_thousand_directories_in_one_another(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "told"), [("-q", False), ("-v", False), ("-vv", True), ("--log-file=log", True), ("--report=log", True)]
 )
-def test_entries_that_need_nothing_are_told_to_whoever_listens(
+def test_unchanged_entries_are_reported_to_listeners(
     option: str, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_tree(tmp_path / "local", Wide(3))
@@ -85,7 +85,7 @@ def test_entries_that_need_nothing_are_told_to_whoever_listens(
         assert (tmp_path / "log").read_text().count("up to date") == 3
 
 
-def test_unheard_entries_are_counted(tmp_path: Path) -> None:
+def test_unreported_entries_are_counted(tmp_path: Path) -> None:
     make_tree(tmp_path / "local", Wide(3))
     events: list[Event] = []
     stop = StopToken()

@@ -1,4 +1,4 @@
-"""The config file: what it may say, what it is worth, and how it complains."""
+"""The config file: its keys, their precedence, and its error messages."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ def resolve(file: Path, text: str, place: str, *options: str) -> tuple[Target, E
     return target, targets.endpoint(target, said.append), said
 
 
-def test_no_file_is_an_empty_config() -> None:
+def test_missing_default_file_is_an_empty_config() -> None:
     assert load(None, []).profiles == {}
 
 
-def test_a_file_that_was_named_must_be_there(file: Path) -> None:
+def test_named_file_must_exist(file: Path) -> None:
     with pytest.raises(UsageError, match="no such config file"):
         load(str(file), [])
 
@@ -82,7 +82,7 @@ parallel = 9
 """
 
 
-def test_a_profile_sets_options(file: Path) -> None:
+def test_profile_sets_options(file: Path) -> None:
     target, endpoint, said = resolve(file, EVERYTHING.format(hex="ab" * 32), "w:x/y")
     assert (target.path, target.choices["retries"], target.choices["verbose"]) == ("base/dir/x/y", 7, 1)
     assert (endpoint.host, endpoint.port, endpoint.user, endpoint.tls) == (
@@ -96,7 +96,7 @@ def test_a_profile_sets_options(file: Path) -> None:
     assert said == []
 
 
-def test_the_command_line_wins_over_the_profile_and_that_over_the_defaults(file: Path) -> None:
+def test_command_line_over_profile_over_defaults(file: Path) -> None:
     text = "[defaults]\nretries = 1\nparallel = 2\n[profiles.w]\nhost = 'h'\nretries = 5\nipv4 = true\n"
     target, endpoint, _ = resolve(file, text, "w:", "-6", "--retry-wait", "9")
     values = [target.choices[name] for name in ("retries", "retry_wait")]
@@ -105,7 +105,7 @@ def test_the_command_line_wins_over_the_profile_and_that_over_the_defaults(file:
     assert resolve(file, text, "ftp://h/")[0].choices["retries"] == 1
 
 
-def test_a_default_named_on_the_command_line_wins_too(file: Path) -> None:
+def test_built_in_value_typed_on_the_command_line_wins(file: Path) -> None:
     target, _, _ = resolve(file, "[profiles.w]\nhost = 'h'\nretries = 5", "w:", "--retries", "3")
     assert target.choices["retries"] == 3
 
@@ -148,7 +148,7 @@ def test_profiles_by_host(file: Path, keys: str, scheme: str, port: int) -> None
     assert (endpoint.scheme, endpoint.host, endpoint.port) == (scheme, "::1", port)
 
 
-def test_profile_option_beside_a_bare_path_and_beside_a_url(file: Path) -> None:
+def test_profile_option_with_a_bare_path_and_with_a_url(file: Path) -> None:
     text = "[profiles.w]\nurl = 'ftpes://ann@h/base'\npassword = 'hush'\nretries = 8\n"
     target, endpoint, _ = resolve(file, text, "x", "--profile", "w")
     assert (target.path, endpoint.user) == ("base/x", "ann")
@@ -156,7 +156,7 @@ def test_profile_option_beside_a_bare_path_and_beside_a_url(file: Path) -> None:
     assert (target.path, endpoint.user, target.choices["retries"], said) == ("x", "ann", 8, [])
 
 
-def test_a_profiles_login_is_not_sent_to_another_host(file: Path) -> None:
+def test_profile_login_is_not_sent_to_another_host(file: Path) -> None:
     text = "[profiles.w]\nurl = 'ftpes://ann@h/'\npassword = 'hush'\nretries = 8\n"
     target, endpoint, said = resolve(file, text, "ftpes://elsewhere/x", "--profile", "w")
     assert (endpoint.user, target.choices["retries"]) == ("anonymous", 8)
@@ -164,12 +164,12 @@ def test_a_profiles_login_is_not_sent_to_another_host(file: Path) -> None:
     assert any("not sent to elsewhere" in message for message in said)
 
 
-def test_two_profiles_for_one_place(file: Path) -> None:
+def test_two_profiles_for_one_place_are_refused(file: Path) -> None:
     with pytest.raises(UsageError, match="contradicts"):
         resolve(file, "[profiles.a]\nhost='h'\n[profiles.b]\nhost='h'\n", "a:x", "--profile", "b")
 
 
-def test_an_unknown_profile_says_how_to_name_a_local_file(file: Path) -> None:
+def test_unknown_profile_error_explains_local_files(file: Path) -> None:
     with pytest.raises(UsageError, match=r"no profile 'wrok'.*nearest: work .*\./wrok:"):
         resolve(file, "[profiles.work]\nhost = 'h'", "wrok:x")
     with pytest.raises(UsageError, match=r"no profile 'wrok'.*nearest: work$"):  # an option means no file
@@ -214,19 +214,19 @@ def test_an_unknown_profile_says_how_to_name_a_local_file(file: Path) -> None:
         ("[profiles.a]\nhost = 'h'\n[profiles.b]\nretries = 1\nx.y = 1\n", 5, "unknown key 'x'"),
     ],
 )
-def test_mistakes_are_named_with_file_and_line(file: Path, text: str, line: int, words: str) -> None:
+def test_config_errors_name_file_and_line(file: Path, text: str, line: int, words: str) -> None:
     said = complaint(file, text)
     assert said.startswith(f":{line}: ")
     assert words in said
 
 
-def test_not_toml(file: Path) -> None:
+def test_invalid_toml(file: Path) -> None:
     assert "not valid TOML" in complaint(file, "[profiles.w\n")
     assert "line 1" in complaint(file, "[profiles.w\n")
 
 
 @pytest.mark.parametrize("key", ["password = 'x'", "url = 'ftp://u:x@h'"])
-def test_a_password_that_others_can_read(file: Path, key: str) -> None:
+def test_warning_for_a_readable_password(file: Path, key: str) -> None:
     text = f"[profiles.w]\n{key}\n"
     assert read(file, text).warnings == ()
     file.chmod(0o644)
@@ -234,7 +234,7 @@ def test_a_password_that_others_can_read(file: Path, key: str) -> None:
     assert f"chmod 600 {file}" in warning
 
 
-def test_home_folder_in_file_names(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tilde_in_file_names(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ann")
     table = read(file, "[defaults]\nlog_file = '~/ftp.log'\npassword_file = '/etc/pw'\n").defaults
     assert table.options == {"log_file": "/home/ann/ftp.log", "password_file": "/etc/pw"}
@@ -262,7 +262,7 @@ def test_profile_commands(file: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert app.main(["profile", "show", "nope", "--config", str(file)]) == 2
 
 
-def test_profile_show_is_toml_again(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_profile_show_prints_toml(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = '[profiles.w]\nhost = "h"\nretries = 3\nretry_wait = 1.5\nnetrc = false\npin = ["sha256:' + "0" * 64 + '"]\n'
     read(file, text)
     assert app.main(["profile", "show", "w", "--config", str(file)]) == 0

@@ -1,4 +1,4 @@
-"""From --include, --exclude and their kin, typed or in a profile, to FilterRules; and how mistakes are told."""
+"""--include, --exclude and the other filters, typed or in a profile, become FilterRules; errors for mistakes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def patterns(*arguments: str) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("command", [["mirror"], ["get", "-r"], ["put", "-r"]])
-def test_nothing_is_filtered_unasked(command: list[str]) -> None:
+def test_no_filters_by_default(command: list[str]) -> None:
     assert rules(*command) == FilterRules()
 
 
@@ -62,7 +62,7 @@ def test_all_options(command: list[str]) -> None:
     assert found == FilterRules(("x",), 10240, 2 << 30, start, start + 1)
 
 
-def test_order_is_that_of_the_command_line(tmp_path: Path) -> None:
+def test_filters_keep_the_order_of_the_command_line(tmp_path: Path) -> None:
     file = tmp_path / "filter"
     file.write_bytes(b"\xef\xbb\xbf# comment\r\n\r\n   \n!f1\r\nf2\\ \n\\#f3\n\xff\n")
     inside = ("!f1", "f2\\ ", "\\#f3", "\udcff")
@@ -72,11 +72,11 @@ def test_order_is_that_of_the_command_line(tmp_path: Path) -> None:
     assert patterns("--filter-from", str(file), "--filter-from", str(file)) == (*inside, *inside)
 
 
-def test_a_leading_exclamation_mark() -> None:
+def test_leading_exclamation_mark() -> None:
     assert patterns("--exclude", "!a", "--include", "!a") == ("!a", "!!a")
 
 
-def test_a_profile(tmp_path: Path) -> None:
+def test_profile(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text(CONFIG)
     (tmp_path / "list").write_text("from a file\n")
     config = ("--config", str(tmp_path / "c.toml"))
@@ -101,7 +101,7 @@ def test_a_profile(tmp_path: Path) -> None:
         ("newer_than = 2026-01-01", "newer_than must be a text in quotes, not a date or time"),
     ],
 )
-def test_mistakes_in_a_config(tmp_path: Path, text: str, words: str) -> None:
+def test_config_errors(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "c.toml").write_text(f"[defaults]\n{text}\n")
     with pytest.raises(UsageError) as caught:
         rules("mirror", "--config", str(tmp_path / "c.toml"))
@@ -171,5 +171,5 @@ def test_refused_sizes(text: str) -> None:
         Size().convert(text, None, None)
 
 
-def test_a_pattern_is_kept_as_it_was_typed() -> None:
+def test_pattern_is_kept_as_typed() -> None:
     assert Pattern().convert("a b ", None, None) == "a b "

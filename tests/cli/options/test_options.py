@@ -84,7 +84,7 @@ def test_data_options() -> None:
 
 
 @pytest.mark.parametrize(("mode", "active"), [("port", True), ("eprt", True), ("pasv", False), ("epsv", False)])
-def test_data_mode_settles_who_connects(mode: str, active: bool) -> None:
+def test_data_mode_implies_active_or_passive(mode: str, active: bool) -> None:
     assert (endpoint("--data-mode", mode).data.active, endpoint("--data-mode", mode).data.mode) == (active, mode)
 
 
@@ -137,7 +137,7 @@ def test_sftp_warnings() -> None:
         ("sftp://h/", ["--tls", "explicit"], "--tls explicit contradicts sftp://"),
     ],
 )
-def test_ssh_options_that_make_no_sense(url: str, options: list[str], complaint: str) -> None:
+def test_invalid_ssh_options(url: str, options: list[str], complaint: str) -> None:
     with pytest.raises(UsageError) as caught:
         endpoint(*options, url=url)
     assert complaint in str(caught.value)
@@ -240,7 +240,7 @@ def test_warnings(monkeypatch: pytest.MonkeyPatch, url: str, options: list[str],
 # All commands together
 
 
-def test_options_of_one_name_mean_one_thing() -> None:
+def test_options_of_one_name_have_one_meaning() -> None:
     """A profile's key reaches every command that has the option, so its type must be the same there."""
     seen: dict[str, tuple[object, ...]] = {}
     for _, command in all_commands():
@@ -250,7 +250,7 @@ def test_options_of_one_name_mean_one_thing() -> None:
             assert seen.setdefault(key, shape) == shape, key
 
 
-def test_every_option_can_stand_in_a_profile() -> None:
+def test_every_option_can_be_set_in_a_profile() -> None:
     """All but those that choose the config itself, and the demo's, which reads no config."""
     keys = known_keys(command for _, command in all_commands())
     missing = {

@@ -44,7 +44,7 @@ Record = dict[str, Any]
 ROOT = Path(__file__).parents[3]
 QUICK = ("--timeout", "5", "--retries", "1", "--retry-wait", "0.1")
 FACTS = TlsFacts("TLSv1.3", "AES", "00", "CN=x", data_connections=2, data_resumed=2, data_resumed_last=True)
-# The names that cli.md fixes, and those that came with them. Nothing may ever go from here.
+# Fields are only ever added: scripts rely on these.
 FIELDS = {
     "planned": {"path", "action", "bytes", "why"},
     "started": {"path", "action", "worker", "bytes"},
@@ -183,7 +183,7 @@ ANY_TEXT = st.one_of(st.text(st.characters()), st.binary().map(lambda raw: raw.d
 
 
 @given(ANY_TEXT)
-def test_no_text_is_too_odd(text: str) -> None:
+def test_every_text_becomes_valid_json(text: str) -> None:
     for event in EXAMPLES:
         odd = type(event)(*(text if isinstance(value, str) else value for value in _values(event)))
         line = json.dumps(as_record(odd, 0.0))
@@ -204,12 +204,12 @@ def test_names_are_lossless(raw: bytes) -> None:
     assert raw == (base64.b64decode(found["path_base64"]) if "path_base64" in found else found["path"].encode())
 
 
-def test_a_name_in_another_encoding() -> None:
+def test_name_in_another_encoding() -> None:
     found = as_record(Deleted("caf\udce9"), 0.0)
     assert (found["path"], found["path_base64"]) == ("caf\ufffd", "Y2Fm6Q==")
 
 
-def test_counts_are_of_the_lines() -> None:
+def test_summary_counts_the_lines() -> None:
     total = Report()
     for event in (
         Finished("a", "download", 0, bytes=5), Finished("b", "upload", 0, bytes=6), Finished("c", "mkdir", 0),
@@ -305,7 +305,7 @@ def test_tls_facts_and_no_secret(scripted: Start, run_ftpcli: Program, tmp_path:
     assert server.password not in result.said
 
 
-def test_retries_are_told(scripted: Start, run_ftpcli: Program, tmp_path: Path) -> None:
+def test_retries_are_reported(scripted: Start, run_ftpcli: Program, tmp_path: Path) -> None:
     server = scripted(files={"/f": b"x" * 1000})
     server.on("RETR", Course(only=500, ending="rst", reply=None, drop="rst"), times=1)
     found = run_records(run_ftpcli("get", server.url("f"), "-d", tmp_path, "--json", *options()))
@@ -314,7 +314,7 @@ def test_retries_are_told(scripted: Start, run_ftpcli: Program, tmp_path: Path) 
     assert found[-1]["reconnects"] == 1
 
 
-def test_several_servers_have_one_summary(scripted: Start, run_ftpcli: Program, tmp_path: Path) -> None:
+def test_one_summary_for_several_servers(scripted: Start, run_ftpcli: Program, tmp_path: Path) -> None:
     first, second = scripted(files={"/a": b"1"}), scripted(files={"/b": b"22"})
     found = run_records(run_ftpcli("get", first.url("a"), second.url("b"), "-d", tmp_path, "--json", *options()))
     assert (found[-1]["transferred"], found[-1]["bytes"], found[-1]["connections"]) == (2, 3, 2)
@@ -397,7 +397,7 @@ def test_login_refused(scripted: Start, run_ftpcli: Program, tmp_path: Path) -> 
         assert "wrong" not in json.dumps(found)
 
 
-def test_cat_has_no_json(scripted: Start, run_ftpcli: Program) -> None:
+def test_cat_refuses_json(scripted: Start, run_ftpcli: Program) -> None:
     server = scripted(files={"/a": b"hello"})
     result = run_ftpcli("cat", "--json", server.url("a"))
     assert (result.code, result.stdout, server.connections) == (2, "", 0)
@@ -415,7 +415,7 @@ def test_options_from_a_profile(scripted: Start, run_ftpcli: Program, tmp_path: 
 
 
 @pytest.mark.parametrize("name", [".", "missing/run.jsonl"])
-def test_a_report_that_cannot_be_opened(scripted: Start, run_ftpcli: Program, tmp_path: Path, name: str) -> None:
+def test_unwritable_report(scripted: Start, run_ftpcli: Program, tmp_path: Path, name: str) -> None:
     server = scripted(files={"/a": b"hello"})
     result = run_ftpcli("get", server.url("a"), "--json", "--report", tmp_path / name, *options())
     assert (result.code, server.connections) == (2, 0)
@@ -423,14 +423,14 @@ def test_a_report_that_cannot_be_opened(scripted: Start, run_ftpcli: Program, tm
     assert "--report" in result.stderr
 
 
-def test_a_full_disk_behind_the_report(scripted: Start, run_ftpcli: Program, tmp_path: Path) -> None:
+def test_report_on_a_full_disk(scripted: Start, run_ftpcli: Program, tmp_path: Path) -> None:
     server = scripted(files={f"/f{i}": b"x" for i in range(5)})
     result = run_ftpcli("mirror", server.url(), tmp_path / "down", "--report", "/dev/full", *options())
     assert (result.code, len(list((tmp_path / "down").iterdir()))) == (0, 5)
     assert result.stderr == "ftpcli: warning: the report ends early, and the work goes on: No space left on device\n"
 
 
-def test_a_report_that_fills_up_ends_in_a_whole_line(scripted: Start, tmp_path: Path) -> None:
+def test_report_that_fills_the_disk_ends_in_a_whole_line(scripted: Start, tmp_path: Path) -> None:
     """The limit of a file's size stands for a disk that is full in the middle of a line."""
     server = scripted(files={f"/f{i}": b"x" for i in range(20)})
     report = tmp_path / "run.jsonl"
@@ -441,7 +441,7 @@ def test_a_report_that_fills_up_ends_in_a_whole_line(scripted: Start, tmp_path: 
     assert records(report.read_text())
 
 
-def test_a_killed_run_leaves_whole_lines(scripted: Start, run_ftpcli: Program, tmp_path: Path) -> None:
+def test_killed_run_leaves_whole_lines(scripted: Start, run_ftpcli: Program, tmp_path: Path) -> None:
     server = scripted(files={"/a": b"hello", "/z": b"x" * 1_000_000})
     server.on("RETR", Course(chunk=1000, pause=0.05), match="z")
     report = tmp_path / "run.jsonl"
@@ -456,7 +456,7 @@ def test_a_killed_run_leaves_whole_lines(scripted: Start, run_ftpcli: Program, t
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_run_has_a_summary(scripted: Start, run_ftpcli: Program, tmp_path: Path, number: int) -> None:
+def test_stopped_run_has_a_summary(scripted: Start, run_ftpcli: Program, tmp_path: Path, number: int) -> None:
     server = scripted(files={"/z": b"x" * 1_000_000})
     server.on("RETR", Course(chunk=1000, pause=0.05))
     process = run_ftpcli.start("get", server.url("z"), "-d", tmp_path, "--json", *options())
@@ -466,7 +466,7 @@ def test_a_stopped_run_has_a_summary(scripted: Start, run_ftpcli: Program, tmp_p
 
 
 @pytest.mark.parametrize(("sink", "code"), [("| true", 141), ("> /dev/full", 7)])
-def test_standard_output_that_is_lost_ends_the_run(scripted: Start, tmp_path: Path, sink: str, code: int) -> None:
+def test_lost_standard_output_ends_the_run(scripted: Start, tmp_path: Path, sink: str, code: int) -> None:
     server = scripted(files={f"/f{i:03}": b"x" for i in range(300)})
     report = tmp_path / "run.jsonl"
     script = f"$FTPCLI {sink}; exit ${{PIPESTATUS[0]}}"
@@ -479,7 +479,7 @@ def test_standard_output_that_is_lost_ends_the_run(scripted: Start, tmp_path: Pa
 
 
 @pytest.mark.parametrize("command", [["cat"], ["get", "-o", "-"]])
-def test_standard_output_that_does_not_block(scripted: Start, command: list[str]) -> None:
+def test_non_blocking_standard_output(scripted: Start, command: list[str]) -> None:
     """Was: "write could not complete without blocking", where the reader was slower than the server."""
     server = scripted(files={"/a": b"x" * 3_000_000})
     unblock = f"unset PYTHONUNBUFFERED; {sys.executable} -c 'import os; os.set_blocking(1, False)'"

@@ -1,4 +1,4 @@
-"""What people get to read, and what they must not: terminal escapes, secrets, noise in cron."""
+"""Text for people: messages, summaries and progress, without terminal escapes, secrets, or noise in cron."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def all_events(printer: EventPrinter) -> None:
 
 
 @given(st.text())
-def test_nothing_harmful_is_left(text: str) -> None:
+def test_sanitized_text_is_printable(text: str) -> None:
     shown = sanitized(text)
     assert len(shown) == len(text)
     shown.encode("utf-8")
@@ -93,19 +93,19 @@ def test_names_on_a_terminal(name: str, shown: str, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("name", ["a\x1b[2Jb", "a\tb", "\udce9t\udcff", "gpj\u202e.exe", "ü"])
-def test_names_in_a_pipe_are_the_bytes_they_are(name: str, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_names_in_a_pipe_keep_their_bytes(name: str, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     emit(name)
     sys.stdout.flush()
     assert capfdbinary.readouterr().out == os.fsencode(name) + b"\n"
 
 
-def test_a_failure_is_one_line_at_every_verbosity(err: Said) -> None:
+def test_failure_is_one_line_at_every_verbosity(err: Said) -> None:
     for screen in (Screen(), Screen(quiet=True), Screen(verbosity=2)):
         EventPrinter(screen)(FAILED)
     assert err.getvalue() == "ftpcli: dir/a?[31m: cannot read (server: 550 ?no)\n" * 3
 
 
-def test_a_failure_of_the_run_has_no_path(err: Said) -> None:
+def test_failure_of_the_run_has_no_path(err: Said) -> None:
     EventPrinter(Screen())(Failed("", "LoginRejected", "no", None, 5))
     assert err.getvalue() == "ftpcli: no\n"
 
@@ -115,7 +115,7 @@ def test_quiet_by_default(err: Said) -> None:
     assert err.getvalue() == ""
 
 
-def test_a_line_a_file_with_v(err: Said) -> None:
+def test_one_line_per_file_with_v(err: Said) -> None:
     all_events(EventPrinter(Screen(verbosity=1)))
     assert err.getvalue().splitlines() == [
         "f: lost; try 1 failed, the next one is in 2.0 s",
@@ -138,14 +138,14 @@ def test_a_line_a_file_with_v(err: Said) -> None:
     assert "skip same: up to date" in err.getvalue()
 
 
-def test_a_warning_is_shown_once_and_with_q(err: Said) -> None:
+def test_warning_is_shown_once_and_with_q(err: Said) -> None:
     printer = EventPrinter(Screen(quiet=True))
     printer(Warned("careful\x1b"))
     printer(Warned("careful\x1b"))
     assert err.getvalue() == "ftpcli: warning: careful?\n"
 
 
-def test_a_dry_runs_plan_is_data(capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_of_a_dry_run_goes_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     printer = EventPrinter(Screen(), dry_run=True)
     printer(Planned("a b", "download", 5, "missing"))
     printer(Planned("old", "delete"))
@@ -339,12 +339,12 @@ def test_bars(choice: str, screen: Screen, drawn: bool, monkeypatch: pytest.Monk
     assert "\x1b[2J/" not in stream.getvalue()
 
 
-def test_words_between_bars_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_beside_progress_bars_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
     with showing("bar", Screen(), RunProgress(1)) as say:
         say("press again to cut the connections")
-    # The line is written where the bars were, which are drawn anew below it.
+    # The line replaces the bars, which are drawn again below it.
     assert re.search(r"\x1b\[2K\S*press again to cut the connections\s*\n[^\n]*total", stream.getvalue())
 
 

@@ -63,7 +63,7 @@ def person() -> Iterator[Person]:
     os.close(its)
 
 
-def test_a_hidden_answer(person: Person) -> None:
+def test_hidden_answer(person: Person) -> None:
     person.asked(Question("password", "Password for bob: "))
     person.sees(b"Password for bob: ")
     person.types(b"hush\n")
@@ -74,7 +74,7 @@ def test_a_hidden_answer(person: Person) -> None:
     assert b"hush" not in person.sees(b"\n")
 
 
-def test_a_shown_answer_and_a_harmless_prompt(person: Person) -> None:
+def test_shown_answer_and_sanitized_prompt(person: Person) -> None:
     person.asked(Question("prompt", "one\x1b[2J\ntwo: ", hidden=False))
     assert b"one?[2J\r\ntwo: " in person.sees(b"two: ")
     person.types(b"yes\n")
@@ -82,7 +82,7 @@ def test_a_shown_answer_and_a_harmless_prompt(person: Person) -> None:
     person.done()
 
 
-def test_the_terminal_is_as_it_was(person: Person) -> None:
+def test_terminal_settings_are_restored(person: Person) -> None:
     before = termios.tcgetattr(person.descriptor)
     person.asked(Question("password", "P: "))
     person.sees(b"P: ")
@@ -103,7 +103,7 @@ def test_workers_share_an_answer(person: Person, kind: str) -> None:
     assert [answer.reveal() for answer in person.answers if isinstance(answer, Secret)] == ["x"] * 3
 
 
-def test_a_code_serves_once(person: Person) -> None:
+def test_one_time_code_is_asked_for_again(person: Person) -> None:
     person.asked(*[Question("prompt", "Code: ")] * 2)
     for text in (b"1\n", b"2\n"):
         person.sees(b"Code: ")
@@ -112,7 +112,7 @@ def test_a_code_serves_once(person: Person) -> None:
     assert {answer.reveal() for answer in person.answers if isinstance(answer, Secret)} == {"1", "2"}
 
 
-def test_another_attempt_is_another_question(person: Person) -> None:
+def test_next_attempt_is_a_new_question(person: Person) -> None:
     for attempt in (1, 2):
         person.asked(Question("password", "P: ", attempt))
         person.sees(b"P: ")
@@ -121,7 +121,7 @@ def test_another_attempt_is_another_question(person: Person) -> None:
     assert [answer.reveal() for answer in person.answers if isinstance(answer, Secret)] == ["1", "2"]
 
 
-def test_a_stop_ends_the_question(person: Person) -> None:
+def test_stop_ends_the_question(person: Person) -> None:
     stop = StopToken()
     with person.terminal.stopped_by(stop):
         person.asked(Question("password", "P: "))
@@ -133,7 +133,7 @@ def test_a_stop_ends_the_question(person: Person) -> None:
     assert isinstance(answer, Stopped)
 
 
-def test_progress_gives_way(person: Person) -> None:
+def test_progress_is_hidden_during_a_question(person: Person) -> None:
     events: list[str] = []
     with person.terminal.shared_with(lambda: events.append("hide"), lambda: events.append("show")):
         person.asked(Question("password", "P: "))

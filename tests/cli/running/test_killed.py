@@ -1,4 +1,4 @@
-"""The program killed with SIGKILL, again and again: the next run goes on, and in the end nothing of it is left."""
+"""The program killed with SIGKILL, again and again: the next run resumes, and in the end no trace is left."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 BOTH = pytest.mark.parametrize("direction", Direction, ids=lambda direction: direction.value)
 KILLS = 50
 LARGE = 1_500_000  # worth resuming in a later run
-SLOW = ("--limit-rate", "2M")  # so that no run gets to its end before it is killed
+SLOW = ("--limit-rate", "2M")  # so that no run ends before it is killed
 PATIENCE = 30.0
 
 
@@ -81,7 +81,7 @@ class Trees:
                 try:
                     status = os.stat(path)
                 except FileNotFoundError:
-                    continue  # it is just getting its name
+                    continue  # it is being renamed
                 found[os.path.relpath(path, self.target)] = (status.st_size, status.st_mtime_ns)
         return found
 
@@ -149,11 +149,11 @@ class Source:
 
 @pytest.mark.timeout(600)
 @BOTH
-def test_fifty_kills_and_then_the_trees_are_the_same(trees: Trees, direction: Direction) -> None:
+def test_trees_are_equal_after_fifty_kills(trees: Trees, direction: Direction) -> None:
     chance = random.Random(f"kills {direction.value}")
     source = Source(trees, chance)
     step = killed = killed_in_transfer = resumable = journals = 0
-    while killed < KILLS:  # where the machine stands still for a moment, a run gets to its end before it is killed
+    while killed < KILLS:  # on a stalled machine a run may end before it is killed
         assert step < 2 * KILLS
         before = trees.look()
         pause = chance.uniform(0, 0.15)
@@ -188,7 +188,7 @@ def test_fifty_kills_and_then_the_trees_are_the_same(trees: Trees, direction: Di
 
 
 @BOTH
-def test_what_was_committed_before_a_kill_is_not_moved_again(trees: Trees) -> None:
+def test_files_committed_before_a_kill_are_not_sent_again(trees: Trees) -> None:
     sizes = {f"d{number % 3}/f{number}": 40_000 + number for number in range(30)}
     for name, size in sizes.items():
         trees.write(name, os.urandom(size))
@@ -213,7 +213,7 @@ def test_what_was_committed_before_a_kill_is_not_moved_again(trees: Trees) -> No
     ("verb", "number", "done"),
     [("RNTO", 2, False), ("RNTO", 2, True), ("RNTO", 3, False), ("RNTO", 3, True), ("DELE", 1, False)],
 )
-def test_a_replacement_that_is_cut_never_costs_the_old_file(
+def test_killed_replacement_never_loses_the_old_file(
     scripted: Callable[..., ScriptedServer],
     run_ftpcli: Program,
     tmp_path: Path,

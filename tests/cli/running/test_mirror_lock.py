@@ -1,4 +1,4 @@
-"""One mirror at a time for one source and target, and where it keeps what it must remember."""
+"""One mirror at a time for one source and target, and the folder of its lock and journal."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def held(run_ftpcli: Program, server: Embedded, url: str, mirrors: Path, tmp_pat
     return Held(run_ftpcli, server, url, mirrors, tmp_path / "copy")
 
 
-def test_a_second_run_is_refused_and_told_what_to_do(run_ftpcli: Program, held: Held, url: str, tmp_path: Path) -> None:
+def test_second_run_is_refused_with_advice(run_ftpcli: Program, held: Held, url: str, tmp_path: Path) -> None:
     result = run_ftpcli("mirror", "--json", url, tmp_path / "copy", env=LOGIN)
     assert result.code == 10
     assert result.stderr.count("\n") == 1
@@ -66,7 +66,7 @@ def test_a_second_run_is_refused_and_told_what_to_do(run_ftpcli: Program, held: 
     assert (failed["error"], failed["exit_code"], summary["exit_code"]) == ("Locked", 10, 10)
 
 
-def test_skip_does_nothing_in_one_line(run_ftpcli: Program, held: Held, url: str, tmp_path: Path) -> None:
+def test_skip_prints_one_line(run_ftpcli: Program, held: Held, url: str, tmp_path: Path) -> None:
     result = run_ftpcli("mirror", "--lock", "skip", url, tmp_path / "copy", env=LOGIN)
     assert (result.code, result.stdout) == (0, "")
     assert result.stderr.count("\n") == 1
@@ -91,7 +91,7 @@ def test_waiting_ends_with_an_interrupt(run_ftpcli: Program, held: Held, url: st
     assert held.process.poll() is None
 
 
-def test_a_killed_run_holds_nobody_up_and_its_part_file_is_gone_on_with(
+def test_killed_run_releases_lock_and_part_file_is_resumed(
     run_ftpcli: Program, held: Held, url: str, mirrors: Path, tmp_path: Path
 ) -> None:
     waiting = run_ftpcli.start("mirror", "--lock", "wait", url, tmp_path / "copy", env=LOGIN)
@@ -103,7 +103,7 @@ def test_a_killed_run_holds_nobody_up_and_its_part_file_is_gone_on_with(
     assert list(mirrors.iterdir()) == []
 
 
-def test_a_dry_run_and_another_target_wait_for_nobody(
+def test_dry_run_and_other_target_need_no_lock(
     run_ftpcli: Program, held: Held, server: Embedded, url: str, mirrors: Path, tmp_path: Path
 ) -> None:
     before = {path: path.read_bytes() for path in mirrors.rglob("*") if path.is_file()}
@@ -119,7 +119,7 @@ def test_a_dry_run_and_another_target_wait_for_nobody(
 
 
 @pytest.mark.parametrize("way", ["relative", "link", "dots", "same"])
-def test_the_same_trees_under_other_names_are_the_same(
+def test_lock_is_shared_by_other_spellings_of_the_paths(
     run_ftpcli: Program, held: Held, url: str, tmp_path: Path, way: str
 ) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "copy")
@@ -130,7 +130,7 @@ def test_the_same_trees_under_other_names_are_the_same(
     assert held.process.poll() is None
 
 
-def test_the_state_is_private_and_goes_when_all_is_done(
+def test_state_folder_is_private_and_removed_at_the_end(
     run_ftpcli: Program, server: Embedded, url: str, mirrors: Path, tmp_path: Path
 ) -> None:
     server.write("tree/a", b"alpha")
@@ -141,7 +141,7 @@ def test_the_state_is_private_and_goes_when_all_is_done(
 
 
 @pytest.mark.parametrize("way", ["file", "closed"])
-def test_a_home_that_cannot_be_written_is_warned_of_once(
+def test_unwritable_state_folder_is_one_warning(
     run_ftpcli: Program, server: Embedded, url: str, tmp_path: Path, way: str
 ) -> None:
     if way == "closed" and os.geteuid() == 0:
@@ -159,7 +159,7 @@ def test_a_home_that_cannot_be_written_is_warned_of_once(
     assert (tmp_path / "copy" / "a").read_bytes() == b"alpha"
 
 
-def test_a_damaged_journal_costs_a_warning_and_nothing_else(
+def test_damaged_journal_is_only_a_warning(
     run_ftpcli: Program, held: Held, url: str, mirrors: Path, tmp_path: Path
 ) -> None:
     held.process.kill()

@@ -1,4 +1,4 @@
-"""``mirror --watch`` as its users run it. Every wait is for something to come about, with a generous limit."""
+"""``mirror --watch`` as its users run it. Every wait is for an event, with a generous limit."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def uploaded(server: ScriptedServer) -> dict[str, bytes]:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("tls", ["none", "explicit"])
-def test_a_local_source(
+def test_local_source(
     scripted: Start, run_ftpcli: Program, source: Path, tls: str, number: signal.Signals, code: int
 ) -> None:
     server = scripted(tls=tls)
@@ -79,7 +79,7 @@ def test_a_local_source(
     assert server.open == 0
 
 
-def test_a_remote_source(scripted: Start, run_ftpcli: Program, tmp_path: Path) -> None:
+def test_remote_source(scripted: Start, run_ftpcli: Program, tmp_path: Path) -> None:
     server, target = scripted(files=dict(FILES)), tmp_path / "target"
     url = server.url("up").replace("@", ":secret-Pw1@")
     process = run_ftpcli.start("mirror", "--watch", "--delete", url, target, *SOON, *options())
@@ -96,7 +96,7 @@ def test_a_remote_source(scripted: Start, run_ftpcli: Program, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("up", [True, False])
-def test_a_server_that_restarts(scripted: Start, run_ftpcli: Program, tmp_path: Path, up: bool) -> None:
+def test_server_restart(scripted: Start, run_ftpcli: Program, tmp_path: Path, up: bool) -> None:
     """What happened while it was down is caught up with; and nothing is deleted because nobody answered."""
     server, folder = ScriptedServer(files={} if up else dict(FILES)).start(), tmp_path / "folder"
     if up:
@@ -124,16 +124,14 @@ def _heard(process: subprocess.Popen[bytes], text: bytes) -> bool:
     return text in process.stderr.readline()
 
 
-def test_one_line_for_each_round_that_did_something(
-    scripted: Start, run_ftpcli: Program, source: Path, tmp_path: Path
-) -> None:
+def test_one_line_per_round_with_changes(scripted: Start, run_ftpcli: Program, source: Path, tmp_path: Path) -> None:
     server = scripted()
     process = run_ftpcli.start("mirror", "--watch", "-v", source, server.url("up"), *options("--json"))
     wait_for(lambda: uploaded(server) == present(source), process)
     (tmp_path / "new").write_bytes(b"new")
     (tmp_path / "new").rename(source / "a/new")
     wait_for(lambda: "a/new" in uploaded(server), process)
-    os.utime(source / "a/b", (1e9, 1e9))  # a change that asks for nothing
+    os.utime(source / "a/b", (1e9, 1e9))  # a change that needs no transfer
     (tmp_path / "last").write_bytes(b"new")
     (tmp_path / "last").rename(source / "a/b/last")
     assert process.stdout is not None
@@ -165,14 +163,14 @@ def test_quiet(scripted: Start, run_ftpcli: Program, source: Path) -> None:
     assert "watching" not in result.stderr
 
 
-def test_the_deadline_ends_it(scripted: Start, run_ftpcli: Program, source: Path) -> None:
+def test_deadline_ends_the_watch(scripted: Start, run_ftpcli: Program, source: Path) -> None:
     server = scripted()
     result = run_ftpcli("mirror", "--watch", source, server.url("up"), "--deadline", "6", *options())
     assert result.code == 11
     assert uploaded(server) == files_below(source)
 
 
-def test_a_file_that_is_still_being_written_arrives_whole(scripted: Start, run_ftpcli: Program, source: Path) -> None:
+def test_file_still_being_written_arrives_whole(scripted: Start, run_ftpcli: Program, source: Path) -> None:
     server = scripted()
     process = run_ftpcli.start("mirror", "--watch", source, server.url("up"), *SOON, *options())
     wait_for(lambda: uploaded(server) == present(source), process)
@@ -185,7 +183,7 @@ def test_a_file_that_is_still_being_written_arrives_whole(scripted: Start, run_f
     assert run_ftpcli.finish(process).code == 130
 
 
-def test_a_first_round_that_fails_ends_it(scripted: Start, run_ftpcli: Program, source: Path, tmp_path: Path) -> None:
+def test_failing_first_round_ends_the_watch(scripted: Start, run_ftpcli: Program, source: Path, tmp_path: Path) -> None:
     server = scripted()
     result = run_ftpcli("mirror", "--watch", source, server.url("up"), *options(), env={"FTPCLI_PASSWORD": "wrong"})
     assert result.code == 5
@@ -193,7 +191,7 @@ def test_a_first_round_that_fails_ends_it(scripted: Start, run_ftpcli: Program, 
     assert run_ftpcli("mirror", "--watch", tmp_path / "no", server.url("up"), *options()).code == 7
 
 
-def test_what_makes_no_sense(run_ftpcli: Program, source: Path) -> None:
+def test_invalid_combinations(run_ftpcli: Program, source: Path) -> None:
     result = run_ftpcli("mirror", "--watch", "--dry-run", source, "ftp://127.0.0.1/x")
     assert result.code == 2
     assert "--dry-run" in result.stderr

@@ -1,4 +1,4 @@
-"""Who logs in with what: the order of the sources, and that no secret is sent or shown where it does not belong."""
+"""Finding the login: the order of the sources, and that no secret is sent or shown where it does not belong."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def login(place: str, *options: str) -> tuple[str, str | None]:
     return endpoint.user, endpoint.password and endpoint.password.reveal()
 
 
-def test_anonymous_when_nothing_says_otherwise() -> None:
+def test_anonymous_by_default() -> None:
     assert login("ftpes://h/") == ("anonymous", "anonymous@")
     assert login("ftpes://ftp@h/") == ("ftp", "anonymous@")
     assert login("ftpes://h/", "--user", "anonymous") == ("anonymous", "anonymous@")
 
 
-def test_the_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_order_of_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each source is taken away in its turn, the strongest first."""
     config = write(tmp_path / "c.toml", '[profiles.w]\nurl = "ftpes://h/"\nuser = "prof"\npassword = "profsecret"\n')
     write(tmp_path / ".netrc", "machine h login net password netsecret\n")
@@ -75,7 +75,7 @@ def test_the_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert login("ftpes://h/", "--no-netrc") == ("anonymous", "anonymous@")
 
 
-def test_a_password_goes_with_its_own_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_password_is_used_with_its_own_user_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / ".netrc", "machine h login net password netsecret\n")
     config = write(tmp_path / "c.toml", '[profiles.w]\nurl = "ftpes://prof:profsecret@h/"\n')
     monkeypatch.setenv("FTPCLI_USER", "env")
@@ -84,7 +84,7 @@ def test_a_password_goes_with_its_own_user(tmp_path: Path, monkeypatch: pytest.M
         login("ftpes://url:urlsecret@h/", "--user", "bob", "--profile", "w", "--config", config)
 
 
-def test_a_password_without_a_user_serves_any(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_password_without_a_user_serves_any(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FTPCLI_PASSWORD", "envsecret")
     assert login("ftpes://bob@h/") == ("bob", "envsecret")
 
@@ -106,7 +106,7 @@ def test_two_logins_of_one_profile_and_the_defaults(tmp_path: Path) -> None:
     assert login("v:", "--config", config) == ("v", "v")
 
 
-def test_one_way_to_a_password_is_enough(tmp_path: Path) -> None:
+def test_two_password_sources_in_one_place_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="more than one"):
         login("ftpes://h/", "--password-file", write(tmp_path / "f", "x"), "--password-command", "echo x")
 
@@ -121,7 +121,7 @@ def test_password_file(tmp_path: Path, content: str, password: str) -> None:
     assert password_from_file(str(path)).reveal() == password
 
 
-def test_password_from_standard_input_leaves_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_password_from_stdin_reads_one_line_only(monkeypatch: pytest.MonkeyPatch) -> None:
     read, write_end = os.pipe()
     os.write(write_end, b"typed\ndata")
     os.close(write_end)
@@ -150,7 +150,7 @@ def test_password_command_errors_hold_no_secret(command: str, words: str) -> Non
     assert "optsecret" not in str(caught.value)
 
 
-def test_password_file_that_is_not_there() -> None:
+def test_missing_password_file() -> None:
     with pytest.raises(UsageError, match="/does/not/exist cannot be read"):
         password_from_file("/does/not/exist")
 
@@ -189,7 +189,7 @@ def test_prompt_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == ["Password for bob on h: "]
 
 
-def test_one_prompt_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_prompt_per_server(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(getpass, "getpass", lambda prompt: asked.append(prompt) or "typed")
     monkeypatch.setattr(sys, "stdin", Terminal())
@@ -203,14 +203,14 @@ def test_one_prompt_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("password", ["a\nDELE x", "a\rb", "a\0b"])
-def test_no_line_ends_reach_the_server(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
+def test_line_ends_in_a_login_are_refused(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
     monkeypatch.setattr(getpass, "getpass", lambda _prompt: password)
     monkeypatch.setattr(sys, "stdin", Terminal())
     with pytest.raises(UsageError, match="line ends or NUL"):
         login("ftpes://bob@h/")
 
 
-def test_nothing_is_asked_or_run_without_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_prompt_or_command_without_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trace = tmp_path / "trace"
     config = write(tmp_path / "c.toml", f'[profiles.w]\nhost = "h"\npassword_command = "touch {trace}"\n')
     write(tmp_path / ".netrc", "broken\n")
@@ -219,9 +219,7 @@ def test_nothing_is_asked_or_run_without_need(tmp_path: Path, monkeypatch: pytes
     assert not trace.exists()
 
 
-def test_over_ssh_the_user_is_the_local_one_and_nothing_is_asked(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_ssh_defaults_to_the_local_user_without_a_prompt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keys come first; and what ~/.netrc says of a user is meant for FTP."""
     monkeypatch.setattr(getpass, "getuser", lambda: "local")
     monkeypatch.setattr(sys, "stdin", Terminal())
@@ -247,7 +245,7 @@ def passphrase(*options: str) -> str | None:
     return source().reveal()
 
 
-def test_where_a_passphrase_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_passphrase_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FTPCLI_PASSPHRASE", raising=False)
     config = write(tmp_path / "c.toml", '[defaults]\npassphrase_command = "echo profsecret"\n')
     count = tmp_path / "count"
@@ -260,6 +258,6 @@ def test_where_a_passphrase_comes_from(tmp_path: Path, monkeypatch: pytest.Monke
     assert count.read_text() == "x\n"
 
 
-def test_a_passphrase_command_that_fails() -> None:
+def test_failing_passphrase_command() -> None:
     with pytest.raises(UsageError, match="the passphrase command false failed with exit status 1"):
         passphrase("--passphrase-command", "false")

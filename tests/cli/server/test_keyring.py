@@ -48,7 +48,7 @@ def told(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     return caplog
 
 
-def test_what_is_stored(monkeypatch: pytest.MonkeyPatch, told: pytest.LogCaptureFixture) -> None:
+def test_stored_passphrases(monkeypatch: pytest.MonkeyPatch, told: pytest.LogCaptureFixture) -> None:
     asked: list[tuple[str, str]] = []
 
     def get(service: str, user: str) -> str | None:
@@ -84,7 +84,7 @@ def _raise(error: BaseException) -> Callable[..., object]:
         (SystemExit(1), "SystemExit"),
     ],
 )
-def test_a_keyring_that_fails_is_not_asked_again(
+def test_keyring_is_not_asked_again_after_a_failure(
     monkeypatch: pytest.MonkeyPatch, told: pytest.LogCaptureFixture, error: BaseException, words: str
 ) -> None:
     install(monkeypatch, _raise(error))  # type: ignore[arg-type]
@@ -96,7 +96,7 @@ def test_a_keyring_that_fails_is_not_asked_again(
     assert "hush" not in told.text
 
 
-def test_a_library_that_is_broken_or_missing(monkeypatch: pytest.MonkeyPatch, told: pytest.LogCaptureFixture) -> None:
+def test_broken_or_missing_library(monkeypatch: pytest.MonkeyPatch, told: pytest.LogCaptureFixture) -> None:
     install(monkeypatch, lambda *_: None, _raise(RuntimeError("no such backend: x.Y")))
     assert SystemKeyring().passphrase("/k/a") is None
     monkeypatch.setitem(sys.modules, "keyring", None)  # as if it were not there
@@ -123,7 +123,7 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("silent")
-def test_a_keyring_that_never_answers(told: pytest.LogCaptureFixture) -> None:
+def test_keyring_timeout(told: pytest.LogCaptureFixture) -> None:
     keyring = SystemKeyring(timeout=0.05)
     assert keyring.passphrase("/k/a") is None
     assert keyring.passphrase("/k/b") is None
@@ -131,7 +131,7 @@ def test_a_keyring_that_never_answers(told: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.usefixtures("silent")
-def test_a_stop_ends_the_wait() -> None:
+def test_stop_ends_the_wait() -> None:
     stop = StopToken()
     stop.request(130)
     with TERMINAL.stopped_by(stop), pytest.raises(Stopped):

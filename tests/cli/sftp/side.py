@@ -1,4 +1,4 @@
-"""The program with a server that speaks SFTP: nothing of the user's own SSH files counts."""
+"""The program with a server that speaks SFTP, without the SSH files of the user who runs the tests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Side:
         self.server = server
         self.run = run
         self.folder = folder
-        self.root = server.root / folder.name  # of this test alone
+        self.root = server.root / folder.name  # for this test only
         self.root.mkdir()
         self.own(self.root)
         if isinstance(server, Running):

@@ -1,4 +1,4 @@
-"""Servers that stop, refuse, are full, admit few, or hold what is hard to carry."""
+"""Servers that stop, refuse, are full or limit connections, and trees that are hard to copy."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def begun(side: Side, up: bool, *more: object) -> subprocess.Popen[bytes]:
 
 
 @UP_AND_DOWN
-def test_a_session_that_is_killed(side: Side, server: Running, up: bool) -> None:
+def test_killed_session(side: Side, server: Running, up: bool) -> None:
     process = begun(side, up, "--json")
     for session in _descendants(server.process.popen.pid):
         os.kill(session, signal.SIGKILL)
@@ -57,13 +57,13 @@ def test_a_session_that_is_killed(side: Side, server: Running, up: bool) -> None
     assert (side.folder / "file").read_bytes() == (side.root / "file").read_bytes() == LARGE
 
 
-# Was: the first block went to the session that was gone and the rest to the next one, and that was called a success.
-def test_a_session_that_is_killed_before_a_slow_pipe_gives_anything(side: Side, server: Running) -> None:
+# Regression: the first block went to the lost session, the rest to the next one, and that counted as a success.
+def test_session_killed_before_a_slow_pipe_yields_data(side: Side, server: Running) -> None:
     process = side.start("put", "-", side.url("stream"), stdin=True)
     wait_for(lambda: any(side.root.iterdir()))
     for session in _descendants(server.process.popen.pid):
         os.kill(session, signal.SIGKILL)
-    time.sleep(0.5)  # until that is known here
+    time.sleep(0.5)  # until the client has noticed
     result = side.run.finish(process, input=LARGE)
     assert result.code == 3, result
     assert "standard input cannot be sent again" in result.stderr
@@ -71,7 +71,7 @@ def test_a_session_that_is_killed_before_a_slow_pipe_gives_anything(side: Side, 
 
 
 @UP_AND_DOWN
-def test_a_server_that_stands_still(side: Side, server: Running, up: bool) -> None:
+def test_stalled_server(side: Side, server: Running, up: bool) -> None:
     process = begun(side, up, "--timeout", "3", "--retries", "0")
     frozen = [server.process.popen.pid, *_descendants(server.process.popen.pid)]
     for pid in frozen:
@@ -85,7 +85,7 @@ def test_a_server_that_stands_still(side: Side, server: Running, up: bool) -> No
     assert "3 seconds" in result.stderr
 
 
-def test_one_file_that_must_not_be_read(side: Side) -> None:
+def test_one_unreadable_file(side: Side) -> None:
     for number in range(12):
         side.write(f"tree/f{number:02}", b"x" * number)
     side.write("tree/closed/in", b"1")
@@ -105,7 +105,7 @@ def test_one_file_that_must_not_be_read(side: Side) -> None:
 
 
 @pytest.mark.parametrize("program", ["sshd", "proftpd"])
-def test_a_full_disk(run_ftpcli: Program, tmp_path: Path, program: str) -> None:
+def test_full_disk(run_ftpcli: Program, tmp_path: Path, program: str) -> None:
     """It is said before the transfer; a stream, whose length nobody knows, leaves nothing."""
     if os.geteuid() != 0:
         pytest.skip("mounting needs root")
@@ -117,7 +117,7 @@ def test_a_full_disk(run_ftpcli: Program, tmp_path: Path, program: str) -> None:
         assert result.code == 1, result
         assert "the server has no room for it: 20000000 bytes are needed, and" in result.stderr
         assert '"moved": 6000000' in result.stdout
-        # What is written over makes room.
+        # Overwritten data frees its space.
         side.good("put", tmp_path / "fits", side.url("fits"), "--in-place")
         result = side("put", "-", side.url("stream"), input=bytes(20_000_000))
         assert result.code == 6, result
@@ -150,7 +150,7 @@ def mounted(size: int) -> Iterator[Path]:
     ],
     ids=["sshd", "proftpd-host", "proftpd-all"],
 )
-def test_a_server_that_admits_few_connections(run_ftpcli: Program, tmp_path: Path, setup: Setup) -> None:
+def test_server_with_a_connection_limit(run_ftpcli: Program, tmp_path: Path, setup: Setup) -> None:
     with started(setup) as running:
         side = Side(running, run_ftpcli, tmp_path)
         for number in range(60):
@@ -174,7 +174,7 @@ def test_names_in_another_encoding(side: Side) -> None:
     assert os.listdir(os.fsencode(side.root / "back")) == [b"caf\xe9"]
 
 
-def test_links_that_go_in_circles(side: Side) -> None:
+def test_link_cycles(side: Side) -> None:
     side.write("tree/f", b"1")
     for name, text in {"self": ".", "a": "b", "b": "a", "dangling": "nowhere"}.items():
         (side.root / "tree" / name).symlink_to(text)
@@ -186,7 +186,7 @@ def test_links_that_go_in_circles(side: Side) -> None:
     side.good("rm", "-r", side.url("tree"))
 
 
-def test_holes_and_emptiness(side: Side) -> None:
+def test_sparse_and_empty_files(side: Side) -> None:
     with side.write("sparse").open("wb") as file:
         file.truncate(5_000_000)
         file.seek(2_000_000)
@@ -197,7 +197,7 @@ def test_holes_and_emptiness(side: Side) -> None:
 
 
 @UP_AND_DOWN
-def test_a_source_that_grows_meanwhile(side: Side, up: bool) -> None:
+def test_source_that_grows_during_the_transfer(side: Side, up: bool) -> None:
     process = begun(side, up)
     source, target = (side.folder, side.root) if up else (side.root, side.folder)
     with (source / "file").open("ab") as file:
@@ -206,7 +206,7 @@ def test_a_source_that_grows_meanwhile(side: Side, up: bool) -> None:
     assert (target / "file").read_bytes() == LARGE + b"more"
 
 
-def test_a_directory_of_many_files(side: Side) -> None:
+def test_directory_of_many_files(side: Side) -> None:
     folder = side.root / "many"
     folder.mkdir()
     for number in range(5000):

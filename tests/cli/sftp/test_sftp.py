@@ -58,7 +58,7 @@ def test_listings(side: Side) -> None:
     assert side("ls", side.url("absent")).code == 6
 
 
-def test_directories_names_and_deletion(side: Side) -> None:
+def test_directories_odd_names_and_deletion(side: Side) -> None:
     assert side("mkdir", side.url("a/b/c")).code == 6
     side.good("mkdir", "-p", side.url("a/b/c"))
     side.good("mkdir", "-p", side.url("a/b/c"))
@@ -115,11 +115,11 @@ def test_uploads(side: Side, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("up", [True, False], ids=["up", "down"])
-def test_a_mirror(side: Side, tmp_path: Path, up: bool) -> None:
+def test_mirror(side: Side, tmp_path: Path, up: bool) -> None:
     """Times, permissions and links come along; what is the same stays, what is gone goes to where it is kept."""
     source = local_tree(side.root / "source" if not up else tmp_path / "source")
     if not up and isinstance(side.server, Running) and side.server.setup.program == "proftpd":
-        (source / "d/link").unlink()  # its READLINK tells a path from the root on
+        (source / "d/link").unlink()  # its READLINK returns an absolute path
     side.own(side.root)
     target = side.root / "target" if up else tmp_path / "target"
     kept = side.root / "kept" if up else tmp_path / "kept"
@@ -129,7 +129,7 @@ def test_a_mirror(side: Side, tmp_path: Path, up: bool) -> None:
     assert {"a.txt", "d/large", "x.sh"} <= {word for line in shown.splitlines() for word in line.split()}
     assert not target.exists()
 
-    # paramiko's server never gets to the end of a digest of more than 64 KiB.
+    # paramiko's server never finishes a digest of more than 64 KiB.
     checksum = "size" if isinstance(side.server, ParamikoServer) else "checksum"
     text = side.good(*command, "--verify", checksum, "--json")
     assert tree(target) == tree(source)
@@ -179,7 +179,7 @@ def test_links_are_followed(side: Side, tmp_path: Path, up: bool) -> None:
 
 @ONLY_SSHD
 @pytest.mark.parametrize("up", [True, False], ids=["up", "down"])
-def test_watching(side: Side, tmp_path: Path, up: bool) -> None:
+def test_watch(side: Side, tmp_path: Path, up: bool) -> None:
     source = (tmp_path if up else side.root) / "source"
     target = (side.root if up else tmp_path) / "target"
     source.mkdir()
@@ -209,11 +209,11 @@ def test_killed_and_resumed(side: Side, tmp_path: Path, up: bool) -> None:
     wait_for(lambda: part_size(folder) > 1_000_000)
     process.kill()
     process.communicate()
-    wait_for(lambda: not _descendants(side.server.process.popen.pid))  # it writes what it has got before it ends
+    wait_for(lambda: not _descendants(side.server.process.popen.pid))  # it writes what it has received before it ends
     reached = part_size(folder)
     text = side.good(*command, "--json")
     (went_on_at,) = (event["resumed_from"] for event in events(text, "finished"))
-    # An upload sends the last blocks again: they may not have got to the server's disk.
+    # An upload sends the last blocks again: they may not have reached the server's disk.
     assert went_on_at in ((reached, reached - 65536) if up else (reached,))
     assert here.read_bytes() == there.read_bytes() == LARGE
     assert part_size(folder) == 0
@@ -231,7 +231,7 @@ def test_rate_and_deadline(side: Side, tmp_path: Path) -> None:
     assert (side.root / "file").read_bytes() == LARGE
 
 
-def test_a_profile(side: Side, tmp_path: Path) -> None:
+def test_profile(side: Side, tmp_path: Path) -> None:
     side.write("f", b"1")
     options = dict(zip(side.options[::2], side.options[1::2], strict=True))
     config = tmp_path / "config.toml"

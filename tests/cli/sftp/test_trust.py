@@ -1,4 +1,4 @@
-"""Who the server is, who logs in, and what may be there in place of an SFTP server."""
+"""Host keys, logins, and other servers at an SFTP URL."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def shown(server: Running) -> str:
     return fingerprint(base64.b64decode(server.known_hosts.read_text().split()[2]))
 
 
-def test_an_unknown_host(server: Running, run_ftpcli: Program, tmp_path: Path) -> None:
+def test_unknown_host(server: Running, run_ftpcli: Program, tmp_path: Path) -> None:
     command = ("ls", server.url, *QUICK, "--identity", server.identity)
     stored = tmp_path / "home/.ssh/known_hosts"
     result = run_ftpcli(*command)
@@ -53,7 +53,7 @@ def test_an_unknown_host(server: Running, run_ftpcli: Program, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("option", [(), ("--accept-new-host-key",)])
-def test_a_changed_host_key(server: Running, run_ftpcli: Program, tmp_path: Path, option: tuple[str, ...]) -> None:
+def test_changed_host_key(server: Running, run_ftpcli: Program, tmp_path: Path, option: tuple[str, ...]) -> None:
     other = paramiko.ECDSAKey.generate()
     known = tmp_path / "known"
     known.write_text(f"# mine\n[127.0.0.1]:{server.port} {other.get_name()} {other.get_base64()}\n")
@@ -66,7 +66,7 @@ def test_a_changed_host_key(server: Running, run_ftpcli: Program, tmp_path: Path
 
 
 @pytest.mark.parametrize("stored", [True, False])
-def test_a_host_key_that_changes_between_two_connections(run_ftpcli: Program, tmp_path: Path, stored: bool) -> None:
+def test_host_key_that_changes_between_two_connections(run_ftpcli: Program, tmp_path: Path, stored: bool) -> None:
     """Somebody steps in between while a run is under way: it ends, and the first key alone is believed."""
     known = tmp_path / "known"
     with paramiko_server() as server:
@@ -104,7 +104,7 @@ def make_key(path: Path, passphrase: str = "") -> Path:
     return path
 
 
-def test_passphrases_and_keys_that_cannot_be_read(run_ftpcli: Program, tmp_path: Path) -> None:
+def test_passphrases_and_unreadable_keys(run_ftpcli: Program, tmp_path: Path) -> None:
     key = make_key(tmp_path / "locked", "right-Pp3")
     public = key.with_name("locked.pub").read_text()
     with started(Setup("sshd", tls="ssh")) as server:
@@ -129,7 +129,7 @@ def test_passphrases_and_keys_that_cannot_be_read(run_ftpcli: Program, tmp_path:
 # Not an SFTP server -------------------------------------------------------------------------------------------------
 
 
-def test_a_server_without_sftp(run_ftpcli: Program) -> None:
+def test_server_without_sftp(run_ftpcli: Program) -> None:
     with paramiko_server(subsystem=None) as server:
         result = run_ftpcli("ls", f"{base_url(server)}/", *QUICK, "--insecure")
     assert result.code == 12
@@ -139,14 +139,14 @@ def test_a_server_without_sftp(run_ftpcli: Program) -> None:
 @pytest.mark.parametrize(
     ("tls", "words"), [("none", "greets like an FTP server; use ftpes://"), ("implicit", "use ftps:// or ftpes://")]
 )
-def test_an_ftp_server(run_ftpcli: Program, tls: str, words: str) -> None:
+def test_ftp_server_at_an_sftp_url(run_ftpcli: Program, tls: str, words: str) -> None:
     with started(Setup("vsftpd", tls=tls)) as server:
         result = run_ftpcli("ls", f"sftp://anna@{server.host}:{server.port}/", *QUICK)
     assert result.code == 12
     assert words in result.stderr
 
 
-def test_something_that_never_gets_to_ssh(run_ftpcli: Program) -> None:
+def test_server_that_never_speaks_ssh(run_ftpcli: Program) -> None:
     """Lines may come before SSH's own (RFC 4253 §4.2), so it is waited for; what was said helps then."""
     with talker(b"welcome to the router\r\n") as (port, _):
         result = run_ftpcli("ls", f"sftp://anna@127.0.0.1:{port}/", *QUICK, "--timeout", "3", "--retries", "0")

@@ -69,7 +69,7 @@ def make(side: Side, name: str) -> Path:
     return path
 
 
-def test_a_file(side: Side, disk: Path) -> None:
+def test_copied_file(side: Side, disk: Path) -> None:
     path = make(side, "a")
     owner = path.stat().st_uid, path.stat().st_gid
     result = side("mv", "-v", side.url("a"), side.url("disk/b"))
@@ -86,7 +86,7 @@ def test_a_file(side: Side, disk: Path) -> None:
     assert names(disk) == set()
 
 
-def test_a_file_of_more_than_one_request(side: Side, disk: Path) -> None:
+def test_file_of_several_requests(side: Side, disk: Path) -> None:
     size = 64 * 1024 * 1024 + 5
     path = side.write("large", CONTENT)
     with path.open("r+b") as file:
@@ -101,7 +101,7 @@ def test_a_file_of_more_than_one_request(side: Side, disk: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["directory", "link", "full disk"])
-def test_what_is_not_moved(side: Side, disk: Path, what: str) -> None:
+def test_unsupported_moves(side: Side, disk: Path, what: str) -> None:
     path = side.root / "x"
     if what == "directory":
         path = make(side, "x/inner")
@@ -120,7 +120,7 @@ def test_what_is_not_moved(side: Side, disk: Path, what: str) -> None:
     assert path.read_bytes() == CONTENT
 
 
-def test_a_file_onto_itself(side: Side, disk: Path) -> None:
+def test_file_onto_itself(side: Side, disk: Path) -> None:
     """Between two mounts of one directory nothing can be renamed either; a copy would end as the original's end."""
     again = side.root / "again"
     again.mkdir()
@@ -137,7 +137,7 @@ def test_a_file_onto_itself(side: Side, disk: Path) -> None:
         subprocess.run(["umount", again], check=True)
 
 
-def test_a_backup_on_another_disk(side: Side, disk: Path, tmp_path: Path) -> None:
+def test_backup_on_another_disk(side: Side, disk: Path, tmp_path: Path) -> None:
     source, target = tmp_path / "source", side.root / "target"
     (source / "d").mkdir(parents=True)
     (source / "d/changes").write_bytes(b"new")
@@ -150,7 +150,7 @@ def test_a_backup_on_another_disk(side: Side, disk: Path, tmp_path: Path) -> Non
     assert (run / "d/goes").stat().st_mtime == TIME
 
 
-def test_a_renamed_file_is_not_sent_again(side: Side, disk: Path, tmp_path: Path) -> None:
+def test_renamed_file_is_not_sent_again(side: Side, disk: Path, tmp_path: Path) -> None:
     if not os.path.ismount(disk):
         pytest.skip("only root has one tree over two file systems here")
     source = tmp_path / "source"
