@@ -28,8 +28,10 @@ class Shared:
 
     Each part is safe by itself: the job never changes; of ``progress`` every number has one thread that writes it; of
     ``host`` every field goes from unknown to known; ``journal``, ``local``, ``times`` and ``rate`` have a lock each;
-    ``backup`` only remembers which folders are made, and making one twice does no harm. ``times`` is None where a time that differs always means another content, ``backup`` where nothing is
-    kept, ``rate`` where there is no limit.
+    ``backup`` only remembers which folders are made, and making one twice does no harm.
+
+    ``times`` is None where a time that differs always means another content, ``backup`` where nothing is kept, ``rate``
+    where there is no limit.
     """
 
     job: Job
