@@ -137,3 +137,7 @@ class Job:
     retries: int = 3
     retry_wait: float = 1.0
     limit_rate: float | None = None
+
+    def name_of(self, side: Side, path: str) -> str:
+        """A path of one side, as people are told of it: by its URL where it is on the server."""
+        return path if side is Side.LOCAL else self.endpoint.url(path)

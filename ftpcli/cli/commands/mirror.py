@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ftpcli.cli.options.choices import Choices
     from ftpcli.cli.server.targets import Target, Targets
-    from ftpcli.engine.job import Direction, FilterRules, Job
+    from ftpcli.engine.job import Direction, FilterRules, Job, Root, Rules, Side
     from ftpcli.model import Endpoint
 
 
@@ -75,22 +75,22 @@ def mirror(ctx: click.Context, /, source: str, target: str, **_options: Any) -> 
     from ftpcli.cli.running.mirror_lock import hold_lock
     from ftpcli.cli.server.targets import Targets
     from ftpcli.cli.urls import is_remote
-    from ftpcli.engine.job import Direction
+    from ftpcli.engine.job import Direction, Root
     from ftpcli.errors import UsageError
 
     down, up = is_remote(source), is_remote(target)
     if down == up:
         found = "both SOURCE and TARGET are" if down else "neither SOURCE nor TARGET is"
         raise UsageError(f"{found} a URL or PROFILE:path; mirror works between this computer and a server")
-    direction, local = (Direction.DOWNLOAD, target) if down else (Direction.UPLOAD, source)
+    direction = Direction.DOWNLOAD if down else Direction.UPLOAD
     targets = Targets(ctx)
     place = targets.remote(source if down else target)
     _check_combinations(place.choices)
-    backup = _backup(targets, place, direction, target)
+    backup = _backup(targets, place, direction.target, target)
     with command_context(place.choices, targets.config.warnings, ctx.obj) as context:
-        filters = filter_rules(place.choices)
-        endpoint = targets.endpoint(place, context.warn)
-        job = _job(endpoint, direction, place, local, filters, backup())
+        rules = _rules(place.choices, filter_rules(place.choices), backup())
+        root = Root(place.path, target, tree=True) if down else Root(source, place.path, tree=True)
+        job = _job(direction, targets.endpoint(place, context.warn), root, rules, place.choices)
         with hold_lock(context, job, place.choices["lock"]) as lock:
             if lock is None:
                 return 0
@@ -122,7 +122,7 @@ def _check_combinations(choices: Choices) -> None:
         raise UsageError("--watch and --dry-run contradict each other: one never ends, the other never begins")
 
 
-def _backup(targets: Targets, place: Target, direction: Direction, target: str) -> Callable[[], str | None]:
+def _backup(targets: Targets, place: Target, side: Side, target: str) -> Callable[[], str | None]:
     """Returns a function that names the folder, dated now, for what a run deletes or replaces; None without one.
 
     On a server --backup-dir is parsed as the target's path is. Raises UsageError for one that cannot be used.
@@ -130,7 +130,7 @@ def _backup(targets: Targets, place: Target, direction: Direction, target: str) 
     from ftpcli.cli.options.choices import Origin
     from ftpcli.cli.urls import ProfilePath, parse, remote_path
     from ftpcli.engine.backup.folder import backup_folder
-    from ftpcli.engine.job import Direction
+    from ftpcli.engine.job import Side
     from ftpcli.errors import UsageError
 
     directory = place.choices["backup_dir"]
@@ -138,7 +138,7 @@ def _backup(targets: Targets, place: Target, direction: Direction, target: str) 
         return lambda: None
     if "://" in directory:
         raise UsageError(f"--backup-dir {directory}: a path on TARGET's side is expected, not a URL")
-    if direction is Direction.DOWNLOAD:
+    if side is Side.LOCAL:
         root = target
         if place.choices.origin("backup_dir") is not Origin.COMMAND_LINE:
             directory = os.path.expanduser(directory)  # the shell did not see it
@@ -150,26 +150,17 @@ def _backup(targets: Targets, place: Target, direction: Direction, target: str) 
             directory = remote_path(directory)[0]
 
     def dated() -> str:
-        return backup_folder(direction, directory, root, time.time())
+        return backup_folder(side, directory, root, time.time())
 
     dated()
     return dated
 
 
-def _job(
-    endpoint: Endpoint,
-    direction: Direction,
-    place: Target,
-    local: str,
-    filters: FilterRules,
-    backup: str | None,
-) -> Job:
-    from ftpcli.engine.job import Direction, Job, Root, Rules
+def _rules(choices: Choices, filters: FilterRules, backup: str | None) -> Rules:
+    from ftpcli.engine.job import Rules
 
-    choices = place.choices
-    source, target = (place.path, local) if direction is Direction.DOWNLOAD else (local, place.path)
     limit = choices["max_delete"]
-    rules = Rules(
+    return Rules(
         compare=choices["compare"],
         newer_only=choices["newer_only"],
         verify=choices["verify"],
@@ -188,10 +179,15 @@ def _job(
         backup=backup,
         track_renames=choices["track_renames"],
     )
+
+
+def _job(direction: Direction, endpoint: Endpoint, root: Root, rules: Rules, choices: Choices) -> Job:
+    from ftpcli.engine.job import Job
+
     return Job(
         direction,
         endpoint,
-        (Root(source, target, into=False, tree=True),),
+        (root,),
         rules,
         parallel=choices["parallel"],
         max_connections=choices["max_connections"],

@@ -20,7 +20,7 @@ from ftpcli.cli.output.terminal import TERMINAL
 from ftpcli.cli.running.signals import stop_on_signals
 from ftpcli.cli.server.targets import Target
 from ftpcli.engine.events import Event, OnEvent, Report, Warned
-from ftpcli.engine.job import Direction, Job
+from ftpcli.engine.job import Job
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.progress import RunProgress
 from ftpcli.errors import FtpcliError, Retry, Stopped
@@ -151,9 +151,9 @@ def one_run(context: CommandContext, job: Job, on_event: OnEvent, journal: Journ
     from ftpcli.engine.run import run
 
     for root in job.roots:
-        up, url = job.direction is Direction.UPLOAD, job.endpoint.url
-        source, target = (root.source, url(root.target)) if up else (url(root.source), root.target)
-        _log.info("%s: %s to %s", job.direction.value, source, target)
+        direction = job.direction
+        names = job.name_of(direction.source, root.source), job.name_of(direction.target, root.target)
+        _log.info("%s: %s to %s", direction.value, *names)
     meter = RunProgress(min(job.parallel, job.max_connections or job.parallel))
     progress = "none" if job.rules.dry_run else context.progress
     with showing(progress, context.screen, meter) as say, stop_on_signals(context.stop, say=say):

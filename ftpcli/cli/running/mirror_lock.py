@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ftpcli.cli.running.context import CommandContext
-from ftpcli.engine.job import Direction, Job
+from ftpcli.engine.job import Job, Side
 from ftpcli.engine.journal.journal import Journal, open_journal
 from ftpcli.engine.journal.lock import RunLock, take_turn
 from ftpcli.errors import cause_of
@@ -21,7 +21,7 @@ def state_folder(job: Job) -> str:
     import platformdirs
 
     endpoint = job.endpoint
-    remote, local = _sides(job)
+    local, remote = job.direction.local_and_remote(job.roots[0].source, job.roots[0].target)
     absolute = "/" if remote.startswith("/") else ""
     path = absolute + "/".join(name for name in remote.split("/") if name not in ("", "."))
     identity = (
@@ -30,12 +30,6 @@ def state_folder(job: Job) -> str:
     )  # fmt: skip
     key = hashlib.sha256("\0".join(identity).encode("utf-8", "surrogateescape")).hexdigest()[:32]
     return str(Path(platformdirs.user_state_path("ftpcli", appauthor=False), "mirrors", key))
-
-
-def _sides(job: Job) -> tuple[str, str]:
-    """The remote path and the local one."""
-    root = job.roots[0]
-    return (root.source, root.target) if job.direction is Direction.DOWNLOAD else (root.target, root.source)
 
 
 @dataclass(frozen=True)
@@ -58,14 +52,19 @@ class MirrorLock:
         root = job.roots[0].target
         if self.folder is None:
             return Journal(root)
-        remote, local = _sides(job)
-        names = job.endpoint.url(remote), os.path.realpath(local)
-        source, target = names if job.direction is Direction.DOWNLOAD else reversed(names)
         try:
-            return open_journal(self.folder, root, source, target, self.context.warn)
+            return open_journal(self.folder, root, *_names(job), self.context.warn)
         except OSError as error:
             self.context.warn(_warning(self.folder, error, locked=True))
             return Journal(root)
+
+
+def _names(job: Job) -> tuple[str, str]:
+    """Source and target as the journal names them, wherever the program was started."""
+    root, direction = job.roots[0], job.direction
+    sides = (direction.source, root.source), (direction.target, root.target)
+    source, target = (os.path.realpath(path) if side is Side.LOCAL else job.name_of(side, path) for side, path in sides)
+    return source, target
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from ftpcli.cli.running.context import CommandContext, one_run
 from ftpcli.cli.running.mirror_lock import MirrorLock
 from ftpcli.cli.running.signals import stop_on_signals
 from ftpcli.engine.events import Event, OnEvent, Report, Summary
-from ftpcli.engine.job import Direction, Job
+from ftpcli.engine.job import Job
 from ftpcli.engine.watch.loop import watch
 
 
@@ -20,8 +20,7 @@ def keep_mirroring(
     """Mirror until a signal or the deadline; the result is the exit code. ``backup`` gives each round its folder."""
     context.json_writer.each_run = True
     if not context.screen.quiet:
-        source = job.roots[0].source
-        place = source if job.direction is Direction.UPLOAD else job.endpoint.url(source)
+        place = job.name_of(job.direction.source, job.roots[0].source)
         context.screen.line(f"watching {place}; press Ctrl-C to stop")
     rounds = _Rounds(context, lock, backup)
     with stop_on_signals(context.stop):

@@ -8,19 +8,19 @@ import posixpath
 from collections.abc import Iterator
 from datetime import datetime, timezone
 
-from ftpcli.engine.job import Direction
+from ftpcli.engine.job import Side
 from ftpcli.errors import UsageError
 
 
-def backup_folder(direction: Direction, directory: str, target: str, now: float) -> str:
-    """The folder for a run that begins ``now`` (seconds since 1970): ``DIRECTORY/2026-11-21T074012Z``.
+def backup_folder(side: Side, directory: str, target: str, now: float) -> str:
+    """The folder of a run that begins ``now`` (seconds since 1970): ``DIRECTORY/2026-11-21T074012Z``.
 
-    ``directory`` and ``target`` are on the same side. Raises UsageError where one would get into the other.
+    ``directory`` and ``target`` are both on ``side``. Raises UsageError where one would get into the other.
     """
     if not directory:
         raise UsageError("--backup-dir names no folder")
     folder = posixpath.join(directory, datetime.fromtimestamp(now, timezone.utc).strftime("%Y-%m-%dT%H%M%SZ"))
-    within = _within_on_disk if direction is Direction.DOWNLOAD else _within_on_server
+    within = _within_on_disk if side is Side.LOCAL else _within_on_server
     if within(directory, target):
         raise UsageError(
             f"--backup-dir {directory} is the mirrored tree {target or '.'} or inside it; name a folder outside of it"

@@ -14,7 +14,7 @@ from dataclasses import replace
 from enum import Enum
 
 from ftpcli.engine.events import Event, Failed, OnEvent, Report, Skipped, Summary, Warned
-from ftpcli.engine.job import Direction, Job, Scope
+from ftpcli.engine.job import Job, Scope, Side
 from ftpcli.engine.trees.local import is_directory
 from ftpcli.engine.watch.watcher import Watcher
 from ftpcli.errors import ConnectionLost, GuardRefused, LocalFileError, Stopped
@@ -56,7 +56,7 @@ class _Watch:
         self._mirror = mirror
         self._on_event = on_event
         self._stop = stop
-        self._local = job.direction is Direction.UPLOAD
+        self._local = job.direction.source is Side.LOCAL
         # Before the first listing, so that nothing changes unseen.
         self._watcher = self._new_watcher() if self._local else None
         self._whole_at: float | None = None

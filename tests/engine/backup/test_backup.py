@@ -413,9 +413,9 @@ DAY = 1795246812.9  # 2026-11-21T07:40:12Z
 
 
 def test_the_folder_has_the_date() -> None:
-    assert backup_folder(Direction.UPLOAD, "old", "site", DAY) == "old/2026-11-21T074012Z"
-    assert backup_folder(Direction.UPLOAD, "/old", "/site", DAY) == "/old/2026-11-21T074012Z"
-    assert backup_folder(Direction.DOWNLOAD, "/old", "/site", DAY) == "/old/2026-11-21T074012Z"
+    assert backup_folder(Direction.UPLOAD.target, "old", "site", DAY) == "old/2026-11-21T074012Z"
+    assert backup_folder(Direction.UPLOAD.target, "/old", "/site", DAY) == "/old/2026-11-21T074012Z"
+    assert backup_folder(Direction.DOWNLOAD.target, "/old", "/site", DAY) == "/old/2026-11-21T074012Z"
 
 
 @pytest.mark.parametrize(
@@ -434,7 +434,7 @@ def test_a_backup_folder_that_will_not_do(
         if (directory, target) in (("/site", "site"), ("site", "/home/site"), ("/a", ""), ("../old", "site")):
             return  # on the disk it is known where these are
     with pytest.raises(UsageError):
-        backup_folder(direction, directory, target, DAY)
+        backup_folder(direction.target, directory, target, DAY)
 
 
 @pytest.mark.parametrize("direction", Direction)
@@ -448,7 +448,7 @@ def test_a_backup_folder_that_does(
 ) -> None:
     (tmp_path / "home").mkdir()
     monkeypatch.chdir(tmp_path / "home")
-    assert backup_folder(direction, directory, target, DAY) == os.path.join(directory, "2026-11-21T074012Z")
+    assert backup_folder(direction.target, directory, target, DAY) == os.path.join(directory, "2026-11-21T074012Z")
 
 
 def test_links_are_seen_through(tmp_path: Path) -> None:
@@ -456,12 +456,12 @@ def test_links_are_seen_through(tmp_path: Path) -> None:
     (tmp_path / "other name").symlink_to("site")
     for directory, target in (("other name/old", "site"), ("site/old/deep", "other name"), ("other name", "site")):
         with pytest.raises(UsageError, match="inside"):
-            backup_folder(Direction.DOWNLOAD, str(tmp_path / directory), str(tmp_path / target), DAY)
+            backup_folder(Direction.DOWNLOAD.target, str(tmp_path / directory), str(tmp_path / target), DAY)
 
 
 def test_both_written_the_same_way_is_what_is_asked() -> None:
     with pytest.raises(UsageError, match="the same way"):
-        backup_folder(Direction.UPLOAD, "/old", "site", DAY)
+        backup_folder(Direction.UPLOAD.target, "/old", "site", DAY)
 
 
 # Was: a link that had been kept was a directory to write to, for what a later round of --watch kept below its name.
