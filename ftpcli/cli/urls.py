@@ -114,8 +114,8 @@ def default_port(scheme: str) -> int:
 
 
 def _login(text: str) -> tuple[str | None, Secret | None]:
-    name, colon, word = text.partition(":")
-    user, password = _percent_decoded(name), _percent_decoded(word)
+    name, colon, secret = text.partition(":")
+    user, password = _percent_decoded(name), _percent_decoded(secret)
     if _CONTROL.search(user + password):
         raise UsageError("a URL's user and password must not hold control characters")
     return user or None, Secret(password) if colon else None

@@ -96,8 +96,8 @@ def masked_url(place: Location | None) -> str:
     if place is None:
         return ""
     host = f"[{place.host}]" if ":" in place.host else place.host
-    word = f":{MASK}" if place.password is not None else ""
-    login = f"{place.user or ''}{word}@" if place.user or word else ""
+    password = f":{MASK}" if place.password is not None else ""
+    login = f"{place.user or ''}{password}@" if place.user or password else ""
     port = f":{place.port}" if place.port else ""
     return f"{place.scheme}://{login}{host}{port}{written_path(place.scheme, place.path)}"
 

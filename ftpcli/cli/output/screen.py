@@ -61,7 +61,7 @@ def _raw(text: str) -> bytes:
 
 
 def stdout_is_gone() -> bool:
-    """True when standard output is a pipe that nobody reads any more."""
+    """True when standard output is a pipe whose reader has closed it."""
     import select
 
     if sys.stdout is None or not hasattr(select, "poll"):
@@ -94,7 +94,7 @@ class Screen:
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
         except OSError:
-            pass  # nobody reads standard error: there is no one left to tell
+            pass  # standard error is closed or full: there is nowhere to report it
 
     def fail(self, message: str) -> None:
         self.line(f"ftpcli: {message}", "error")

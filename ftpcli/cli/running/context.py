@@ -92,7 +92,7 @@ def command_context(
 ) -> Iterator[CommandContext]:
     """Set everything up and take it down again; a command that a signal stopped ends with the signal's exit code.
 
-    ``warnings`` are shown first. ``json_writer``: given by commands that have --report, and closed by whoever gave it.
+    ``warnings`` are shown first. ``json_writer``: given by commands that have --report, which close it themselves.
     """
     screen = screen_for(choices)
     stop = StopToken()

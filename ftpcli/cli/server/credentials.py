@@ -90,8 +90,8 @@ def _stated_sources(location: Location, choices: Choices) -> list[Source]:
 
 
 def _from_environment() -> Source:
-    word = os.environ.get("FTPCLI_PASSWORD")
-    known = _refuse_empty if word == "" else _known(None if word is None else Secret(word))
+    password = os.environ.get("FTPCLI_PASSWORD")
+    known = _refuse_empty if password == "" else _known(None if password is None else Secret(password))
     return Source(os.environ.get("FTPCLI_USER") or None, known)
 
 
@@ -169,9 +169,9 @@ def password_from_command(command: str, what: str = "password") -> Secret:
 
 def passphrase_source(choices: Choices) -> Callable[[], Secret] | None:
     """A function that returns the passphrase of encrypted keys, running its command once and only if called."""
-    command, word = choices["passphrase_command"], os.environ.get("FTPCLI_PASSPHRASE")
-    if word and choices.origin("passphrase_command") is not Origin.COMMAND_LINE:
-        return _known(Secret(word))
+    command, passphrase = choices["passphrase_command"], os.environ.get("FTPCLI_PASSPHRASE")
+    if passphrase and choices.origin("passphrase_command") is not Origin.COMMAND_LINE:
+        return _known(Secret(passphrase))
     return cache(partial(password_from_command, command, "passphrase")) if command else None
 
 

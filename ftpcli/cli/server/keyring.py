@@ -47,15 +47,15 @@ class SystemKeyring:
         while True:
             TERMINAL.check()
             try:
-                found, trouble = answers.get(timeout=min(_STOP_CHECK, self._timeout))
+                found, problem = answers.get(timeout=min(_STOP_CHECK, self._timeout))
                 break
             except queue.Empty:
                 if time.monotonic() >= until:
-                    found, trouble = None, f"it gave no answer for {self._timeout:g} seconds"
+                    found, problem = None, f"it gave no answer for {self._timeout:g} seconds"
                     break
-        if trouble:
+        if problem:
             self._failed = True
-            log.info("the system's keyring is of no use: %s", trouble)
+            log.info("cannot use the system's keyring: %s", problem)
         elif found is None:
             log.info("the system's keyring has no passphrase for %s (service %s)", path, SERVICE)
         return found
@@ -72,10 +72,10 @@ def _look_up(path: str) -> tuple[Secret | None, str]:
         backend = keyring.get_keyring()
         # From here on the text of other errors may quote a secret.
         quotable = keyring.errors.KeyringError
-        word = backend.get_password(SERVICE, path)
+        passphrase = backend.get_password(SERVICE, path)
     except BaseException as error:  # backends are third-party code, and some raise what is no Exception
         if isinstance(error, ModuleNotFoundError) and error.name == "keyring":
             return None, "the Python library keyring is not installed"
         words = str(error) if isinstance(error, quotable) else ""
         return None, words or type(error).__name__
-    return (Secret(word) if word else None), ""
+    return (Secret(passphrase) if passphrase else None), ""

@@ -44,8 +44,8 @@ class Target:
     @property
     def server(self) -> tuple[object, ...]:
         """A key: equal for two targets that one login serves."""
-        place, word = self.location, self.location.password
-        return place.scheme, place.host, place.port, place.user, word and word.reveal(), self.profile
+        place, password = self.location, self.location.password
+        return place.scheme, place.host, place.port, place.user, password and password.reveal(), self.profile
 
     def same_server(self, other: Target) -> bool:
         """Whether ``other`` names the same server and no other user."""

@@ -1,4 +1,4 @@
-"""--include, --exclude and the other filters, typed or in a profile, become FilterRules; errors for mistakes."""
+"""--include, --exclude and the other filters, typed or in a profile, become FilterRules; and their errors."""
 
 from __future__ import annotations
 

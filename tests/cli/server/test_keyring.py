@@ -90,7 +90,7 @@ def test_keyring_is_not_asked_again_after_a_failure(
     install(monkeypatch, _raise(error))  # type: ignore[arg-type]
     keyring = SystemKeyring()
     assert keyring.passphrase("/k/a") is None
-    assert told.messages == [f"the system's keyring is of no use: {words}"]
+    assert told.messages == [f"cannot use the system's keyring: {words}"]
     install(monkeypatch, lambda *_: "hush-hush")
     assert keyring.passphrase("/k/b") is None
     assert "hush" not in told.text
@@ -101,7 +101,7 @@ def test_broken_or_missing_library(monkeypatch: pytest.MonkeyPatch, told: pytest
     assert SystemKeyring().passphrase("/k/a") is None
     monkeypatch.setitem(sys.modules, "keyring", None)  # as if it were not there
     assert SystemKeyring().passphrase("/k/a") is None
-    told_of = "the system's keyring is of no use: "
+    told_of = "cannot use the system's keyring: "
     assert told.messages == [
         f"{told_of}no such backend: x.Y",
         f"{told_of}the Python library keyring is not installed",
@@ -127,7 +127,7 @@ def test_keyring_timeout(told: pytest.LogCaptureFixture) -> None:
     keyring = SystemKeyring(timeout=0.05)
     assert keyring.passphrase("/k/a") is None
     assert keyring.passphrase("/k/b") is None
-    assert told.messages == ["the system's keyring is of no use: it gave no answer for 0.05 seconds"]
+    assert told.messages == ["cannot use the system's keyring: it gave no answer for 0.05 seconds"]
 
 
 @pytest.mark.usefixtures("silent")
@@ -181,7 +181,7 @@ def test_the_library_itself(run_ftpcli: Program, tmp_path: Path) -> None:
         assert f"the passphrase in the system's keyring does not fit the key {key}" in wrong.stderr
         locked = run_ftpcli(*command, env=environment | {"PYTHON_KEYRING_BACKEND": "filed.Locked"})
         assert locked.code == 5
-        assert "the system's keyring is of no use: the collection is locked" in locked.stderr
+        assert "cannot use the system's keyring: the collection is locked" in locked.stderr
         assert f"there is no passphrase for the key {key}" in locked.stderr
         for backend in ("nowhere.Keyring", "keyring.backends.fail.Keyring", "keyring.backends.null.Keyring"):
             without = run_ftpcli(*command, env=environment | {"PYTHON_KEYRING_BACKEND": backend})
