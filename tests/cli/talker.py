@@ -11,7 +11,7 @@ from tests.servers.accepting import accepting
 
 @contextlib.contextmanager
 def talker(words: bytes) -> Iterator[tuple[int, list[socket.socket]]]:
-    """Its port, and the connections it has had. With nothing to say it closes them at once."""
+    """Its port, and the connections it has had. Without a text it closes them at once."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def greet(client: socket.socket) -> None:

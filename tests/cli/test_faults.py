@@ -162,7 +162,7 @@ def test_deadline_stops_in_order_and_the_next_run_resumes(scripted: Start, run_f
 
 @pytest.mark.parametrize("tls", ["none", "explicit"])
 def test_rate_limit_shared_by_four_workers(scripted: Start, run_ftpcli: Program, down: Path, tls: str) -> None:
-    """2 MB at 1 MiB a second: that it takes its time is no timing, that it took none would be no limit."""
+    """2 MB at 1 MiB a second must take a while; only the lower bound is checked."""
     server = scripted(tls=tls, files={f"/d/{number}": BIG[:250_000] for number in range(8)})
     result = run_ftpcli("mirror", server.url("d"), down, "--limit-rate", "1M", "--parallel", "4", *options())
     assert result.code == 0, result.stderr
@@ -190,7 +190,7 @@ def test_upload_refused_for_lack_of_space(
 
 
 def test_refused_stream_leaves_nothing(scripted: Start, run_ftpcli: Program) -> None:
-    """No other run could go on from it, and it takes up the room that was missing."""
+    """No other run could resume it, and it takes up the space that was missing."""
     server = scripted()
     server.on("STOR", Course(only=100_000, reply="452 Disk full, sorry."))
     result = run_ftpcli("put", "-", server.url("f.bin"), *options(), input=BIG)
@@ -221,7 +221,7 @@ def test_upload_to_a_slow_reader_over_tls_arrives_whole(
 def test_server_that_never_sends_close_notify_after_an_upload(
     scripted: Start, run_ftpcli: Program, tmp_path: Path, ending: Literal["fin", "hold"], size: int
 ) -> None:
-    """IIS: "fin" waits for the client's FIN; "hold" says 226 and leaves its side open."""
+    """IIS: "fin" waits for the client's FIN; "hold" sends 226 and leaves its side open."""
     server = scripted(tls="explicit", require_close_notify=True)
     server.on("STOR", Course(ending=ending))
     local = tmp_path / "f.bin"
@@ -247,7 +247,7 @@ def test_upload_goes_to_a_part_name_and_is_renamed(scripted: Start, run_ftpcli: 
 def test_upload_with_a_negative_final_reply_is_an_error(
     scripted: Start, run_ftpcli: Program, tmp_path: Path, tls: str, reply: str
 ) -> None:
-    """All bytes came, and the size is right."""
+    """All bytes arrived, and the size is right."""
     server = scripted(tls=tls)
     server.on("STOR", Course(reply=reply))
     local = tmp_path / "f.bin"
@@ -261,7 +261,7 @@ def test_upload_with_a_negative_final_reply_is_an_error(
 def test_full_size_on_the_server_after_a_426_proves_nothing(
     scripted: Start, run_ftpcli: Program, tmp_path: Path
 ) -> None:
-    """The server kept a part of the right size whose tail never reached its disk, and said so."""
+    """The server kept a file of the right size whose tail never reached its disk, and reported that."""
     server = scripted(tls="explicit")
 
     def spoil(c: Connection, argument: str) -> None:
@@ -333,7 +333,7 @@ def test_garbage_for_a_greeting(scripted: Start, run_ftpcli: Program, greeting: 
 
 @pytest.mark.parametrize("tls", ["none", "explicit", "implicit"])
 def test_ssh_server_is_recognized_at_once(run_ftpcli: Program, tls: str) -> None:
-    """The same port will not become one of FTP by trying again."""
+    """A retry cannot help: another protocol is spoken on this port."""
     with talker(b"SSH-2.0-OpenSSH_9.2\r\n") as (port, clients):
         scheme = {"none": "ftp", "explicit": "ftpes", "implicit": "ftps"}[tls]
         result = run_ftpcli("ls", f"{scheme}://anna@127.0.0.1:{port}/", "--retries", "5", "--retry-wait", "0.1")
@@ -720,7 +720,7 @@ def _assert_all_resumed(server: ScriptedServer, stderr: str) -> None:
 def test_refused_download_with_a_bare_fin_leaves_tls_sessions_usable(
     scripted: Start, run_ftpcli: Program, down: Path, version: str
 ) -> None:
-    """With that end OpenSSL gives up the session which all data connections of TLS 1.2 share."""
+    """After such an end OpenSSL drops the session that all data connections of TLS 1.2 share."""
     files = many(6, "/a")
     server = scripted(tls="explicit", files=dict(files), require_resumption=True, tls_min=version, tls_max=version)
     server.on("RETR", Course(only=1, ending="fin", reply="550 Bad disk.", reply_first=True, late=0.2), match="f00")

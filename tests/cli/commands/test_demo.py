@@ -84,7 +84,7 @@ def test_full_handshake_is_refused(strict: DemoServer, context: ssl.SSLContext) 
 
 
 def test_session_of_another_control_connection_is_refused(strict: DemoServer, context: ssl.SSLContext) -> None:
-    """What broke FluentFTP: TLS state that is shared between connections."""
+    """The bug of FluentFTP: TLS state shared between connections."""
     client, other = logged_in(strict, context), logged_in(strict, context)
     client.donor = other
     with pytest.raises((ftplib.error_perm, OSError)):

@@ -23,7 +23,7 @@ tells_memory = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason
 
 
 def planned(shape: Forest | Chain, folder: Path) -> tuple[int, int]:
-    """The peak in KiB of a dry run into nothing, and how many lines it printed."""
+    """The peak memory in KiB of a dry run into an empty target, and how many directories it listed."""
     with serving(shape) as server:
         command = [
             sys.executable,

@@ -30,7 +30,7 @@ def context(command: str, *arguments: str) -> click.Context:
 
 @pytest.fixture(autouse=True)
 def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No config, no netrc, no login of whoever runs the tests."""
+    """Without the config, netrc and login of the user who runs the tests."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.delenv("FTPCLI_USER", raising=False)

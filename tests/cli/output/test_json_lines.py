@@ -74,7 +74,7 @@ def records(text: str) -> list[Record]:
 
 
 def run_records(result: Result) -> list[Record]:
-    """Those of a run that came to its end."""
+    """The lines of a run that was not killed."""
     found = records(result.stdout)
     assert [record["event"] == "summary" for record in found] == [False] * (len(found) - 1) + [True]
     assert found[-1]["exit_code"] == result.code
@@ -431,7 +431,7 @@ def test_report_on_a_full_disk(scripted: Start, run_ftpcli: Program, tmp_path: P
 
 
 def test_report_that_fills_the_disk_ends_in_a_whole_line(scripted: Start, tmp_path: Path) -> None:
-    """The limit of a file's size stands for a disk that is full in the middle of a line."""
+    """A limit on the file's size acts like a disk that fills up in the middle of a line."""
     server = scripted(files={f"/f{i}": b"x" for i in range(20)})
     report = tmp_path / "run.jsonl"
     done = shell("ulimit -f 1; $FTPCLI", "mirror", server.url(), tmp_path / "down", "--report", report)
@@ -480,7 +480,7 @@ def test_lost_standard_output_ends_the_run(scripted: Start, tmp_path: Path, sink
 
 @pytest.mark.parametrize("command", [["cat"], ["get", "-o", "-"]])
 def test_non_blocking_standard_output(scripted: Start, command: list[str]) -> None:
-    """Was: "write could not complete without blocking", where the reader was slower than the server."""
+    """Regression: "write could not complete without blocking", where the reader was slower than the server."""
     server = scripted(files={"/a": b"x" * 3_000_000})
     unblock = f"unset PYTHONUNBUFFERED; {sys.executable} -c 'import os; os.set_blocking(1, False)'"
     done = shell(

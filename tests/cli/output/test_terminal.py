@@ -21,7 +21,7 @@ from ftpcli.stop import StopToken
 
 @dataclass
 class Person:
-    """Sees the terminal and types once a prompt stands there."""
+    """Reads the terminal and types once a prompt is shown."""
 
     descriptor: int
     terminal: Terminal

@@ -33,7 +33,7 @@ PATIENCE = 30.0
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Running | Embedded]:
-    """A strict one over TLS; where it cannot be had, the one in Python."""
+    """vsftpd over TLS, or the embedded server where vsftpd is not installed."""
     if find("vsftpd") or os.environ.get("FTPCLI_REQUIRE_SERVERS") == "1":
         with started(Setup("vsftpd", tls="explicit")) as real:
             yield real
@@ -222,7 +222,8 @@ def test_killed_replacement_never_loses_the_old_file(
     done: bool,
     removed: bool,
 ) -> None:
-    """Where a file must step aside: RNTO to its own name is refused, to the aside name, and to its own again; DELE."""
+    """Killed at each step of a replacement by rename: an RNTO that is refused, RNTO of the old file to another name,
+    RNTO of the new one, and DELE of the old one."""
     old, new = b"old" * 100, b"new" * 200
     server = scripted(files={"/a": old}, rename_replaces=False)
     source = tmp_path / "up" / "a"

@@ -41,7 +41,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def present(folder: Path) -> dict[str, bytes] | None:
-    """What is there; None if that just changes."""
+    """The files below ``folder``; None if one disappears meanwhile."""
     try:
         return files_below(folder)
     except FileNotFoundError:
@@ -97,7 +97,7 @@ def test_remote_source(scripted: Start, run_ftpcli: Program, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("up", [True, False])
 def test_server_restart(scripted: Start, run_ftpcli: Program, tmp_path: Path, up: bool) -> None:
-    """What happened while it was down is caught up with; and nothing is deleted because nobody answered."""
+    """Changes made while it was down are caught up with, and nothing is deleted because the server did not answer."""
     server, folder = ScriptedServer(files={} if up else dict(FILES)).start(), tmp_path / "folder"
     if up:
         local_tree(folder, relative(many(3)))

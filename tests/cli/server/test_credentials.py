@@ -56,7 +56,7 @@ def test_anonymous_by_default() -> None:
 
 
 def test_order_of_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each source is taken away in its turn, the strongest first."""
+    """The sources are removed one by one, the strongest first."""
     config = write(tmp_path / "c.toml", '[profiles.w]\nurl = "ftpes://h/"\nuser = "prof"\npassword = "profsecret"\n')
     write(tmp_path / ".netrc", "machine h login net password netsecret\n")
     password_file = write(tmp_path / "pw", "optsecret\nmore\n")
@@ -220,7 +220,7 @@ def test_no_prompt_or_command_without_need(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_ssh_defaults_to_the_local_user_without_a_prompt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Keys come first; and what ~/.netrc says of a user is meant for FTP."""
+    """Keys come first, and users in ~/.netrc are for FTP."""
     monkeypatch.setattr(getpass, "getuser", lambda: "local")
     monkeypatch.setattr(sys, "stdin", Terminal())
     monkeypatch.setattr(getpass, "getpass", lambda *_: pytest.fail("asked"))

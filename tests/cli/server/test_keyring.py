@@ -110,7 +110,7 @@ def test_broken_or_missing_library(monkeypatch: pytest.MonkeyPatch, told: pytest
 
 @pytest.fixture
 def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A keyring that is locked, and waits for somebody who is not there."""
+    """A locked keyring that waits for a user who never answers."""
     over = threading.Event()
 
     def get(_service: str, _user: str) -> str | None:
@@ -156,7 +156,7 @@ class Locked(Keyring):
 
 
 def test_the_library_itself(run_ftpcli: Program, tmp_path: Path) -> None:
-    """A passphrase that was stored as the manual says."""
+    """A passphrase stored as the manual page says."""
     library = Path(pytest.importorskip("keyring").__file__).parents[1]
     (tmp_path / "filed.py").write_text(BACKEND)
     home = tmp_path / "home"

@@ -61,7 +61,7 @@ class Side:
         return self.run.start(*arguments, *self.options, env=self.env, stdin=stdin)
 
     def good(self, *arguments: object, **settings: object) -> str:
-        """Standard output of a run that must go well, and without a warning."""
+        """Standard output of a run that must succeed without a warning."""
         result = self(*arguments, **settings)
         assert (result.code, result.stderr) == (0, ""), result
         return result.stdout

@@ -36,7 +36,7 @@ def side(server: Running, run_ftpcli: Program, tmp_path: Path) -> Side:
 
 
 def begun(side: Side, up: bool, *more: object) -> subprocess.Popen[bytes]:
-    """A slow transfer of one file that is on its way."""
+    """A slow transfer of one file, in progress."""
     here = side.folder / "file"
     (here if up else side.write("file")).write_bytes(LARGE)
     command = ("put", here, side.url("file")) if up else ("get", side.url("file"), "-o", here)
@@ -106,7 +106,7 @@ def test_one_unreadable_file(side: Side) -> None:
 
 @pytest.mark.parametrize("program", ["sshd", "proftpd"])
 def test_full_disk(run_ftpcli: Program, tmp_path: Path, program: str) -> None:
-    """It is said before the transfer; a stream, whose length nobody knows, leaves nothing."""
+    """It is reported before the transfer; a stream, whose length is unknown, leaves nothing."""
     if os.geteuid() != 0:
         pytest.skip("mounting needs root")
     with mounted(12) as disk, started(Setup(program, tls="ssh"), base=disk) as running:

@@ -116,7 +116,7 @@ def test_uploads(side: Side, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("up", [True, False], ids=["up", "down"])
 def test_mirror(side: Side, tmp_path: Path, up: bool) -> None:
-    """Times, permissions and links come along; what is the same stays, what is gone goes to where it is kept."""
+    """Times, permissions and links are copied; equal files stay, deleted ones go to the backup folder."""
     source = local_tree(side.root / "source" if not up else tmp_path / "source")
     if not up and isinstance(side.server, Running) and side.server.setup.program == "proftpd":
         (source / "d/link").unlink()  # its READLINK returns an absolute path
@@ -165,7 +165,7 @@ def test_mirror(side: Side, tmp_path: Path, up: bool) -> None:
 
 @pytest.mark.parametrize("up", [True, False], ids=["up", "down"])
 def test_links_are_followed(side: Side, tmp_path: Path, up: bool) -> None:
-    """A large file behind a link was once taken for changed: the look at it after the transfer was at the link."""
+    """Regression: a large file behind a link counted as changed, for the link was examined after the transfer."""
     source = local_tree(side.root / "source" if not up else tmp_path / "source")
     side.own(side.root)
     target = side.root / "target" if up else tmp_path / "target"

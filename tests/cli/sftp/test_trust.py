@@ -67,7 +67,7 @@ def test_changed_host_key(server: Running, run_ftpcli: Program, tmp_path: Path, 
 
 @pytest.mark.parametrize("stored", [True, False])
 def test_host_key_that_changes_between_two_connections(run_ftpcli: Program, tmp_path: Path, stored: bool) -> None:
-    """Somebody steps in between while a run is under way: it ends, and the first key alone is believed."""
+    """A man in the middle appears during a run: the run ends, and only the first key is trusted."""
     known = tmp_path / "known"
     with paramiko_server() as server:
         for number in range(200):
@@ -147,7 +147,7 @@ def test_ftp_server_at_an_sftp_url(run_ftpcli: Program, tls: str, words: str) ->
 
 
 def test_server_that_never_speaks_ssh(run_ftpcli: Program) -> None:
-    """Lines may come before SSH's own (RFC 4253 §4.2), so it is waited for; what was said helps then."""
+    """Lines may come before SSH's own (RFC 4253 §4.2), so the client waits; the error quotes what came instead."""
     with talker(b"welcome to the router\r\n") as (port, _):
         result = run_ftpcli("ls", f"sftp://anna@127.0.0.1:{port}/", *QUICK, "--timeout", "3", "--retries", "0")
     assert result.code == 3

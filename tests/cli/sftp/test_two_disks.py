@@ -121,7 +121,7 @@ def test_unsupported_moves(side: Side, disk: Path, what: str) -> None:
 
 
 def test_file_onto_itself(side: Side, disk: Path) -> None:
-    """Between two mounts of one directory nothing can be renamed either; a copy would end as the original's end."""
+    """Between two mounts of one directory nothing can be renamed either; a copy would overwrite the original."""
     again = side.root / "again"
     again.mkdir()
     if not os.path.ismount(disk) or subprocess.run(["mount", "--bind", disk, again], check=False).returncode:
