@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Program, Result
 
 Start = Callable[..., ScriptedServer]
-Record = dict[str, Any]
+Line = dict[str, Any]
 ROOT = Path(__file__).parents[3]
 QUICK = ("--timeout", "5", "--retries", "1", "--retry-wait", "0.1")
 FACTS = TlsFacts("TLSv1.3", "AES", "00", "CN=x", data_connections=2, data_resumed=2, data_resumed_last=True)
@@ -62,7 +62,7 @@ FIELDS = {
 CONNECTIONS = ("connections", "reconnects", "tls_data_connections", "tls_data_resumed")
 
 
-def records(text: str) -> list[Record]:
+def records(text: str) -> list[Line]:
     """The lines, each checked: whole, ASCII, of a known event with all its fields."""
     assert text.isascii()
     assert text == "" or text.endswith("\n")
@@ -73,7 +73,7 @@ def records(text: str) -> list[Record]:
     return found
 
 
-def run_records(result: Result) -> list[Record]:
+def run_records(result: Result) -> list[Line]:
     """The lines of a run that was not killed."""
     found = records(result.stdout)
     assert [record["event"] == "summary" for record in found] == [False] * (len(found) - 1) + [True]
@@ -81,7 +81,7 @@ def run_records(result: Result) -> list[Record]:
     return found
 
 
-def of(found: list[Record], event: str) -> list[Record]:
+def of(found: list[Line], event: str) -> list[Line]:
     return [record for record in found if record["event"] == event]
 
 
@@ -149,7 +149,7 @@ def shell(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         (Warned("careful"), {"event": "warning", "message": "careful"}),
     ],
 )  # fmt: skip
-def test_form(event: Event, form: Record) -> None:
+def test_form(event: Event, form: Line) -> None:
     assert as_record(event, 1_600_000_000.25) == {"v": 1, "time": "2020-09-13T12:26:40.250Z", **form}
 
 
