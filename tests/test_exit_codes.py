@@ -16,7 +16,6 @@ from ftpcli.exit_codes import MEANINGS, WHEN_SEVERAL_FAIL, by_signal, combined
 
 ROOT = Path(__file__).parents[1]
 # Modules that still write an exit code as a number.
-LITERALS_LEFT = {"ftpcli/engine/workers/slot.py"}
 
 
 def plain(text: str) -> str:
@@ -81,7 +80,7 @@ def literals(tree: ast.AST) -> Iterator[int]:
 def test_no_module_writes_a_code_as_a_number() -> None:
     files = {path.relative_to(ROOT).as_posix(): path for path in (ROOT / "ftpcli").rglob("*.py")}
     found = {name for name, path in files.items() if any(literals(ast.parse(path.read_text("utf-8"))))}
-    assert found == LITERALS_LEFT
+    assert found == set()
 
 
 def test_signals() -> None:

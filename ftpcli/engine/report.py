@@ -6,6 +6,7 @@ from dataclasses import fields
 
 from ftpcli.engine.events import Deleted, Event, Failed, Finished, Planned, Report, Skipped, Summary
 from ftpcli.errors import FtpcliError
+from ftpcli.exit_codes import SOME_FAILED, SUCCESS
 
 # What follows from single events: of a summary all else is added to a total.
 _COUNTED = frozenset({"transferred", "renamed", "skipped", "made_directories", "deleted", "failed", "bytes"})
@@ -56,6 +57,6 @@ def exit_code(report: Report, fatal: FtpcliError | None) -> int:
     if fatal is not None:
         return fatal.exit_code
     if not report.failure_codes:
-        return 0
+        return SUCCESS
     done = report.transferred or report.renamed or report.would_transfer or report.would_rename
-    return next(iter(report.failure_codes)) if len(report.failure_codes) == 1 and not done else 1
+    return next(iter(report.failure_codes)) if len(report.failure_codes) == 1 and not done else SOME_FAILED

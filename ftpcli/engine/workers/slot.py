@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ftpcli.errors import Busy, FtpcliError, Retry
+from ftpcli.exit_codes import NO_CONNECTION
 from ftpcli.model import TlsFacts
 from ftpcli.session.contract import Session
 
@@ -15,7 +16,7 @@ _PROBE_AFTER = 5.0
 class NotAdmitted(FtpcliError):
     """No further connection can be had, and there are others that can do the work."""
 
-    exit_code = 3
+    exit_code = NO_CONNECTION
 
     @property
     def by_limit(self) -> bool:
