@@ -1,11 +1,11 @@
 """The journal on disk: JSON lines, the first of which says what it is.
 
 - ``{"ftpcli_journal": 1, "source": ..., "target": ..., "started": ..., "pid": ...}``
-- ``{"plan": TARGET, "bytes": N}``: it was handed to the workers
 - ``{"part": PART}``: a part file is about to be made
-- ``{"aside": ASIDE, "of": TARGET}``: a file is about to step aside
+- ``{"aside": PATH, "of": TARGET}``: ``TARGET`` is about to be renamed to ``PATH``, to make room for its successor
 - ``{"done": TARGET, "part": PART}``: it is whole, and its part file no more
-- ``{"gone": PATH}``: a part file, or a file that stepped aside, is no more
+- ``{"gone": PATH}``: a part file, or a displaced file, is no more
+- ``{"plan": TARGET, "bytes": N}``: written by earlier versions, which also counted in the first line; ignored
 """
 
 from __future__ import annotations
@@ -36,33 +36,25 @@ class _Nonsense(Exception):
 
 @dataclass
 class Past:
-    """What earlier runs left, relative to the target's root; ``asides``: where a file is now → where it belongs."""
+    """What earlier runs left, relative to the target's root; ``displaced``: where a file is now → where it belongs."""
 
     head: dict[str, Any] = field(default_factory=dict)
     parts: dict[str, None] = field(default_factory=dict)
-    asides: dict[str, str] = field(default_factory=dict)
-    planned: int = 0
-    committed: int = 0
-
-    def begin(self, head: dict[str, Any]) -> None:
-        self.head = head
-        counts = [head.get(name) for name in ("planned", "committed")]
-        self.planned, self.committed = (count if isinstance(count, int) else 0 for count in counts)
+    displaced: dict[str, str] = field(default_factory=dict)
 
     def take(self, record: Any) -> None:
         match record:
             case {"plan": str()}:
-                self.planned += 1
+                pass
             case {"done": str(), "part": str(part)}:
-                self.committed += 1
                 self.parts.pop(part, None)
             case {"part": str(part)} if _is_ours(part):
                 self.parts[part] = None
-            case {"aside": str(aside), "of": str(target)} if _is_ours(aside) and _is_below(target):
-                self.asides[aside] = target
+            case {"aside": str(path), "of": str(target)} if _is_ours(path) and _is_below(target):
+                self.displaced[path] = target
             case {"gone": str(path)}:
                 self.parts.pop(path, None)
-                self.asides.pop(path, None)
+                self.displaced.pop(path, None)
             case _:
                 raise _Nonsense
 
@@ -101,7 +93,7 @@ def read(path: str) -> Past:
             try:
                 record = json.loads(raw)
                 if number == 1:
-                    past.begin(_checked_head(record, path))
+                    past.head = _checked_head(record, path)
                 else:
                     past.take(record)
             except (ValueError, RecursionError, _Nonsense):
@@ -131,9 +123,10 @@ class JournalFile:
         self._path = path
         self._descriptor = -1
         self._grown = 0
-        self._syncing = threading.Lock()
-        self._dirty = threading.Event()
-        self._closing = threading.Event()
+        self._syncing = threading.Lock()  # the descriptor stays as it is
+        self._changed = threading.Condition()  # of the next two
+        self._dirty = False
+        self._closing = False
         self._thread: threading.Thread | None = None
         self.replace(lines)
 
@@ -142,11 +135,13 @@ class JournalFile:
         if os.write(self._descriptor, text) != len(text):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._grown += len(text)
-        if not self._dirty.is_set():
-            self._dirty.set()
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._keep_synced, name="journal", daemon=True)
-                self._thread.start()
+        with self._changed:
+            if not self._dirty:
+                self._dirty = True
+                self._changed.notify()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._keep_synced, name="journal", daemon=True)
+            self._thread.start()
         return self._grown
 
     def replace(self, lines: Iterable[bytes]) -> None:
@@ -171,19 +166,23 @@ class JournalFile:
         _sync_folder(os.path.dirname(self._path))
 
     def _keep_synced(self) -> None:
+        """Flags under a lock, and waits that look at them first: ``close`` may come between any two lines."""
         closing = False
         while not closing:
-            self._dirty.wait()
-            closing = self._closing.wait(_BATCH)
-            self._dirty.clear()
+            with self._changed:
+                self._changed.wait_for(lambda: self._dirty or self._closing)
+                self._changed.wait_for(lambda: self._closing, _BATCH)
+                closing = self._closing
+                self._dirty = False
             with self._syncing, contextlib.suppress(OSError):
                 os.fsync(self._descriptor)
 
     def close(self) -> None:
         """What was appended is on disk then."""
         if self._thread is not None:
-            self._closing.set()
-            self._dirty.set()
+            with self._changed:
+                self._closing = True
+                self._changed.notify()
             self._thread.join()
             self._thread = None
         if self._descriptor >= 0:

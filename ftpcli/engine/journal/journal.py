@@ -1,8 +1,9 @@
 """What a mirror has begun and not finished, kept where it survives ``kill -9`` and power loss.
 
-A worker tells the journal of a part file, or of a file that steps aside, *before* that is made, so that nothing of
-ours can be left behind that the next run does not know of. Such a line is written at once, and on disk a second later
-at the latest. Names are relative to the target's root, and the target is the only side where a run makes files.
+A worker tells the journal of a part file *before* it is made, and of a file that makes room for its successor (a
+displaced file) *before* it is renamed, so that nothing of ours can be left behind that the next run does not know of.
+Such a line is written at once, and on disk a second later at the latest. Names are relative to the target's root, and
+the target is the only side where a run makes files.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _LATE = 4096  # bytes of lines that wait for the next one
 
 
 class _State(Enum):
-    """Of a part file: left by an earlier run, this run may go on with it, or nobody ever will."""
+    """Of a part file: left by an earlier run, this run may resume it, or nobody ever will."""
 
     EARLIER = "earlier"
     NEEDED = "needed"
@@ -47,9 +48,8 @@ class Journal:
         past = past or Past()
         self._prefix = root if not root or root.endswith("/") else f"{root}/"
         self._parts = {self._prefix + part: _State.EARLIER for part in past.parts}
-        self._asides = {self._prefix + aside: self._prefix + target for aside, target in past.asides.items()}
+        self._displaced = {self._prefix + path: self._prefix + target for path, target in past.displaced.items()}
         self._head: dict[str, Any] = {}
-        self._planned = self._committed = 0
         self._folder = ""
         self._file: JournalFile | None = None
         self._lock = threading.Lock()
@@ -64,43 +64,36 @@ class Journal:
 
     # What workers tell
 
-    def plan(self, target: str, size: int | None) -> None:
-        """The file was handed to the workers."""
-        with self._lock:
-            self._planned += 1
-            self._write_later(plan=self._short(target), bytes=size)
-
     def begin(self, part: str) -> None:
-        """A part file is about to be made, or to be gone on with."""
+        """A part file is about to be made or resumed."""
         with self._lock:
             if part not in self._parts:
                 self._write(part=self._short(part))
             self._parts[part] = _State.NEEDED
 
-    def aside(self, aside: str, target: str) -> None:
-        """``target`` is about to step aside."""
+    def displace(self, path: str, target: str) -> None:
+        """``target`` is about to be renamed to ``path``, to make room for its successor."""
         with self._lock:
-            if aside not in self._asides:
-                self._asides[aside] = target
-                self._write(aside=self._short(aside), of=self._short(target))
+            if path not in self._displaced:
+                self._displaced[path] = target
+                self._write(aside=self._short(path), of=self._short(target))
 
     def commit(self, target: str, part: str) -> None:
         """``target`` is whole, and its part file (if there was one) is no more."""
         with self._lock:
-            self._committed += 1
             self._parts.pop(part, None)
             self._write_later(done=self._short(target), part=self._short(part))
 
     def useless(self, part: str) -> None:
-        """Nobody will go on with this part file, for its source has changed."""
+        """Nobody will resume this part file, for its source has changed."""
         with self._lock:
             if part in self._parts:
                 self._parts[part] = _State.USELESS
 
     def gone(self, path: str) -> None:
-        """A part file, or a file that stepped aside, is no more."""
+        """A part file, or a displaced file, is no more."""
         with self._lock:
-            if self._parts.pop(path, None) is not None or self._asides.pop(path, None) is not None:
+            if self._parts.pop(path, None) is not None or self._displaced.pop(path, None) is not None:
                 self._write(gone=self._short(path))
 
     def has_part(self, path: str) -> bool:
@@ -110,13 +103,13 @@ class Journal:
 
     # What the coordinator asks
 
-    def asides(self) -> list[tuple[str, str]]:
-        """Files that stepped aside and are still there, with the names they had."""
+    def displaced(self) -> list[tuple[str, str]]:
+        """Displaced files that are still there, with the names they had."""
         with self._lock:
-            return list(self._asides.items())
+            return list(self._displaced.items())
 
     def stale(self, failed: Failures, *, earlier: bool = True) -> list[str]:
-        """Part files that nobody needs any more, but for those of what has failed: a next run may go on with them.
+        """Part files that nobody needs any more, but for those of what has failed: a next run may resume them.
 
         ``earlier``: with those that this run only knows from the journal.
         """
@@ -131,7 +124,7 @@ class Journal:
             self._late.clear()
             if not self._folder:
                 return
-            if not self._parts and not self._asides:
+            if not self._parts and not self._displaced:
                 os.unlink(self._path)
             elif self._file is not None:
                 self._file.replace(self._outstanding())
@@ -157,11 +150,11 @@ class Journal:
         return path.removeprefix(self._prefix)
 
     def _outstanding(self) -> Iterator[bytes]:
-        yield line(self._head | {"planned": self._planned, "committed": self._committed})
+        yield line(self._head)
         for part in self._parts:
             yield line({"part": self._short(part)})
-        for aside, target in self._asides.items():
-            yield line({"aside": self._short(aside), "of": self._short(target)})
+        for path, target in self._displaced.items():
+            yield line({"aside": self._short(path), "of": self._short(target)})
 
     def _write(self, **record: Any) -> None:
         self._write_later(**record)
@@ -234,8 +227,8 @@ def open_journal(folder: str, root: str, source: str, target: str, warn: Callabl
         warn(f"{error}; it is now {_set_aside(path)}, and part files that it names stay where they are")
     if past.head:
         log.info(
-            "going on from the run that began %s: %d of %d planned files done; left: %d part files, %d files set aside",
-            past.head.get("started"), past.committed, past.planned, len(past.parts), len(past.asides),
+            "going on from the run that began %s; left: %d part files, %d files set aside",
+            past.head.get("started"), len(past.parts), len(past.displaced),
         )  # fmt: skip
     journal = Journal(root, past)
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

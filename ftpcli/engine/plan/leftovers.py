@@ -17,7 +17,7 @@ class Leftovers:
 
     def asides(self) -> list[Recover]:
         """At the start, before the target is listed; and at the end, for what failed in between."""
-        return [Recover(aside, target) for aside, target in self._journal.asides()]
+        return [Recover(aside, target) for aside, target in self._journal.displaced()]
 
     def parts(self) -> list[Sweep]:
         """At the end: part files that the run did not need. One that saw but a part of the tree cannot tell."""

@@ -14,8 +14,8 @@ from ftpcli.session.contract import Session
 class Replacement:
     """Gives a finished part file its name; may be tried again after the connection was lost at any point.
 
-    Where the server does not rename onto an existing file, that one steps aside first, comes back if the renaming
-    fails again, and goes at the end: at no moment is the old content gone and the new one not there.
+    Where the server does not rename onto an existing file, that one is renamed first, gets its name back if
+    the renaming fails again, and is deleted at the end: at no moment is the old content gone and the new one not there.
     """
 
     def __init__(self, part: str, target: str, journal: Journal | None = None) -> None:
@@ -23,8 +23,8 @@ class Replacement:
         self._target = target
         self._journal = journal or Journal()
         folder, name = posixpath.split(target)
-        self._aside = posixpath.join(folder, part_name(name, "aside", part))
-        self._stepped_aside = False
+        self._displaced = posixpath.join(folder, part_name(name, "aside", part))
+        self._is_displaced = False
         self._tries = 0
 
     def begin(self) -> None:
@@ -43,9 +43,9 @@ class Replacement:
         except NotFound:
             if self._tries == 1 or not self._done(session, size):
                 raise
-        if self._stepped_aside and exists(session, self._aside):
-            session.remove(self._aside)
-        self._journal.gone(self._aside)
+        if self._is_displaced and exists(session, self._displaced):
+            session.remove(self._displaced)
+        self._journal.gone(self._displaced)
 
     def _done(self, session: Session, size: int) -> bool:
         """The last try's answer was lost: was it done?"""
@@ -57,30 +57,30 @@ class Replacement:
         except Refused:
             if not exists(session, self._part) or not is_file(session, self._target):
                 raise
-            self._step_aside(session)
+            self._displace(session)
             try:
                 session.rename(self._part, self._target)
             except Refused as error:
-                self._come_back(session, error)
+                self._restore(session, error)
                 raise
 
-    def _step_aside(self, session: Session) -> None:
-        self._stepped_aside = True
-        self._journal.aside(self._aside, self._target)
+    def _displace(self, session: Session) -> None:
+        self._is_displaced = True
+        self._journal.displace(self._displaced, self._target)
         try:
-            session.rename(self._target, self._aside)
+            session.rename(self._target, self._displaced)
         except Refused:
             # A run that was killed just here left one; the file under its real name is not older than that.
-            if not exists(session, self._aside):
+            if not exists(session, self._displaced):
                 raise
-            session.remove(self._aside)
-            session.rename(self._target, self._aside)
+            session.remove(self._displaced)
+            session.rename(self._target, self._displaced)
 
-    def _come_back(self, session: Session, error: Refused) -> None:
+    def _restore(self, session: Session, error: Refused) -> None:
         try:
-            session.rename(self._aside, self._target)
+            session.rename(self._displaced, self._target)
         except Refused:
-            error.message += f"; what was there before is now {self._aside}"
+            error.message += f"; what was there before is now {self._displaced}"
         else:
-            self._journal.gone(self._aside)
-        self._stepped_aside = False
+            self._journal.gone(self._displaced)
+        self._is_displaced = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -56,15 +56,14 @@ def killed(runs: Runs, journal: Journal) -> None:
 
 
 def outstanding(journal: Journal) -> tuple[set[str], set[tuple[str, str]]]:
-    return set(journal.stale(NONE)), set(journal.asides())
+    return set(journal.stale(NONE)), set(journal.displaced())
 
 
 def test_a_killed_run_leaves_what_was_begun_and_not_committed(runs: Runs) -> None:
     first = runs.begin()
     for name in ("up/site/a", "up/site/d/b"):
-        first.plan(name, 3)
         first.begin(part(name))
-    first.aside("up/site/" + part_name("a", "aside"), "up/site/a")
+    first.displace("up/site/" + part_name("a", "aside"), "up/site/a")
     first.commit("up/site/d/b", part("up/site/d/b"))
     killed(runs, first)
 
@@ -76,25 +75,32 @@ def test_a_line_is_in_the_file_before_the_call_returns(runs: Runs) -> None:
     journal = runs.begin()
     journal.begin(part("up/site/a"))
     assert runs.lines()[-1] == {"part": part("a")}
-    journal.aside("up/site/" + part_name("a", "aside"), "up/site/a")
+    journal.displace("up/site/" + part_name("a", "aside"), "up/site/a")
     assert runs.lines()[-1] == {"aside": part_name("a", "aside"), "of": "a"}
 
 
-def test_what_was_planned_and_committed_is_told(runs: Runs, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_left_is_told(runs: Runs, caplog: pytest.LogCaptureFixture) -> None:
     first = runs.begin()
-    for number in range(3):
-        first.plan(f"up/site/{number}", number)
     first.begin(part("up/site/0"))
     first.commit("up/site/0", part("up/site/0"))
     first.begin(part("up/site/1"))  # what is done may wait for what is begun
     head, *rest = runs.lines()
     assert (head["source"], head["target"], head["ftpcli_journal"]) == ("here", "there", 1)
-    assert [line["plan"] for line in rest if "plan" in line] == ["0", "1", "2"]
-    assert rest[-2:] == [{"done": "0", "part": part("0")}, {"part": part("1")}]
+    assert rest == [{"part": part("0")}, {"done": "0", "part": part("0")}, {"part": part("1")}]
     killed(runs, first)
     with caplog.at_level("INFO", "ftpcli.journal"):
         runs.begin()
-    assert "1 of 3 planned files done" in caplog.text
+    assert f"going on from the run that began {head['started']}; left: 1 part files, 0 files set aside" in caplog.text
+
+
+def test_a_journal_of_an_earlier_version_is_read(runs: Runs) -> None:
+    """It counted what was planned and done, in the first line and in lines of its own."""
+    head = {"ftpcli_journal": 1, "source": "here", "target": "there", "planned": 5, "committed": 3}
+    records = [head, {"plan": "a", "bytes": 3}, {"part": part("a")}, {"plan": "b", "bytes": None}, {"part": part("b")}]
+    records.append({"done": "b", "part": part("b")})
+    runs.path.write_text("".join(f"{json.dumps(record)}\n" for record in records))
+    assert outstanding(runs.begin()) == ({part("up/site/a")}, set())
+    assert runs.warnings == []
 
 
 def test_nothing_outstanding_means_no_journal(runs: Runs) -> None:
@@ -184,7 +190,7 @@ def test_cut_at_any_byte_it_loads_and_never_invents_anything(runs: Runs) -> None
     first = runs.begin()
     first.begin(part("up/site/a"))
     first.begin(part("up/site/b"))
-    first.aside("up/site/" + part_name("a", "aside"), "up/site/a")
+    first.displace("up/site/" + part_name("a", "aside"), "up/site/a")
     first.commit("up/site/b", part("up/site/b"))
     first.gone("up/site/" + part_name("a", "aside"))
     killed(runs, first)
@@ -253,13 +259,11 @@ def test_a_long_run_does_not_grow_a_long_journal(runs: Runs, monkeypatch: pytest
     journal = runs.begin()
     journal.begin(part("up/site/kept"))
     for number in range(1000):
-        journal.plan(f"up/site/{number}", 1)
         journal.begin(part(f"up/site/{number}"))
         journal.commit(f"up/site/{number}", part(f"up/site/{number}"))
         assert runs.path.stat().st_size < 3000
     killed(runs, journal)
-    past = journal_file.read(str(runs.path))
-    assert (past.planned, past.committed, list(past.parts)) == (1000, 1000, [part("kept")])
+    assert list(journal_file.read(str(runs.path)).parts) == [part("kept")]
 
 
 def test_lines_are_on_disk_within_a_second_also_if_none_follows(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,6 +283,40 @@ def test_lines_are_on_disk_within_a_second_also_if_none_follows(runs: Runs, monk
     journal.begin(part("up/site/b"))
     journal.close()
     assert synced.is_set()
+
+
+# Was: the thread forgot that `close` had just woken it up, and `close` waited for it for ever.
+def test_closed_at_the_moment_a_batch_is_over(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = runs.begin()
+    assert journal._file is not None
+    changed = journal._file._changed
+    wait_for = changed.wait_for
+    batch_is_over = threading.Event()
+    synced: list[int] = []
+
+    def close() -> None:
+        batch_is_over.wait(10)
+        journal.close()
+
+    closing = threading.Thread(target=close, daemon=True)
+
+    def wait(predicate: Callable[[], bool], timeout: float | None = None) -> bool:
+        if timeout is None:
+            return wait_for(predicate)
+        outcome = wait_for(predicate, 0)
+        batch_is_over.set()
+        changed.release()
+        closing.join(0.1)  # it asks this thread to end, and waits for that
+        changed.acquire()
+        return outcome
+
+    monkeypatch.setattr(changed, "wait_for", wait)
+    monkeypatch.setattr(os, "fsync", synced.append)
+    closing.start()
+    journal.begin(part("up/site/a"))
+    closing.join(10)
+    assert not closing.is_alive()
+    assert synced
 
 
 def test_a_full_disk_ends_the_journal_and_not_the_run(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
