@@ -12,7 +12,7 @@ from pathlib import Path
 from ftpcli.cli.running.context import CommandContext
 from ftpcli.engine.job import Job, Side
 from ftpcli.engine.journal.journal import Journal, open_journal
-from ftpcli.engine.journal.lock import RunLock, take_turn
+from ftpcli.engine.journal.lock import RunLock, acquire_lock
 from ftpcli.errors import cause_of
 
 
@@ -80,7 +80,7 @@ def hold_lock(context: CommandContext, job: Job, mode: str) -> Iterator[MirrorLo
     lock: RunLock | None = None
     try:
         with context.interruptible():
-            lock = take_turn(folder, mode, context.stop, context.say)
+            lock = acquire_lock(folder, mode, context.stop, context.say)
         held = None if lock is None else MirrorLock(context, folder)
     except OSError as error:
         context.warn(_warning(folder, error, locked=False))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ftpcli.engine.transfer.context import TransferContext
+from ftpcli.engine.transfer.context import CopyContext
 from ftpcli.engine.transfer.outcome import FileTransfer
 from ftpcli.engine.transfer.request import CopyRequest
 from ftpcli.engine.trees.make_link import Kept
@@ -28,7 +28,7 @@ class BackupTransfer(FileTransfer, Protocol):
 class Backup(Protocol):
     """The backup folder of one run, for all workers. ``shown`` is a path relative to the target's root."""
 
-    def transfer(self, request: CopyRequest, context: TransferContext, *, replaces: bool) -> BackupTransfer:
+    def transfer(self, request: CopyRequest, context: CopyContext, *, replaces: bool) -> BackupTransfer:
         """``replaces``: the target was listed; else it may have come since."""
         ...
 

@@ -13,7 +13,7 @@ import stat
 
 from ftpcli.engine.backup.contract import BackupTransfer
 from ftpcli.engine.backup.folder import numbered
-from ftpcli.engine.transfer.context import TransferContext
+from ftpcli.engine.transfer.context import CopyContext
 from ftpcli.engine.transfer.download import Download
 from ftpcli.engine.transfer.outcome import Done
 from ftpcli.engine.transfer.request import CopyRequest
@@ -36,7 +36,7 @@ class LocalBackup:
     def transfer(
         self,
         request: CopyRequest,
-        context: TransferContext,
+        context: CopyContext,
         *,
         replaces: bool,  # noqa: ARG002  (the interface of Backup)
     ) -> BackupTransfer:
@@ -144,7 +144,7 @@ def _copy(path: str, place: str) -> None:
 class _BackupDownload:
     """A download that backs up the file it replaces, as late as it can."""
 
-    def __init__(self, backup: LocalBackup, request: CopyRequest, context: TransferContext) -> None:
+    def __init__(self, backup: LocalBackup, request: CopyRequest, context: CopyContext) -> None:
         self.backup_path: str | None = None
         self._backup = backup
         self._request = request

@@ -13,7 +13,7 @@ from ftpcli.engine.backup.contract import BackupTransfer
 from ftpcli.engine.backup.folder import numbered
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.transfer.commit import Replacement
-from ftpcli.engine.transfer.context import TransferContext
+from ftpcli.engine.transfer.context import CopyContext
 from ftpcli.engine.transfer.outcome import Done
 from ftpcli.engine.transfer.request import CopyRequest
 from ftpcli.engine.transfer.upload import Upload
@@ -34,7 +34,7 @@ class RemoteBackup:
         self._directory = posixpath.dirname(folder)
         self._made: set[str] = set()
 
-    def transfer(self, request: CopyRequest, context: TransferContext, *, replaces: bool) -> BackupTransfer:
+    def transfer(self, request: CopyRequest, context: CopyContext, *, replaces: bool) -> BackupTransfer:
         return _BackupUpload(RemoteKept(self, request.target, request.shown, there=replaces), request, context)
 
     def remove(self, path: str, shown: str, kind: Kind, worker: Worker) -> str:
@@ -163,7 +163,7 @@ class RemoteKept:
 class _BackupUpload:
     """An upload that moves the file it replaces into the backup."""
 
-    def __init__(self, kept: RemoteKept, request: CopyRequest, context: TransferContext) -> None:
+    def __init__(self, kept: RemoteKept, request: CopyRequest, context: CopyContext) -> None:
         self._kept = kept
         self._request = request
         self._in_place = context.rules.in_place

@@ -21,7 +21,7 @@ _NAME = "lock"
 _POLL = 0.25  # seconds between two looks at a lock that another run holds
 
 
-def take_turn(folder: str, mode: str, stop: StopToken, say: Callable[[str], None]) -> RunLock | None:
+def acquire_lock(folder: str, mode: str, stop: StopToken, say: Callable[[str], None]) -> RunLock | None:
     """The lock in ``folder``, which is made where it is missing.
 
     ``mode`` says what to do while another run holds it: "fail" raises Locked, "wait" waits (Stopped ends that), "skip"

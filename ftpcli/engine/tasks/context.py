@@ -12,7 +12,7 @@ from ftpcli.engine.job import Job, Side
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.tasks.arrival_times import TargetTimes
-from ftpcli.engine.transfer.context import TransferContext
+from ftpcli.engine.transfer.context import CopyContext
 from ftpcli.engine.trees.local_tree import LocalTree
 from ftpcli.engine.trees.remote_tree import RemoteTree
 from ftpcli.engine.trees.tree import Tree
@@ -82,9 +82,9 @@ class TaskContext:
         return RemoteTree(partial(self.worker.insist, shown), self.shared.journal)
 
     @property
-    def transfer(self) -> TransferContext:
+    def transfer(self) -> CopyContext:
         worker, job = self.worker, self.job
-        return TransferContext(
+        return CopyContext(
             worker.progress,
             worker.moved,
             worker.stop,

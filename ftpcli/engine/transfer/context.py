@@ -13,7 +13,7 @@ from ftpcli.stop import StopToken
 
 
 @dataclass(frozen=True, slots=True)
-class TransferContext:
+class CopyContext:
     """What a worker lends to a transfer. ``moved`` is told of all bytes that go over the data connection.
 
     ``place`` is the server's HOST:PORT, which is part of a part file's identity.

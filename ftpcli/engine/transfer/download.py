@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from ftpcli.engine.compare.decide import PERMISSIONS
 from ftpcli.engine.compare.times import is_exact, may_change_unseen, same_time
-from ftpcli.engine.transfer.context import TransferContext
+from ftpcli.engine.transfer.context import CopyContext
 from ftpcli.engine.transfer.outcome import OVERLAP, WORTH_RESUMING, Done
 from ftpcli.engine.transfer.request import CopyRequest
 from ftpcli.engine.transfer.verify import look_again, same_digest, same_file_still
@@ -44,7 +44,7 @@ class _Version:
 class Download:
     """A file of the server's onto the local disk. Progress is the size of the part file."""
 
-    def __init__(self, request: CopyRequest, context: TransferContext, keep: Callable[[], None] | None = None) -> None:
+    def __init__(self, request: CopyRequest, context: CopyContext, keep: Callable[[], None] | None = None) -> None:
         """``keep`` is called before something is replaced."""
         self._request = request
         self._context = context

@@ -14,7 +14,7 @@ from enum import IntEnum
 from ftpcli.engine.compare.times import settles_in
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.transfer.commit import Replacement
-from ftpcli.engine.transfer.context import TransferContext
+from ftpcli.engine.transfer.context import CopyContext
 from ftpcli.engine.transfer.free_space import require_room
 from ftpcli.engine.transfer.outcome import OVERLAP, WORTH_RESUMING, Done
 from ftpcli.engine.transfer.request import CopyRequest
@@ -71,7 +71,7 @@ class Upload:
     def __init__(
         self,
         request: CopyRequest,
-        context: TransferContext,
+        context: CopyContext,
         replacement: Callable[[str, str, Journal], Replacement] | None = None,
     ) -> None:
         """``replacement`` makes, of part, target and journal, what gives the part file its name."""

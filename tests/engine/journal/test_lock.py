@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ftpcli.engine.journal import lock as lock_module
-from ftpcli.engine.journal.lock import RunLock, take_turn
+from ftpcli.engine.journal.lock import RunLock, acquire_lock
 from ftpcli.errors import Locked, Stopped
 from ftpcli.stop import StopToken
 
@@ -57,7 +57,7 @@ def nobody(message: str) -> None:
 
 def test_fail_names_the_owner_and_what_to_do(folder: str, stop: StopToken, other: subprocess.Popen[bytes]) -> None:
     with pytest.raises(Locked) as caught:
-        take_turn(folder, "fail", stop, nobody)
+        acquire_lock(folder, "fail", stop, nobody)
     assert f"process {other.pid} on " in caught.value.message
     assert "--lock wait" in caught.value.message
     assert "--lock skip" in caught.value.message
@@ -66,7 +66,7 @@ def test_fail_names_the_owner_and_what_to_do(folder: str, stop: StopToken, other
 
 def test_skip_says_so_in_one_line(folder: str, stop: StopToken, other: subprocess.Popen[bytes]) -> None:
     said: list[str] = []
-    assert take_turn(folder, "skip", stop, said.append) is None
+    assert acquire_lock(folder, "skip", stop, said.append) is None
     assert len(said) == 1
     assert f"process {other.pid}" in said[0]
 
@@ -82,7 +82,7 @@ def test_wait_says_so_once_and_goes_on_when_the_other_is_done(
         said.append(message)
         waiting.set()
 
-    thread = threading.Thread(target=lambda: got.append(take_turn(folder, "wait", stop, say)))
+    thread = threading.Thread(target=lambda: got.append(acquire_lock(folder, "wait", stop, say)))
     thread.start()
     assert waiting.wait(10)
     thread.join(0.1)
@@ -101,7 +101,7 @@ def test_wait_says_so_once_and_goes_on_when_the_other_is_done(
 def test_a_stop_ends_the_wait(folder: str, stop: StopToken, other: subprocess.Popen[bytes]) -> None:
     assert other.poll() is None
     with pytest.raises(Stopped) as caught:
-        take_turn(folder, "wait", stop, lambda _: stop.request(11))
+        acquire_lock(folder, "wait", stop, lambda _: stop.request(11))
     assert caught.value.exit_code == 11
 
 
@@ -109,21 +109,21 @@ def test_the_lock_of_a_killed_owner_is_free(folder: str, stop: StopToken, other:
     other.send_signal(signal.SIGKILL)
     other.wait()
     assert "lock" in os.listdir(folder)
-    lock = take_turn(folder, "fail", stop, nobody)
+    lock = acquire_lock(folder, "fail", stop, nobody)
     assert lock is not None
     assert f"process {os.getpid()} on " in lock.owner()
     lock.release()
 
 
 def test_nothing_stays_behind_and_what_others_keep_does(folder: str, stop: StopToken) -> None:
-    lock = take_turn(folder, "fail", stop, nobody)
+    lock = acquire_lock(folder, "fail", stop, nobody)
     assert lock is not None
     assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
     assert stat.S_IMODE(os.stat(os.path.dirname(folder)).st_mode) == 0o700
     lock.release()
     assert not os.path.exists(folder)
 
-    lock = take_turn(folder, "fail", stop, nobody)
+    lock = acquire_lock(folder, "fail", stop, nobody)
     assert lock is not None
     Path(folder, "journal").write_bytes(b"")
     lock.release()
@@ -185,7 +185,7 @@ def test_a_child_that_outlives_the_owner_does_not_hold_it(folder: str, stop: Sto
     owner.kill()
     owner.wait()
     try:
-        lock = take_turn(folder, "fail", stop, nobody)
+        lock = acquire_lock(folder, "fail", stop, nobody)
         assert lock is not None
         lock.release()
         os.kill(child, 0)  # it lives

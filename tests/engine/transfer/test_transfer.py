@@ -13,7 +13,7 @@ from ftpcli.engine.job import Rules
 from ftpcli.engine.progress import WorkerProgress
 from ftpcli.engine.transfer import verify
 from ftpcli.engine.transfer.commit import Replacement
-from ftpcli.engine.transfer.context import TransferContext
+from ftpcli.engine.transfer.context import CopyContext
 from ftpcli.engine.transfer.download import Download
 from ftpcli.engine.transfer.outcome import Done, FileTransfer
 from ftpcli.engine.transfer.request import CopyRequest
@@ -58,9 +58,9 @@ def run(server: FakeServer, stop: StopToken) -> Run:
     return run
 
 
-def context(**rules: Any) -> TransferContext:
+def context(**rules: Any) -> CopyContext:
     progress = WorkerProgress()
-    return TransferContext(progress, progress.add, STOP, Rules(**rules), "fake:21")
+    return CopyContext(progress, progress.add, STOP, Rules(**rules), "fake:21")
 
 
 def download(server: FakeServer, target: Path, *, size: int | None = -1, mtime: float = 5e8, **rules: Any) -> Download:
