@@ -101,7 +101,7 @@ class _Coordinator:
     def run(self) -> Report:
         began = time.monotonic()
         try:
-            self._do_all(self._leftovers.asides())
+            self._do_all(self._leftovers.displaced())
             for root in self._job.roots:
                 self._pool.submit(Resolve(root))
             self._loop()
@@ -111,7 +111,7 @@ class _Coordinator:
             attributes = self._planner.comparison.attributes
             self._do_all(attributes.links())
             self._delete()
-            self._do_all(self._leftovers.asides())
+            self._do_all(self._leftovers.displaced())
             self._do_all(self._leftovers.parts())
             # Last: in a directory that may not be written to nothing else can be done.
             self._do_all(attributes.modes())

@@ -15,7 +15,7 @@ class Leftovers:
         self._journal = journal
         self.failures = Failures()
 
-    def asides(self) -> list[Recover]:
+    def displaced(self) -> list[Recover]:
         """At the start, before the target is listed; and at the end, for what failed in between."""
         return [Recover(aside, target) for aside, target in self._journal.displaced()]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.engine.job import Direction, Report
+from ftpcli.engine.events import Report
+from ftpcli.engine.job import Direction
 from ftpcli.stop import StopToken
 from tests.engine.fake import Events, FakeServer
 from tests.engine.runs.test_run import Side
