@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ftpcli.engine.compare.decide import UP_TO_DATE, Decision, What, is_empty, other_mode
 from ftpcli.engine.compare.names import or_rewritten, pair_folded, rewritten, without_clashes
@@ -14,7 +15,6 @@ from ftpcli.engine.plan.attributes import AttributePlan
 from ftpcli.engine.plan.copies import Copies
 from ftpcli.engine.plan.deletes import Delete, Deletes
 from ftpcli.engine.plan.paths import PathMap, shown
-from ftpcli.engine.plan.renames import Renames
 from ftpcli.engine.plan.reporter import Reporter
 from ftpcli.engine.tasks.copy_file import CopyFile
 from ftpcli.engine.tasks.make_link import MakeLink
@@ -25,15 +25,18 @@ from ftpcli.engine.tasks.set_mode import SetMode
 from ftpcli.errors import GuardRefused, Refused
 from ftpcli.model import Entry, Kind, Listing
 
+if TYPE_CHECKING:
+    from ftpcli.engine.plan.renames import Renames
+
 ForOneFile = CopyFile | Recheck | MakeLink | SetMode
 
 
-@dataclass(frozen=True)
 class Work:
     """``pairs`` are to be listed next, the last one first; ``tasks`` can be done in any order."""
 
-    pairs: list[Pair] = field(default_factory=list)
-    tasks: list[ForOneFile] = field(default_factory=list)
+    def __init__(self, pairs: list[Pair] | None = None) -> None:
+        self.pairs: list[Pair] = pairs or []
+        self.tasks: list[ForOneFile] = []
 
 
 class Comparison:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ftpcli.engine.job import Job
 from ftpcli.engine.plan.comparison import Comparison
 from ftpcli.engine.plan.copies import Copies
 from ftpcli.engine.plan.deletes import Deletes
 from ftpcli.engine.plan.overlap import Overlap
-from ftpcli.engine.plan.renames import Renames
 from ftpcli.engine.plan.reporter import Reporter
 from ftpcli.engine.tasks.list_pair import ListPair
 from ftpcli.engine.tasks.pair import Listed, Pair
@@ -27,6 +27,18 @@ from ftpcli.errors import Refused, UsageError
 from ftpcli.model import Kind
 from ftpcli.session.contract import HostMemory
 
+if TYPE_CHECKING:
+    from ftpcli.engine.plan.renames import Renames
+
+
+def _renames(job: Job, deletes: Deletes) -> Renames | None:
+    """Most runs look for no renames, and start sooner without that module."""
+    if not job.rules.track_renames:
+        return None
+    from ftpcli.engine.plan.renames import Renames
+
+    return Renames(job, deletes)
+
 
 class Planner:
     """For the coordinator's thread alone; ``close`` must be called whatever happens."""
@@ -36,7 +48,7 @@ class Planner:
         self._reporter = reporter
         self._deletes = deletes
         self._overlap = Overlap(job, memory)
-        self._renames = Renames(job, deletes) if job.rules.track_renames else None
+        self._renames = _renames(job, deletes)
         self._copies = Copies(job, reporter)
         self.comparison = Comparison(job, reporter, deletes, self._copies, self._renames)
         self._targets: dict[str, str] = {}

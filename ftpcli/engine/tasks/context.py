@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from ftpcli.engine.backup.contract import Backup
-from ftpcli.engine.backup.local import LocalBackup
-from ftpcli.engine.backup.remote import RemoteBackup
 from ftpcli.engine.job import Job, Side
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.progress import RunProgress
@@ -50,11 +48,20 @@ class Shared:
         local = LocalTree(
             root.target if local_target else root.source, journal, holds_named=local_target and not root.tree
         )
-        backup: Backup | None = None
-        if job.rules.backup:
-            backup = LocalBackup(job.rules.backup) if local_target else RemoteBackup(job.rules.backup)
+        backup = _backup(job.rules.backup, job.direction.target) if job.rules.backup else None
         rate = RateLimit(job.limit_rate, stop.sleep) if job.limit_rate else None
         return cls(job, progress, HostMemory(), journal, local, TargetTimes.of(job), backup, rate)
+
+
+def _backup(folder: str, side: Side) -> Backup:
+    """Most runs keep nothing, and start sooner without these modules."""
+    if side is Side.LOCAL:
+        from ftpcli.engine.backup.local import LocalBackup
+
+        return LocalBackup(folder)
+    from ftpcli.engine.backup.remote import RemoteBackup
+
+    return RemoteBackup(folder)
 
 
 @dataclass(frozen=True)

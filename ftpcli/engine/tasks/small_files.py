@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ftpcli.engine.compare.times import same_time
 from ftpcli.engine.job import Job, Side
@@ -37,32 +37,33 @@ def may_go_together(task: Task, job: Job) -> bool:
     return size is not None and size <= MOST_BYTES and not in_place and rules.verify != "checksum"
 
 
-@dataclass(frozen=True)
 class _Begun:
     """``workers.messages.Begun``: a copy that was begun together with others."""
 
-    task: CopyFile
-    transfer: Download | Upload
-    context: TaskContext
+    def __init__(self, task: CopyFile, transfer: Download | Upload, context: TaskContext) -> None:
+        self._task = task
+        self._transfer = transfer
+        self._context = context
 
     @property
     def is_local(self) -> bool:
-        return self.transfer.is_here
+        return self._transfer.is_here
 
     def finish(self) -> Copied:
-        return self.task.carry_out(self.transfer, self.context)
+        return self._task.carry_out(self._transfer, self._context)
 
 
-@dataclass(frozen=True)
 class SmallFiles:
     """``workers.messages.Batching`` for copies of small files."""
 
-    shared: Shared
-    most: int = MOST
-    most_bytes: int = MOST_BYTES
+    most = MOST
+    most_bytes = MOST_BYTES
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
 
     def size(self, task: Task) -> int | None:
-        if isinstance(task, CopyFile) and may_go_together(task, self.shared.job):
+        if isinstance(task, CopyFile) and may_go_together(task, self._shared.job):
             return task.entry.size
         return None
 
@@ -72,7 +73,7 @@ class SmallFiles:
         pipelined = session.pipelined if session is not None else None
         if pipelined is None:
             return [None] * len(tasks)
-        largest, job = pipelined.largest, self.shared.job
+        largest, job = pipelined.largest, self._shared.job
         small = {
             number: task
             for number, task in enumerate(tasks)
@@ -82,7 +83,7 @@ class SmallFiles:
             return [None] * len(tasks)
         copies = list(small.values())
         worker.progress.start(f"{copies[0].shown} and {len(copies) - 1} more", sum(map(_size, copies)), 0)
-        context = TaskContext(worker, self.shared)
+        context = TaskContext(worker, self._shared)
         carry: Callable[[Mapping[int, CopyFile], Pipelined, TaskContext], Iterator[tuple[int, Download | Upload]]]
         carry = _fetch if job.direction.source is Side.REMOTE else _store
         begun: dict[int, _Begun] = {}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ftpcli.engine.tasks.context import Shared, TaskContext
 from ftpcli.engine.tasks.copy_file import Copied, CopyFile
 from ftpcli.engine.tasks.leftovers import Cleared, Recover, Sweep
@@ -48,11 +46,11 @@ Result = (
 )
 
 
-@dataclass(frozen=True)
 class Perform:
     """``workers.messages.Perform`` for every task of a run."""
 
-    shared: Shared
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
 
     def __call__(self, task: Task, worker: Worker, /) -> Result:
-        return task.run(TaskContext(worker, self.shared))
+        return task.run(TaskContext(worker, self._shared))
