@@ -50,12 +50,14 @@ class Outbox(Generic[TaskT, ResultT]):
             self.flush()  # it may take its time
 
 
-@dataclass(frozen=True)
 class _Held(Generic[TaskT, ResultT]):
     """A task that this worker took, and how far it is if that was begun together with others."""
 
-    task: TaskT
-    begun: Begun[ResultT] | None = None
+    __slots__ = ("begun", "task")
+
+    def __init__(self, task: TaskT, begun: Begun[ResultT] | None = None) -> None:
+        self.task = task
+        self.begun = begun
 
     @property
     def is_local(self) -> bool:
