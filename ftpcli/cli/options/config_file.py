@@ -6,7 +6,6 @@ it is read; a mistake anywhere is an error that names the file and the line.
 
 from __future__ import annotations
 
-import difflib
 import os
 import stat
 import sys
@@ -22,11 +21,6 @@ from ftpcli.cli.options.types import Duration, Size
 from ftpcli.cli.urls import PROFILE_NAME, SCHEMES, Location, parse_url, remote_path
 from ftpcli.errors import UsageError
 from ftpcli.model import Secret
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 PLACE_KEYS = ("url", "scheme", "host", "port", "path", "password")
 
@@ -111,11 +105,22 @@ def load(path: str | None, commands: Iterable[click.Command]) -> Config:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
+    import difflib  # for mistakes only
+
     return difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)[0]
 
 
 def _key(option_name: str) -> str:
     return option_name.lstrip("-").replace("-", "_")
+
+
+def _parse_toml(text: str) -> dict[str, Any]:
+    """Raises ValueError. Many runs have no config file, and start sooner without the parser."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    return tomllib.loads(text)
 
 
 class _Reader:
@@ -128,8 +133,8 @@ class _Reader:
 
     def config(self, *, readable_by_others: bool) -> Config:
         try:
-            document = tomllib.loads(self.text)
-        except tomllib.TOMLDecodeError as error:
+            document = _parse_toml(self.text)
+        except ValueError as error:
             raise UsageError(f"{self.path}: not valid TOML: {error}") from None
         for name in document:
             if name not in ("defaults", "profiles"):
@@ -237,8 +242,8 @@ class _Reader:
         without = 0
         for count in range(1, len(lines) + 1):
             try:
-                found: Any = tomllib.loads("\n".join(lines[:count]))
-            except tomllib.TOMLDecodeError:
+                found: Any = _parse_toml("\n".join(lines[:count]))
+            except ValueError:
                 continue
             for name in at:
                 found = found.get(name) if isinstance(found, dict) else None
