@@ -1,4 +1,4 @@
-"""Looking at a server's tree: what ``ls`` shows."""
+"""Lists a server's tree, for ``ls``."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ftpcli.session.contract import Session
 
 
 def browse(solo: Solo, path: str, *, recursive: bool, glob: bool) -> Iterator[tuple[str, Listing]]:
-    """Directories with their listings, the top first; what is no directory comes as a listing of its parent.
+    """Yield directories with their listings, top first; files are yielded as a partial listing of their directory.
 
-    Raises NotFound, also where a pattern matches nothing, and every other FtpcliError.
+    Raises NotFound, also if a pattern matches nothing, and any other FtpcliError.
     """
     if glob:
         matches = solo.insist(path, lambda session: expand(session, path))
@@ -43,7 +43,7 @@ def browse(solo: Solo, path: str, *, recursive: bool, glob: bool) -> Iterator[tu
 
 
 def _file(session: Session, path: str) -> Entry | None:
-    """The entry at ``path`` unless it is a directory, or the server cannot tell."""
+    """The entry at ``path``; None if it is a directory or the server cannot tell."""
     if not path.strip("/"):
         return None
     try:

@@ -1,7 +1,7 @@
-"""What the engine says while it works: the one place where events are defined.
+"""The events that the engine emits while it works, all defined here.
 
-The coordinator alone calls ``on_event``, so whoever listens needs no lock. Paths are relative to the run's root
-where there is one tree, and as the user named them otherwise.
+Only the coordinator's thread calls ``on_event``, so listeners need no lock. Paths are relative to the run's root if
+there is one tree, and as the user named them otherwise.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from ftpcli.model import TlsFacts
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """An action was decided. ``action``: download, upload, mkdir, link, chmod, delete, rename. ``why`` is for people.
-
-    Only a rename has a ``target``, the new name.
+    """An action was decided on. ``action``: download, upload, mkdir, link, chmod, delete, rename. ``why`` is meant for
+    people. Only a rename has a ``target``, the new name.
     """
 
     path: str
@@ -47,7 +46,7 @@ class Retrying:
 class Finished:
     """``action``: download, upload, mkdir, link, chmod, rename; only the last has a ``target``, the new name.
 
-    ``backup`` is where the file is now that was there before.
+    ``backup`` is where the file that was replaced is kept.
     """
 
     path: str
@@ -80,7 +79,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """``backup`` is where it is now; None where it is gone."""
+    """``backup`` is where the entry is kept; None if it is not."""
 
     path: str
     backup: str | None = None
@@ -93,11 +92,11 @@ class Warned:
 
 @dataclass
 class Report:
-    """Counts, sizes in bytes, and what became of the connections.
+    """Counts, sizes in bytes, and figures about the connections.
 
-    ``bytes`` is the size of all files that are whole now, ``moved`` what went over the line. ``entries``: how many the
-    source's listings showed. ``would_…``: what a dry run would have done. ``failure_codes``: the exit codes of the
-    files that failed.
+    ``bytes`` is the total size of the files transferred, ``moved`` the bytes that crossed the network. ``entries``: how
+    many the source's listings held. ``would_…``: what a dry run would have done. ``failure_codes``: the exit codes of
+    the files that failed.
     """
 
     transferred: int = 0
@@ -130,14 +129,14 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The last event of a run. ``connections_known``: False where nobody counted the connections."""
+    """The last event of a run. ``connections_known``: False if connections were not counted."""
 
     report: Report
     connections_known: bool = True
 
     @property
     def idle(self) -> bool:
-        """True where there was nothing to do, and that went well."""
+        """True if the run succeeded and found nothing to do."""
         report = self.report
         done = report.transferred or report.made_directories or report.deleted
         return not (done or report.failed or report.exit_code)

@@ -1,4 +1,4 @@
-"""What a run is to do: frozen values that the command line makes and the engine reads."""
+"""What a run is to do: immutable values that the command line creates and the engine reads."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Side(Enum):
         return posixpath.join(folder, name) if folder else name
 
     def refusal(self, message: str) -> FtpcliError:
-        """The error for what this side's tree does not allow."""
+        """The error to report when this side does not allow something."""
         return LocalFileError(message) if self is Side.LOCAL else Refused(message)
 
 
 class Direction(Enum):
-    """Which of the two sides is the source. The values are the names of the actions in events."""
+    """Which side is the source. The values are the action names used in events."""
 
     DOWNLOAD = "download"
     UPLOAD = "upload"
@@ -51,9 +51,9 @@ class Direction(Enum):
 class Root:
     """One source and its target, as named on the command line. Exactly one of the two is on the server.
 
-    ``glob``: patterns in ``source`` are expanded where it lives, and ``target`` is a folder. ``into``: True, the
-    source's own name is appended to ``target``; False, ``target`` is the final name; None, it is a folder if such a
-    folder is there (as in ``cp``). ``tree``: the source must be a directory, and is mirrored onto ``target``.
+    ``glob``: patterns in ``source`` are expanded on the source's side, and ``target`` is a folder. ``into``: True, the
+    source's own name is appended to ``target``; False, ``target`` is the final name; None, it is appended if ``target``
+    is an existing folder (as in ``cp``). ``tree``: the source must be a directory, and is mirrored onto ``target``.
     """
 
     source: str
@@ -65,10 +65,10 @@ class Root:
 
 @dataclass(frozen=True)
 class FilterRules:
-    """What limits a run to a part of the tree. ``compare.filters`` tells what the patterns mean, and their order.
+    """What limits a run to a part of the tree. See ``compare.filters`` for the meaning and order of patterns.
 
-    Files only: sizes in bytes, both still included; times in seconds since 1970, from ``newer_than`` on and before
-    ``older_than``.
+    The other limits apply to files only: sizes in bytes, both inclusive; times in seconds since 1970, ``newer_than``
+    inclusive and ``older_than`` exclusive.
     """
 
     patterns: tuple[str, ...] = ()
@@ -82,8 +82,8 @@ class FilterRules:
 class Scope:
     """The part of a tree that changed. Paths are relative to its root, parts joined by ``/``; "" is the root.
 
-    ``directories`` are compared, but not what is below them unless the target lacks it; ``trees`` with all of that.
-    What is above them is listed to get there, and its other entries are left alone.
+    ``directories`` are compared without their subdirectories, unless the target lacks these; ``trees`` recursively.
+    Directories above them are listed to reach them, and other entries there are left alone.
     """
 
     directories: frozenset[str] = frozenset()
@@ -94,12 +94,12 @@ class Scope:
 class Rules:
     """What a run may do.
 
-    ``compare``: "always" copies every file (get, put); "auto" copies what is missing or differs in size or time.
-    "checksum" asks the server for a digest of what has the same size. ``verify``: auto, size, checksum, none.
-    ``symlinks``: skip, follow, copy. ``perms``: copies get the permission bits of their sources.
-    ``max_delete`` is a number of entries and takes the place of ``max_delete_percent``, a share of the target's.
-    ``backup`` is the folder, of this run and on the target's side, that keeps what is deleted or replaced.
-    ``track_renames`` (with ``delete``): a file that only has another name now is renamed, not sent again.
+    ``compare``: "always" copies every file (get, put); "auto" copies what is missing or differs in size or time;
+    "time" goes by time alone, "size" by size alone; "checksum" compares digests where sizes agree. ``verify``: auto,
+    size, checksum, none. ``symlinks``: skip, follow, copy. ``perms``: copies get the permission bits of their sources.
+    ``max_delete`` is a number of entries and overrides ``max_delete_percent``, a percentage of the target's entries.
+    ``backup`` is this run's folder on the target's side that keeps what is deleted or replaced.
+    ``track_renames`` (with ``delete``): a file whose name changed in the source is renamed, not sent again.
     ``only`` limits the run to what changed; None is the whole tree.
     """
 
@@ -126,7 +126,8 @@ class Rules:
 
 @dataclass(frozen=True)
 class Job:
-    """One run of the engine. ``limit_rate`` is in bytes a second, for all workers together."""
+    """One run of the engine. ``limit_rate`` is in bytes per second, for all workers together; ``retry_wait`` in seconds,
+    doubled with each retry in a row."""
 
     direction: Direction
     endpoint: Endpoint

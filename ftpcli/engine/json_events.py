@@ -1,12 +1,12 @@
-"""Events as JSON objects: the one definition of what ``--json`` and ``--report`` write. Pure; fields are only added.
+"""Events as JSON objects: the one definition of what ``--json`` and ``--report`` write. Pure; fields are only ever
+added, never renamed or removed.
 
 Each object has ``v`` (1), ``event``, ``time`` and the fields of the event's class, with these exceptions:
 
-- ``tls`` is there only where there was TLS, ``target`` only where something was renamed, ``backup`` only where the old
-  content was kept;
-- a summary has the fields of its report, and the entries a second that follow from them;
-- a text that is not UTF-8, such as a file name in another encoding, has U+FFFD for what cannot be read, and stands byte
-  for byte in a further field: ``path`` in ``path_base64``.
+- ``tls`` is present only if TLS was used, ``target`` only for a rename, ``backup`` only if the old content was kept;
+- a summary has the fields of its report, and the entries per second computed from them;
+- a text that is not UTF-8, such as a file name in another encoding, has U+FFFD for undecodable bytes, and a second
+  field holds the exact bytes: ``path_base64`` for ``path``.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _INTERNAL = ("tls", "failure_codes")
 
 
 def as_record(event: Event, now: float) -> dict[str, Any]:
-    """The event as what ``json.dumps`` takes. ``now``: when it happened, in seconds since 1970."""
+    """The event as a dict for ``json.dumps``. ``now``: when it happened, in seconds since 1970."""
     moment = datetime.fromtimestamp(now, timezone.utc).isoformat(timespec="milliseconds")
     record: dict[str, Any] = {"v": VERSION, "event": _NAMES[type(event)], "time": moment.replace("+00:00", "Z")}
     for name, value in (_of_summary(event) if isinstance(event, Summary) else _fields(event)).items():
@@ -80,7 +80,7 @@ def _fields(value: Event | Report) -> dict[str, Any]:
 def _readable(name: str, text: str) -> dict[str, str]:
     try:
         raw = text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # a lone surrogate that stands for no byte
+    except UnicodeEncodeError:  # a lone surrogate that does not encode a byte
         raw = text.encode("utf-8", "surrogatepass")
     readable = raw.decode("utf-8", "replace")
     return {name: text} if readable == text else {name: readable, f"{name}_base64": base64.b64encode(raw).decode()}

@@ -1,13 +1,13 @@
-"""How far a run is: written by the coordinator and the workers, read by whoever draws it.
+"""How far a run is: written by the coordinator and the workers, read by the display.
 
-Every number has one thread that writes it, so no lock is needed; a reader sees each of them a moment old at worst.
+Each number is written by one thread only, so no lock is needed; a reader may see a slightly outdated value.
 """
 
 from __future__ import annotations
 
 
 class WorkerProgress:
-    """One worker's present file. ``moved`` only ever grows: bytes of all files this worker has carried."""
+    """One worker's current file. ``moved`` only grows: the bytes this worker has transferred, of all its files."""
 
     __slots__ = ("done", "moved", "path", "size")
 
@@ -29,7 +29,7 @@ class WorkerProgress:
 
 
 class RunProgress:
-    """All workers of a run, and the totals the coordinator knows so far. ``listing`` is True while totals may grow."""
+    """All workers of a run, and the totals known so far. ``listing`` is True while totals may still grow."""
 
     def __init__(self, workers: int) -> None:
         self.workers = [WorkerProgress() for _ in range(workers)]

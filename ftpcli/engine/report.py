@@ -1,4 +1,4 @@
-"""The one fold of a run's events into its report: the screen, the JSON lines and the exit code read nothing else."""
+"""Folds a run's events into its report, from which the screen, the JSON lines and the exit code are all derived."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from ftpcli.engine.events import Deleted, Event, Failed, Finished, Planned, Repo
 from ftpcli.errors import FtpcliError
 from ftpcli.exit_codes import SOME_FAILED, SUCCESS
 
-# What follows from single events: of a summary all else is added to a total.
+# Counted from single events; a summary adds all other fields to a total.
 _COUNTED = frozenset({"transferred", "renamed", "skipped", "made_directories", "deleted", "failed", "bytes"})
 _NOT_ADDED_UP = _COUNTED | {"seconds", "tls", "exit_code", "failure_codes"}
 _ADDED_UP = tuple(field.name for field in fields(Report) if field.name not in _NOT_ADDED_UP)
 
 
 def count(report: Report, event: Event, *, dry_run: bool = False) -> None:
-    """Add one event to the report of its run or, with the summaries of several runs, to a total of these."""
+    """Add one event to the report of its run or, with the summaries of several runs, to their total."""
     match event:
         case Skipped():
             report.skipped += 1
@@ -52,8 +52,8 @@ def _plan(report: Report, event: Planned) -> None:
 
 
 def exit_code(report: Report, fatal: FtpcliError | None) -> int:
-    """The exit code of a run that nobody stopped: 0, 1 where some files failed and others did not, else the reason's
-    own. ``fatal`` is what ended the run before its time."""
+    """The exit code of a run that was not stopped: 0 for success, 1 if files failed with different codes or others
+    succeeded, else the failure's own. ``fatal`` is the error that ended the run early."""
     if fatal is not None:
         return fatal.exit_code
     if not report.failure_codes:

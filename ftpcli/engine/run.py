@@ -1,7 +1,7 @@
-"""The coordinator: Job → Report. It alone decides; workers do, and tell it what came of it.
+"""The coordinator: Job → Report. It makes all decisions; workers carry them out and send back results.
 
-Copies first, as directories are listed; then renames, links, deletes and permissions. Deletes come only where a listing
-was whole and nothing failed.
+Copies run first, while directories are being listed; then renames, links, deletes and permissions. Entries of a
+directory are deleted only if its listing was complete and nothing in it failed.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ def run(
     *,
     tell_skipped: bool = True,
 ) -> Report:
-    """Carry the job out. Failures of single files are in the report, whose exit code is the run's.
+    """Carry out the job. Failures of single files are in the report, whose exit code is that of the run.
 
-    ``journal`` knows what earlier runs left, and in the end what this one leaves. Without ``tell_skipped`` there are no
-    Skipped events: a tree that is up to date has one for each of its files.
+    ``journal`` records what earlier runs left behind and, in the end, what this one leaves. Without ``tell_skipped`` no
+    Skipped events are sent: a tree that is up to date has one for each of its files.
     """
     shared = Shared.of(job, progress, journal or Journal(), stop)
     deletes, leftovers = Deletes(job.rules), Leftovers(job, shared.journal)
@@ -64,7 +64,7 @@ def run(
     return _Coordinator(shared, reporter, deletes, leftovers, stop).run()
 
 
-# How many tasks a worker may have waiting, so that it never idles while the coordinator is busy.
+# Tasks in flight per worker: one to work on and one waiting, so that no worker idles while the coordinator is busy.
 _AHEAD = 2
 
 
@@ -113,7 +113,7 @@ class _Coordinator:
             self._delete()
             self._do_all(self._leftovers.displaced())
             self._do_all(self._leftovers.parts())
-            # Last: in a directory that may not be written to nothing else can be done.
+            # Last: once a directory is read-only, nothing else can be done in it.
             self._do_all(attributes.modes())
         finally:
             self._pool.dismiss()
@@ -147,7 +147,7 @@ class _Coordinator:
 
     @property
     def _has_room(self) -> bool:
-        """Small files that go together need company."""
+        """Whether to submit more tasks. Small files that workers pipeline count as batches, so that batches fill up."""
         together = self._small // small_files.MOST if self._pool.pipelines else self._small
         return self._pool.in_flight - self._small + together < self._pool.size * _AHEAD
 
@@ -184,7 +184,7 @@ class _Coordinator:
             case Declined():
                 self._planner.declined(result)
             case Removed() | Cleared():
-                pass  # the worker has told of it
+                pass  # the worker has reported it
             case _:
                 _never(result)
 
@@ -198,13 +198,13 @@ class _Coordinator:
             self._deletes.check()
         except GuardRefused as error:
             self._reporter.end_run(error)
-            if not dry_run:  # which shows what it is that is refused
+            if not dry_run:  # a dry run shows the deletes that are refused
                 return
         for delete in self._deletes:
             if dry_run:
                 self._reporter.tell(Planned(delete.shown, "delete"))
                 continue
-            # A directory goes alone, after all that was in it.
+            # A directory is deleted by itself, after everything in it.
             if delete.kind is Kind.DIR:
                 self._drain()
             self._submit(Remove(delete.path, delete.shown, delete.kind))
@@ -246,9 +246,9 @@ class _Coordinator:
             return
         match task:
             case AskTime():
-                pass  # what the listing said must do; the copy tells what is the matter
+                pass  # the listed time has to do; the copy will report the error
             case RenameFile():
-                self._deletes.keep(task.old.shown)  # whether it has the new name nobody knows
+                self._deletes.keep(task.old.shown)  # it may or may not have been renamed
                 self._reporter.fail(task.shown, error)
             case (
                 Resolve()
@@ -295,5 +295,5 @@ class _Coordinator:
 
 
 def _never(value: NoReturn) -> NoReturn:
-    """mypy proves that every task and every result has been dealt with."""
+    """Lets mypy prove that every kind of task and result is handled."""
     raise AssertionError(value)

@@ -1,4 +1,4 @@
-"""The small verbs that a deploy script needs: remove, make a directory, rename."""
+"""The single operations that deploy scripts need: remove, make a directory, rename."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ftpcli.session.contract import Session
 
 
 def remove(solo: Solo, path: str, *, recursive: bool, glob: bool) -> None:
-    """Delete files, and with ``recursive`` directories. Raises NotFound, Refused and other FtpcliErrors."""
+    """Delete files and, with ``recursive``, directories. Raises NotFound, Refused and other FtpcliErrors."""
     if glob:
         targets = solo.insist(path, lambda session: expand(session, path))
         if not targets:
@@ -34,9 +34,10 @@ def remove(solo: Solo, path: str, *, recursive: bool, glob: bool) -> None:
 
 
 def _unmasked(session: Session, targets: list[tuple[str, Entry]]) -> list[tuple[str, Entry]]:
-    """With links as links: most servers look through them, and what they lead to is not to be emptied.
+    """The targets, with links to directories marked as links. Most servers report what a link points to, and that
+    directory must not be emptied.
 
-    Raises Refused where the directory that holds one cannot be listed.
+    Raises Refused if the directory that holds a target cannot be listed.
     """
     texts: dict[str, Mapping[str, str]] = {}
     seen = []
@@ -50,7 +51,7 @@ def _unmasked(session: Session, targets: list[tuple[str, Entry]]) -> list[tuple[
 
 
 def make_directory(solo: Solo, path: str, *, parents: bool) -> None:
-    """Make a directory; with ``parents`` the missing ones above it too, and one that is there is fine."""
+    """Make a directory; with ``parents`` also missing parent directories, and an existing one is no error."""
     if parents:
         solo.insist(path, lambda session: make_directories(session, path))
     else:
@@ -58,5 +59,5 @@ def make_directory(solo: Solo, path: str, *, parents: bool) -> None:
 
 
 def rename(solo: Solo, source: str, target: str) -> None:
-    """Give ``source`` the name ``target``."""
+    """Rename ``source`` to ``target``."""
     solo.insist(source, lambda session: session.rename(source, target))

@@ -1,4 +1,4 @@
-"""What workers do: tasks that the coordinator makes, and the results that come back. Both carry data only.
+"""What workers do: the tasks that the coordinator creates and the results that come back. Both carry data only.
 
-``task`` has the unions of all of them; ``context`` is what a worker has at hand for each.
+``task`` defines the unions of all of them; ``context`` is what a worker gives each task to work with.
 """

@@ -1,7 +1,7 @@
-"""Servers on which an upload keeps the time of its arrival, because they have no command that sets another one.
+"""Servers without a command that sets times, so that every upload keeps the time of its arrival.
 
-There a file that is up to date is newer than its source, for ever, and of its size. Where a file could have got its
-source's time, such a difference means another content; where it could not, it means nothing.
+On these an up-to-date file has its source's size and always a newer time. If the server can set times, a newer time
+means different content; if it cannot, it means nothing.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from ftpcli.errors import Refused, Unsupported
 from ftpcli.model import Entry
 from ftpcli.session.contract import Session
 
-# One refusal may be about one file that belongs to somebody else.
+# A single refusal may concern just one file, owned by another user.
 _ENOUGH = 3
 
 
 class TargetTimes:
-    """What a run knows of the target's ability to keep times. May be asked by any worker.
+    """What a run knows about whether times can be set on the target. Thread-safe.
 
-    ``never_set``: the run sets no times, so that every copy keeps that of its arrival, and nobody has to be asked.
+    ``never_set``: the run sets no times, so every copy keeps its arrival time and the server need not be asked.
     """
 
     def __init__(self, *, never_set: bool = False) -> None:
@@ -31,7 +31,7 @@ class TargetTimes:
 
     @classmethod
     def of(cls, job: Job) -> TargetTimes | None:
-        """None where a time that differs always means another content."""
+        """None if a different time always means different content."""
         if job.rules.compare != "auto":
             return None
         if not job.rules.times:
@@ -40,11 +40,12 @@ class TargetTimes:
 
     @staticmethod
     def stays_newer(source: Entry, target: Entry) -> bool:
-        """Whether the target's time could be that of its arrival."""
+        """Whether the target's time could be its arrival time."""
         return source.mtime is not None and target.mtime is not None and target.mtime > source.mtime
 
     def cannot_be_set(self, session: Session, path: str, mtime: float) -> bool:
-        """Ask the server to give a file the time that it has, which changes nothing, until it is known what comes."""
+        """Whether the server cannot set times. Until that is known, it is tried by setting a file's time to the one it
+        already has (``mtime``, seconds since 1970)."""
         if self._never_set:
             return True
         if self._set or self._refusals >= _ENOUGH:

@@ -1,4 +1,4 @@
-"""What a task has at hand in a worker's thread, and everything that the workers of a run share."""
+"""What a task can use in a worker's thread, and everything that the workers of a run share."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from ftpcli.stop import StopToken
 class Shared:
     """Everything that the threads of a run share, besides the pool's queues and its state.
 
-    Each part is safe by itself: the job never changes; of ``progress`` every number has one thread that writes it; of
-    ``host`` every field goes from unknown to known; ``journal``, ``local``, ``times`` and ``rate`` have a lock each;
-    ``backup`` only remembers which folders are made, and making one twice does no harm.
+    Each part is thread-safe: the job is immutable; each number of ``progress`` is written by one thread only; fields of
+    ``host`` only go from unknown to known; ``journal``, ``local``, ``times`` and ``rate`` have a lock each; ``backup``
+    only remembers which folders exist, and making one twice does no harm.
 
-    ``times`` is None where a time that differs always means another content, ``backup`` where nothing is kept, ``rate``
-    where there is no limit.
+    ``times`` is None if a different time always means different content, ``backup`` if nothing is kept, ``rate`` if
+    there is no limit.
     """
 
     job: Job
@@ -66,7 +66,7 @@ def _backup(folder: str, side: Side) -> Backup:
 
 @dataclass(frozen=True)
 class TaskContext:
-    """For one worker's thread."""
+    """What a task can use in one worker's thread."""
 
     worker: Worker
     shared: Shared
@@ -76,11 +76,11 @@ class TaskContext:
         return self.shared.job
 
     def source(self, shown: str) -> Tree:
-        """The source's tree; ``shown`` names the task where a question is asked again."""
+        """The source's tree; ``shown`` names the task in Retrying events."""
         return self._tree(self.job.direction.source, shown)
 
     def target(self, shown: str) -> Tree:
-        """The target's tree, likewise."""
+        """The target's tree; ``shown`` as for ``source``."""
         return self._tree(self.job.direction.target, shown)
 
     def _tree(self, side: Side, shown: str) -> Tree:

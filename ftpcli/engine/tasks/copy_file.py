@@ -1,4 +1,4 @@
-"""Copies one file, in whichever direction the run goes."""
+"""Copies one file in the direction of the run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ftpcli.session.contract import Session
 
 @dataclass(frozen=True)
 class CopyFile(CopyRequest):
-    """One file. ``replaces``: the target is there, as listed."""
+    """Copy one file. ``replaces``: the listing shows that the target exists."""
 
     replaces: bool = False
 
@@ -34,7 +34,7 @@ class CopyFile(CopyRequest):
         return self.carry_out(Upload(self, context.transfer), context)
 
     def carry_out(self, transfer: FileTransfer, context: TaskContext) -> Copied:
-        """All of the transfer that is not done yet. Raises FtpcliError."""
+        """Complete the transfer from wherever it stands. Raises FtpcliError."""
         worker = context.worker
         context.target(self.shown).require_within(self.target)
         began = time.monotonic()
@@ -62,14 +62,14 @@ class CopyFile(CopyRequest):
         return replace(copied, backup=transfer.backup_path)
 
     def settles_in(self, compare: str) -> float:
-        """Seconds until the source, as it was listed, may be sent."""
+        """Seconds until the source, as it was listed, may be sent; see ``compare.times.settles_in``."""
         mtime = self.entry.mtime
         return 0.0 if mtime is None else settles_in(mtime, time.time(), compare)
 
 
 @dataclass(frozen=True)
 class Copied:
-    """``backup`` is where the file is now that was there before."""
+    """A file was copied. ``backup`` is where the file that it replaced is kept."""
 
     task: CopyFile
     done: Done

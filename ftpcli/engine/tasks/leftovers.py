@@ -1,6 +1,6 @@
-"""Clears away what runs left on the target when they were cut off.
+"""Clears away what interrupted runs left on the target.
 
-Neither counts as a delete, and neither fails a run: what cannot be done stays in the journal for the next one.
+These tasks neither count as deletes nor fail a run: what cannot be done stays in the journal for the next run.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ log = logging.getLogger("ftpcli.journal")
 
 @dataclass(frozen=True)
 class Cleared:
-    """A task of this module that is over, whatever came of it."""
+    """A task of this module has ended, successfully or not."""
 
 
 @dataclass(frozen=True)
 class Recover:
-    """Of a replacement that was cut off: the old file gets its name back, or goes where the new one is in place."""
+    """Finish an interrupted replacement: rename the old file (``aside``) back to ``target``, or delete it if the new
+    file is in place."""
 
     aside: str
     target: str

@@ -16,10 +16,10 @@ from ftpcli.model import Kind, Listing
 
 @dataclass(frozen=True)
 class ListPair:
-    """List both sides of a directory; the target is made where it is missing (not in a dry run).
+    """List both sides of a directory; a missing target is made (not in a dry run).
 
-    Where things may be deleted, a source that is empty while the target is not is listed twice: such a listing, if it
-    is wrong, costs most.
+    If the run deletes, an empty source is listed a second time when the target is not empty: a false empty listing
+    would do the most damage.
     """
 
     pair: Pair
@@ -56,7 +56,7 @@ class ListPair:
         return replace(second, listing=replace(second.listing, doubt=doubt))
 
     def _target(self, tree: Tree, source: Listing, context: TaskContext) -> tuple[Listing, bool]:
-        """The target's listing, and whether it was made just now or, in a dry run, would have been."""
+        """The target's listing, and whether the directory was just made (in a dry run: would have been)."""
         pair, rules = self.pair, context.job.rules
         if pair.target_exists is not False:
             listing = self._listed_target(tree, source, context)
@@ -67,7 +67,7 @@ class ListPair:
         if not rules.dry_run:
             new = tree.make_directory(pair.target, pair.mode)
             if rules.delete and not new:
-                # It is there: what is to be deleted in it nobody knows as long as it cannot be listed.
+                # It exists after all. Until it can be listed, what to delete in it is unknown.
                 listing = self._seen(tree, tree.list(pair.target), source, context)
                 doubt = "it was not found at first, and is there" if listing.entries else listing.doubt
                 return replace(listing, doubt=doubt), True
@@ -81,7 +81,7 @@ class ListPair:
         return None if listing is None else self._seen(tree, listing, source, context)
 
     def _seen(self, tree: Tree, listing: Listing, source: Listing, context: TaskContext) -> Listing:
-        """The target's listing with its links as far as they matter for what comes."""
+        """The target's listing, with information on links as far as copying or deleting needs it."""
         rules, path = context.job.rules, self.pair.target
         if rules.symlinks == links.COPY:
             return tree.with_texts_like(source, path, listing)

@@ -9,7 +9,7 @@ from ftpcli.engine.tasks.context import TaskContext
 
 @dataclass(frozen=True)
 class MakeLink:
-    """Make a symbolic link that says ``text``. ``replaces``: another link is in its place."""
+    """Make a symbolic link with the target ``text``. ``replaces``: another link exists at ``path``."""
 
     path: str
     shown: str

@@ -13,14 +13,14 @@ NOTHING = Listing(())
 
 @dataclass(frozen=True)
 class Pair:
-    """A directory and its counterpart. ``target_exists`` is None for a root, of which nobody knows yet.
+    """A directory and its counterpart. ``target_exists`` is None for a root, for which it is not yet known.
 
-    Without ``source`` it is a directory that only the target has, about to be deleted with all that is in it;
-    ``owner`` is then the nearest directory above it that both sides have. ``prefix`` is the part of ``shown`` above
-    the root, which filters do not see. ``lazy``: the target is made only if something goes into it. ``whole``: compared
-    with all that is below it, whatever ``Rules.only`` says. ``trail``: how links led here, where they are followed.
-    ``mode``: what the target gets in the end if it is made; ``opens``: what one that is there needs before anything can
-    be put into it.
+    Without ``source`` it is a directory that only the target has, to be deleted with everything in it; ``owner`` is
+    then the nearest directory above it that both sides have. ``prefix`` is the part of ``shown`` above the root, which
+    filters do not see. ``lazy``: the target is made only if something goes into it. ``whole``: compared recursively,
+    whatever ``Rules.only`` says. ``trail``: the links that led here, if links are followed. ``mode``: the permission
+    bits that a new target gets in the end; ``opens``: those that an existing one needs before anything can be written
+    into it.
     """
 
     source: str | None

@@ -1,4 +1,4 @@
-"""Finds out whether the target is within a local source; ``plan.overlap`` tells what for."""
+"""Finds out whether the target lies within a local source; ``plan.overlap`` explains why."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STEM = "ftpcli-here"
 
 @dataclass(frozen=True)
 class Probe:
-    """Put a file into the target, and see whether it is in a local directory of the source."""
+    """Put a file into the target and check whether it appears in a local directory of the source."""
 
     listed: Listed
     target: str
@@ -57,7 +57,7 @@ class Probe:
         except FtpcliError as error:
             if error.retry is Retry.STOP_RUN:
                 raise
-            return Probed(self.listed, inside=False)  # then nothing else can be put there either
+            return Probed(self.listed, inside=False)  # if this file cannot be written there, no other can
         finally:
             journal.useless(path)
 

@@ -1,4 +1,4 @@
-"""A closer look at a file that two listings cannot tell from its counterpart."""
+"""Asks the server about a file when the two listings cannot tell whether it is up to date."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from ftpcli.model import Entry
 
 @dataclass(frozen=True)
 class Recheck:
-    """Ask the server for the time of its file, or for a digest. ``exactly``: a time that agrees with what was listed is
-    not enough."""
+    """Ask the server for a file's exact time or digest. ``exactly``: agreement with the listed time is not enough."""
 
     source: str
     target: str
@@ -33,7 +32,7 @@ class Recheck:
         return self._by_time(context)
 
     def _by_digest(self, context: TaskContext) -> str | None:
-        """Why they differ, empty where they do not; None where the server tells no digest."""
+        """Why they differ, empty if they do not; None if the server provides no digest."""
         here, there = context.job.direction.local_and_remote(self.source, self.target)
         worker = context.worker
         try:
@@ -43,11 +42,11 @@ class Recheck:
         return None if same is None else ""
 
     def _by_time(self, context: TaskContext) -> Rechecked:
-        """Only the server's side may be listed less exactly than it is."""
+        """Only the server's listing may be less precise than the time it knows."""
         source, target = self.source_entry, self.target_entry
         insist = context.worker.insist
         if context.job.direction.source is Side.REMOTE:
-            # An old copy has the time that was listed, though the server may know a more exact one.
+            # An older copy may have the listed time, though the server knows a more precise one.
             if not self.exactly and same_time(source, target):
                 return Rechecked(self, source, "")
             source = insist(self.shown, lambda session: look_again(session, self.source, source))
@@ -58,7 +57,7 @@ class Recheck:
         return Rechecked(self, source, TIME_DIFFERS)
 
     def _says_nothing(self, source: Entry, target: Entry, context: TaskContext) -> bool:
-        """Whether the target is newer only because the server keeps the time of its arrival."""
+        """Whether the target is newer only because the server keeps arrival times."""
         times, mtime = context.shared.times, target.mtime
         if times is None or mtime is None or not times.stays_newer(source, target):
             return False
@@ -67,7 +66,7 @@ class Recheck:
 
 @dataclass(frozen=True)
 class Rechecked:
-    """``why`` is empty where the file turned out to be up to date. ``entry`` is the source's, exact now."""
+    """``why`` is empty if the file turned out to be up to date. ``entry`` is the source's, with its exact time."""
 
     task: Recheck
     entry: Entry

@@ -12,7 +12,7 @@ from ftpcli.model import Kind
 
 @dataclass(frozen=True)
 class Remove:
-    """Delete one target entry; a directory must be empty, for what came into it meanwhile nobody wanted to delete."""
+    """Delete one target entry. A directory must be empty: entries added since it was listed are not deleted."""
 
     path: str
     shown: str
@@ -23,7 +23,7 @@ class Remove:
         return Removed(self)
 
     def _remove(self, tree: Tree, context: TaskContext) -> str | None:
-        """Where it is kept; None where it is gone."""
+        """Where the backup keeps it; None if it was deleted."""
         backup = context.shared.backup
         if backup is not None and not context.shared.journal.has_part(self.path):
             tree.require_within(self.path)
@@ -34,6 +34,6 @@ class Remove:
 
 @dataclass(frozen=True)
 class Removed:
-    """A Remove that left nothing behind."""
+    """An entry was removed."""
 
     task: Remove

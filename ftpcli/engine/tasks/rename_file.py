@@ -1,4 +1,4 @@
-"""Renames a file of the target that only has another name in the source, and asks for exact times to tell which."""
+"""Renames a target file whose name changed in the source, and asks for the exact times needed to recognise it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger("ftpcli.renames")
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """A file that the target does not have: its copy, which waits. ``entry`` is the source's."""
+    """A file that the target lacks, waiting to be renamed or copied. ``entry`` is the source's."""
 
     source: str
     target: str
@@ -28,7 +28,7 @@ class New:
 
 @dataclass(frozen=True, slots=True)
 class Old:
-    """A file that is to be deleted from the target; ``number`` is that of the delete."""
+    """A target file to be deleted; ``number`` is that of the planned delete."""
 
     number: int
     path: str
@@ -39,9 +39,9 @@ class Old:
 
 @dataclass(frozen=True)
 class AskTime:
-    """Ask the server for a file's exact time. What it does not tell stays as it was listed.
+    """Ask the server for a file's exact time; if it does not provide one, the listed time stays.
 
-    ``row`` is the file's place in the index that wants to know.
+    ``row`` is the file's row in the rename index.
     """
 
     path: str
@@ -64,7 +64,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class RenameFile:
-    """Give a file of the target its new name. ``certain``: size and time alone say that it is the right one."""
+    """Rename a file of the target. ``certain``: size and time alone identify it."""
 
     old: Old
     new: New
@@ -110,6 +110,6 @@ class Renamed:
 
 @dataclass(frozen=True)
 class Declined:
-    """Nothing was renamed, and the file is to be sent."""
+    """The file was not renamed and is to be sent instead."""
 
     task: RenameFile

@@ -1,4 +1,4 @@
-"""What the command line named → what there is to do: sources that are there, and the final names of their targets."""
+"""Resolves what the command line named: existing sources, and the final names of their targets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Resolve:
-    """Look one root up."""
+    """Look up one root."""
 
     root: Root
 
@@ -32,7 +32,7 @@ class Resolve:
     def run(self, context: TaskContext) -> Resolved:
         source, target = context.source(self.shown), context.target(self.shown)
         named = source.named(self.root, modes=context.job.rules.perms)
-        # Whether the server is this machine is known once it was reached, and must be before anything is listed.
+        # Connect before anything is listed: only then is it known whether the server is this machine.
         context.worker.insist(self.shown, lambda _: None)
         return Resolved(self, tuple(self._found(item, source, target, context) for item in named))
 

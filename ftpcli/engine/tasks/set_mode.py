@@ -1,4 +1,4 @@
-"""Gives one file or directory of the target its permission bits."""
+"""Sets the permission bits of one file or directory of the target."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ftpcli.engine.tasks.context import TaskContext
 
 @dataclass(frozen=True)
 class SetMode:
-    """``told``: that is news, and not a part of making the copy."""
+    """Set permission bits. ``told``: reported as an action of its own, not as a part of making the copy."""
 
     path: str
     shown: str
@@ -19,7 +19,7 @@ class SetMode:
 
     @property
     def shuts(self) -> bool:
-        """True where what is below can no longer be reached afterwards."""
+        """True if the mode keeps the owner out, so that nothing below can be reached afterwards."""
         return self.mode & OWNERS_BITS != OWNERS_BITS
 
     def run(self, context: TaskContext) -> ModeSet:
@@ -29,7 +29,7 @@ class SetMode:
 
 @dataclass(frozen=True)
 class ModeSet:
-    """``problem`` says why it could not be done."""
+    """``problem`` says why the mode could not be set; empty if it was."""
 
     task: SetMode
     problem: str

@@ -1,7 +1,7 @@
-"""Small files go together where the session can pipeline them.
+"""Transfers small files in batches if the session can pipeline them.
 
-What can be done for all of them at once is done here. Then each is carried on by itself from where it is, by the same
-steps as any other file: what did not work out is tried again there, and tells what is the matter.
+What can be done for the whole batch at once is done here. Then each file continues by itself from where it is, through
+the same steps as any other file; that is also where failures are retried and reported.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from ftpcli.session.contract import Pipelined, Stored, ToStore
 
 log = logging.getLogger("ftpcli.transfer")
 
-# How many files a worker takes at once, and how many bytes they have together at most: what it holds in memory.
+# The most files and bytes in one batch; a worker holds a whole batch in memory.
 MOST = 32
 MOST_BYTES = 512 * 1024
 
 
 def may_go_together(task: Task, job: Job) -> bool:
-    """Whether this is a plain copy of what may be a small file."""
+    """Whether this is a copy that may be part of a batch."""
     if not isinstance(task, CopyFile) or job.rules.backup is not None:
         return False
     rules, size = job.rules, task.entry.size
@@ -38,7 +38,7 @@ def may_go_together(task: Task, job: Job) -> bool:
 
 
 class _Begun:
-    """``workers.messages.Begun``: a copy that was begun together with others."""
+    """``workers.messages.Begun``: a copy that was begun in a batch."""
 
     def __init__(self, task: CopyFile, transfer: Download | Upload, context: TaskContext) -> None:
         self._task = task
@@ -68,7 +68,7 @@ class SmallFiles:
         return None
 
     def begin(self, tasks: Sequence[Task], worker: Worker) -> Sequence[_Begun | None]:
-        """The tasks, begun as far as they can be together."""
+        """Begin the tasks as one batch, as far as possible."""
         session = worker.slot.at_hand()
         pipelined = session.pipelined if session is not None else None
         if pipelined is None:
@@ -91,7 +91,7 @@ class SmallFiles:
             for number, transfer in carry(small, pipelined, context):
                 begun[number] = _Begun(small[number], transfer, context)
         except FtpcliError as error:
-            # Each goes on by itself now, and tells what is the matter.
+            # Each file continues by itself now and reports its own error.
             log.info("%d files together: %s", len(small), error)
         return [begun.get(number) for number in range(len(tasks))]
 
@@ -111,9 +111,9 @@ def _fetch(small: Mapping[int, CopyFile], pipelined: Pipelined, context: TaskCon
 
 def _store(small: Mapping[int, CopyFile], pipelined: Pipelined, context: TaskContext) -> Iterator[tuple[int, Upload]]:
     uploads = {number: Upload(task, context.transfer) for number, task in small.items()}
-    # First, for whatever comes they know what they have begun.
+    # Yielded before anything is sent: whatever fails later, each upload continues from where it is.
     yield from uploads.items()
-    # Once for all of them: a file whose second is not over would go by itself.
+    # One wait for the whole batch: a file still within its mtime's second would be left out of it.
     context.worker.stop.sleep(max(task.settles_in(context.job.rules.compare) for task in small.values()))
     with context.worker.local_work.held():
         files = list(_prepared(uploads.values(), pipelined.largest))
