@@ -126,8 +126,8 @@ class Rules:
 
 @dataclass(frozen=True)
 class Job:
-    """One run of the engine. ``limit_rate`` is in bytes per second, for all workers together; ``retry_wait`` in seconds,
-    doubled with each retry in a row."""
+    """One run of the engine. ``limit_rate`` is in bytes per second, for all workers together; ``retry_wait`` is in
+    seconds, doubled with each retry in a row."""
 
     direction: Direction
     endpoint: Endpoint

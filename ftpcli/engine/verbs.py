@@ -24,7 +24,7 @@ def remove(solo: Solo, path: str, *, recursive: bool, glob: bool) -> None:
             raise NotFound(f"nothing matches {path}")
     else:
         targets = [(path, solo.insist(path, lambda session: session.stat(path)))]
-    targets = solo.insist(path, lambda session: _unmasked(session, targets))
+    targets = solo.insist(path, lambda session: _links_unmasked(session, targets))
     for target, entry in targets:
         if entry.kind is Kind.DIR and not recursive:
             raise Refused(f"{target} is a directory; -r deletes directories as well")
@@ -33,7 +33,7 @@ def remove(solo: Solo, path: str, *, recursive: bool, glob: bool) -> None:
         solo.insist(target, removal.attempt)
 
 
-def _unmasked(session: Session, targets: list[tuple[str, Entry]]) -> list[tuple[str, Entry]]:
+def _links_unmasked(session: Session, targets: list[tuple[str, Entry]]) -> list[tuple[str, Entry]]:
     """The targets, with links to directories marked as links. Most servers report what a link points to, and that
     directory must not be emptied.
 

@@ -1,4 +1,4 @@
-"""Pairs two listings and decides. Pure: no files, no network, no clock."""
+"""Pairs two listings and decides what to do about each name. Pure: no files, no network, no clock."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ftpcli.part_names import PART_SUFFIX, is_part
 
 # Permission bits of owner, group and others; setuid, setgid and sticky bits are never copied.
 PERMISSIONS = 0o777
-# Without these the owner cannot do all that is to be done in a directory.
+# The owner needs all of these to change what is in a directory.
 OWNERS_BITS = 0o700
 
-# Why something is done or left, for people; some reasons are looked at again.
+# Reasons, shown to people; the planner looks for some of them again.
 MISSING = "missing"
 UP_TO_DATE = "up to date"
 TIME_DIFFERS = "time differs"
@@ -35,9 +35,9 @@ class What(Enum):
 
 
 class Decision(NamedTuple):
-    """What is to be done about one name, and why, for people. ``target`` is what is there already.
+    """What to do about one name, and why, for people. ``target`` is the existing target entry.
 
-    A tuple because there is one for each entry of the tree, and those are made fastest.
+    A tuple because one is made for each entry of the tree, and tuples are fastest to make.
     """
 
     what: What
@@ -48,11 +48,11 @@ class Decision(NamedTuple):
 
 
 def pair(source: Listing, target: Listing) -> Iterator[tuple[Entry | None, Entry | None]]:
-    """Entries of the same name, side by side; part files are nobody's business here."""
+    """Entries paired by name, without part files."""
     there = {
         entry.name: entry
         for entry in target.entries
-        if not (entry.name.endswith(PART_SUFFIX) and _is_part(entry))  # the cheap question first
+        if not (entry.name.endswith(PART_SUFFIX) and _is_part(entry))  # the cheap check first
     }
     seen: set[str] = set()
     for entry in source.entries:
@@ -66,7 +66,7 @@ def pair(source: Listing, target: Listing) -> Iterator[tuple[Entry | None, Entry
 
 
 def is_empty(listing: Listing) -> bool:
-    """True also where there are only part files: those of a run that was killed, or our own marker."""
+    """True also if there are only part files: those of a killed run, or the marker of ``plan.overlap``."""
     return all(_is_part(entry) for entry in listing.entries)
 
 
@@ -75,7 +75,7 @@ def _is_part(entry: Entry) -> bool:
 
 
 def decide(source: Entry | None, target: Entry | None, rules: Rules) -> Decision:
-    """What to do about one pair; at least one of the two is there."""
+    """What to do about one pair, at least one of which is not None."""
     if source is None:
         assert target is not None
         what = What.DELETE if rules.delete else What.SKIP
@@ -104,14 +104,14 @@ def decide(source: Entry | None, target: Entry | None, rules: Rules) -> Decision
 
 
 def arrived_later(source: Entry, target: Entry | None, rules: Rules) -> bool:
-    """Whether another time means nothing: a copy made with --no-times keeps that of its arrival."""
+    """Whether a different time means nothing: a copy made with --no-times keeps its arrival time."""
     if rules.times or rules.compare != "auto" or target is None or None in (source.mtime, target.mtime):
         return False
     return not is_imprecise(source) and not is_imprecise(target) and _is_newer(target, source)
 
 
 def other_mode(source: Entry, target: Entry | None) -> str:
-    """How the permission bits differ; empty where they do not, or one side does not tell them."""
+    """How the permission bits differ; empty if they do not, or if they are not known on both sides."""
     if target is None or source.mode is None or target.mode is None:
         return ""
     here, there = source.mode & PERMISSIONS, target.mode & PERMISSIONS
@@ -119,7 +119,7 @@ def other_mode(source: Entry, target: Entry | None) -> str:
 
 
 def _is_newer(source: Entry, target: Entry) -> bool:
-    """True also where a time is not known: a copy too much does less harm than one too few."""
+    """True also if a time is not known: an unnecessary copy does less harm than a missing one."""
     if source.mtime is None or target.mtime is None:
         return True
     return source.mtime > target.mtime and not same_time(source, target)
@@ -135,7 +135,7 @@ def _kind(entry: Entry) -> str:
 
 
 def difference(source: Entry, target: Entry | None, compare: str) -> str:
-    """Why a file must be copied; empty where it need not."""
+    """Why a file must be copied; empty if it need not be."""
     if target is None:
         return MISSING
     if compare == "always":

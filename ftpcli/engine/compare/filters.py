@@ -1,12 +1,12 @@
-"""Which entries of a tree a run has to do with. Pure: patterns, sizes and times in, yes or no out.
+"""Which entries of a tree a run deals with. Pure: patterns, sizes and times in, yes or no out.
 
-Patterns are those of gitignore, and the last one that matches an entry itself decides: it is excluded, or with a
-leading ``!`` included. An entry that no pattern matches fares as the directory it is in. The root is kept, so
-everything is that no pattern excludes; but where the *first* pattern is an include, the root is not: then nothing is
-kept but what an include matches, with all that is in it, and directories are searched for such entries.
+Patterns are those of gitignore. The last one that matches an entry itself decides: it is excluded or, with a leading
+``!``, included. An entry that no pattern matches is treated like the directory it is in. The root is kept, so that
+everything is kept unless a pattern excludes it. But if the *first* pattern is an include, the root is not kept: then
+only what an include matches is kept, with everything in it, and directories are searched for such entries.
 
-An excluded directory is never listed, so nothing in it can be included again, as in git. Where it is in doubt whether
-a file's size or time is within the limits, it is kept.
+An excluded directory is never listed, so nothing in it can be included again, as in git. If it is uncertain whether a
+file's size or time is within the limits, the file is kept.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from typing import TypeAlias
 from ftpcli.engine.job import FilterRules
 from ftpcli.model import Entry, Kind
 
-# What to ask about a path, in turn, until something matches; and whether that keeps it.
-_Questions: TypeAlias = tuple[tuple[Callable[[str], object], bool], ...]
+# Matchers to try on a path, in order until one matches; and whether that one keeps the path.
+_Matchers: TypeAlias = tuple[tuple[Callable[[str], object], bool], ...]
 
 _FILE, _DIR = Kind.FILE, Kind.DIR
-# Stands for the end of a path in what pathspec translates; no name and no pattern holds it.
+# Marks the end of a path in what pathspec translates; it occurs in no name and no pattern.
 _END = "\0"
 _BRACKETS = re.compile(r"\\.|\[(\^?)(\]?[^\]]*)\]", re.DOTALL)
-# How far a server's own time may be from UTC.
+# By how many seconds a server's local time may be off UTC.
 _ZONES = 14 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """One pattern. ``regex`` matches the whole path of what it means, and nothing that is only below that."""
+    """One pattern. ``regex`` matches the whole path of an entry, but not the paths below it."""
 
     regex: str
     keeps: bool
@@ -43,7 +43,7 @@ class Pattern:
 
 
 def parse(text: str) -> Pattern:
-    """A pattern as gitignore has it, but ``#`` is a name's first character. Raises ValueError, which says why."""
+    """Parse a gitignore pattern, except that ``#`` starts no comment. Raises ValueError, which says why."""
     from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern  # slow to import
 
     glob = text.removeprefix("!")
@@ -56,7 +56,7 @@ def parse(text: str) -> Pattern:
     if any(map(_escapes, body.split("/"))):
         raise ValueError("there is nothing that a \\ could escape")
     inside = "/*" if body == "**" or body.endswith("/**") else ""
-    # The ! hides a # and a second ! from pathspec.
+    # The leading ! keeps pathspec from interpreting a # or a second !.
     regex, _ = GitIgnoreSpecPattern.pattern_to_regex(f"!{body}{inside}{_END}")
     if regex is None:
         raise ValueError("a [ has no ]")
@@ -69,23 +69,23 @@ def parse(text: str) -> Pattern:
 
 
 def _escapes(text: str) -> bool:
-    """True where a backslash at the end stands before what comes next, not for itself."""
+    """Whether the text ends with a backslash that escapes the next character, and is not itself escaped."""
     return (len(text) - len(text.rstrip("\\"))) % 2 == 1
 
 
 def _as_in_git(found: re.Match[str]) -> str:
-    """[...] never matches a slash; what pathspec does not read as git does is refused."""
+    """Make [...] never match a slash, and refuse what pathspec interprets differently from git."""
     if found[0].startswith("\\") or found[0] == "[^/]":
         return found[0]
     negated, members = found.groups()
     if "\\" in members or "[:" in members:
         raise ValueError("\\ and [:classes:] within [...] are not supported")
-    quiet = re.sub(r"[&|~[]", r"\\\g<0>", members)  # Python would warn of operations on sets to come
+    quiet = re.sub(r"[&|~[]", r"\\\g<0>", members)  # avoids Python's FutureWarning about set operations
     return f"(?!/)[{negated}{quiet}]"
 
 
 class Filters:
-    """Answers for one run, a million times. Paths are relative to the mirrored root, parts joined by ``/``."""
+    """The filters of one run, on its hot path. Paths are relative to the mirrored root, parts joined by ``/``."""
 
     def __init__(self, rules: FilterRules) -> None:
         patterns = [parse(text) for text in rules.patterns]
@@ -99,23 +99,23 @@ class Filters:
         self._until = math.inf if rules.older_than is None else rules.older_than
         self._measures = rules != FilterRules(rules.patterns)
         self.limits = rules != FilterRules()
-        """False where everything is kept, so that nothing need be asked."""
+        """False if everything is kept, so that nothing need be checked."""
 
     def keeps(self, shown: str, entry: Entry) -> bool:
-        """Whether the run may copy or delete the entry at ``shown``. All directories above it are entered."""
-        kept = _last_word(self._for_directories if entry.kind is _DIR else self._for_files, shown)
+        """Whether the run may copy or delete the entry at ``shown``, if all directories above it are entered."""
+        kept = _verdict(self._for_directories if entry.kind is _DIR else self._for_files, shown)
         if kept is None:
             kept = self._keeps_root or self._folder_kept(shown.rpartition("/")[0])
         return kept and (not self._measures or entry.kind is not _FILE or self._fits(entry))
 
     def enters(self, shown: str) -> bool:
-        """Whether the directory at ``shown`` is listed: always if it is kept, else to search it for includes."""
-        return _last_word(self._for_directories, shown) is not False
+        """Whether the directory at ``shown`` is listed: because it is kept, or to search it for included entries."""
+        return _verdict(self._for_directories, shown) is not False
 
     def _find_folder_kept(self, shown: str) -> bool:
         if not shown:
             return self._keeps_root
-        kept = _last_word(self._for_directories, shown)
+        kept = _verdict(self._for_directories, shown)
         return self._folder_kept(shown.rpartition("/")[0]) if kept is None else kept
 
     def _fits(self, entry: Entry) -> bool:
@@ -127,7 +127,7 @@ class Filters:
         return entry.mtime + entry.precision + doubt > self._from and entry.mtime - doubt < self._until
 
 
-def _last_first(patterns: Iterable[Pattern]) -> _Questions:
+def _last_first(patterns: Iterable[Pattern]) -> _Matchers:
     """Consecutive patterns of one kind become one regular expression."""
     groups = itertools.groupby(reversed(list(patterns)), key=lambda pattern: pattern.keeps)
     return tuple(
@@ -136,7 +136,7 @@ def _last_first(patterns: Iterable[Pattern]) -> _Questions:
     )
 
 
-def _last_word(questions: _Questions, shown: str) -> bool | None:
+def _verdict(questions: _Matchers, shown: str) -> bool | None:
     for matches, keeps in questions:
         if matches(shown):
             return keeps

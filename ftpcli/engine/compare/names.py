@@ -1,7 +1,7 @@
-"""Names that a local file system takes for one: they differ in case or in their Unicode normal form only. Pure.
+"""Names that a local file system treats as equal although their case or Unicode normal form differs. Pure.
 
-Some file systems (APFS, HFS+, NTFS, vfat) fold names when they look one up. What two such names hold cannot lie in one
-directory there, and a name that was written may be listed in another form.
+Some file systems (APFS, HFS+, NTFS, vfat) fold names when they look one up. Two such names cannot exist in one
+directory there, and a name may be listed in another form than it was written.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ class Folding:
     form: bool = False
 
     def key(self, name: str) -> str:
-        """Equal for names that are one there."""
+        """Equal for names that the file system treats as equal."""
         if self.form:
             name = unicodedata.normalize("NFC", name)
         if self.case:
             name = name.casefold()
             if self.form:
-                name = unicodedata.normalize("NFC", name)  # folding can take a normal form apart
+                name = unicodedata.normalize("NFC", name)  # casefold() may denormalise
         return name
 
     def __bool__(self) -> bool:
         return self.case or self.form
 
 
-# Control characters, and bytes that are no text.
+# Control characters and undecodable bytes, and what servers write in their place.
 _ODD = re.compile(r"[\x00-\x1f\x7f\udc80-\udcff]")
 _ODD_THERE = re.compile(r"[_?\ufffd]")
 
@@ -45,13 +45,13 @@ _ANYTHING = Folding(case=True, form=True)
 
 
 def has_twins(names: Iterable[str]) -> bool:
-    """True where two of these names could be one on some file system: only then that has to be found out."""
+    """Whether two of these names could be equal on some file system, so that the target's must be examined."""
     distinct = set(names)
     return len({_ANYTHING.key(name) for name in distinct}) < len(distinct)
 
 
 def pair_folded(source: Listing, target: Listing, folding: Folding) -> Iterator[tuple[Entry | None, Entry | None]]:
-    """As ``decide.pair``, by folded names. Of several source names for one of the target's, its own is preferred."""
+    """Like ``decide.pair``, by folded names. If several source names match a target name, the exact one is preferred."""
     if not folding:
         yield from pair(source, target)
         return
@@ -74,9 +74,9 @@ def pair_folded(source: Listing, target: Listing, folding: Folding) -> Iterator[
 
 
 def without_clashes(decisions: Sequence[Decision], folding: Folding) -> list[Decision]:
-    """Of source names that are one on the target's file system, the first stays, or the one that is there by that name.
+    """Of source names that are equal on the target's file system, keep the one that exists there, or else the first.
 
-    The others become conflicts: whatever they hold would replace what the first one holds.
+    The others become conflicts: their content would replace that of the first.
     """
     if not folding:
         return list(decisions)
@@ -91,8 +91,8 @@ def without_clashes(decisions: Sequence[Decision], folding: Folding) -> list[Dec
 
 
 def without_unstable(listing: Listing, keeps_name: Callable[[str], bool]) -> Listing:
-    """A source listing without the names that the target would list as others: the next run would not know them again,
-    and delete them. They are problems of the listing."""
+    """A source listing without the names that the target would list differently: the next run would not recognise them,
+    and delete them. They are added to the listing's problems."""
     lost = [entry for entry in listing.entries if not keeps_name(entry.name)]
     if not lost:
         return listing
@@ -103,10 +103,10 @@ def without_unstable(listing: Listing, keeps_name: Callable[[str], bool]) -> Lis
 
 
 def rewritten(source: Listing, target: Listing) -> dict[str, str]:
-    """Source names that a server has most likely taken as others, and what it made of them.
+    """Source names that the server has probably altered, and what it made of them.
 
-    Pure-FTPd writes ``_`` for a control character, pyftpdlib U+FFFD for a byte that is no UTF-8, and neither says so.
-    Such a file would be missing for ever, and what it is there would be deleted.
+    Without saying so, Pure-FTPd writes ``_`` for a control character, and pyftpdlib U+FFFD for a byte that is not
+    UTF-8. Every run would find such a file missing, and delete the one with the altered name.
     """
     odd = {entry.name for entry in source.entries if not entry.name.isprintable() and _ODD.search(entry.name)}
     if not odd:
@@ -119,7 +119,7 @@ def rewritten(source: Listing, target: Listing) -> dict[str, str]:
 
 
 def or_rewritten(decision: Decision, others: Mapping[str, str]) -> Decision:
-    """A conflict where the server seems to have the name as one of ``others``."""
+    """The decision, or a conflict if the server seems to have altered the name to one of ``others``."""
     if decision.name not in others or not _occupies_its_name(decision):
         return decision
     why = f"the server seems to have made {others[decision.name]} of this name, which it cannot hold; rename the file"

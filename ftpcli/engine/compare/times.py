@@ -1,4 +1,4 @@
-"""What two modification times say about each other, as finely as each is known. Pure: no files, no clock."""
+"""Compares modification times within the precision of each. Pure: no files, no clock. All values are in seconds."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import math
 
 from ftpcli.model import Entry
 
-# Zones differ from UTC by whole quarters of an hour, and by 14 hours at most.
+# Time zones differ from UTC by whole quarters of an hour, and by at most 14 hours.
 _QUARTER = 900.0
 _WIDEST_ZONE = 14 * 3600.0
 _IMPRECISE = 60.0
 _EXACT = 2.0
-_YOUTH = 31 * 86_400.0
+_RECENT = 31 * 86_400.0
 _CLOCKS = 3600.0
 
 
-# The kernel's clock for files lags behind by a tick of its timer, 10 ms at most.
+# File timestamps lag behind the system clock by a tick of the kernel's timer, at most 10 ms.
 _TICK = 0.02
 
 
-# Comparisons that may take a file for up to date because of its time.
+# Ways of comparing that may take a file for up to date because of its time.
 _BY_TIME = frozenset({"auto", "time"})
 
 
 def same_time(one: Entry, other: Entry) -> bool:
-    """True unless the two are certainly different: each ``mtime`` begins an interval of its ``precision``.
+    """True unless the two are certainly different: each ``mtime`` is the start of an interval of its ``precision``.
 
-    Where a time's zone is not known, the zone that would bring the two closest is assumed.
+    If a time's zone is not known, the zone that brings the two closest is assumed.
     """
     if one.mtime is None or other.mtime is None or one.mtime == other.mtime:
         return True
@@ -35,33 +35,34 @@ def same_time(one: Entry, other: Entry) -> bool:
         apart -= max(-_WIDEST_ZONE, min(_WIDEST_ZONE, round(apart / _QUARTER) * _QUARTER))
         # The start of the interval may be rounded to either side of a quarter.
         return abs(apart) < max(one.precision, other.precision, 1.0)
-    # Servers cut fractions off, file systems keep them: a second is the finest that means anything.
+    # Servers truncate fractions of a second, file systems keep them: compare to the second at best.
     return -max(one.precision, 1.0) < apart < max(other.precision, 1.0)
 
 
 def is_exact(entry: Entry) -> bool:
-    """True where size and time are told so finely that another content would show."""
+    """Whether size and time are known so precisely that changed content would show."""
     return entry.size is not None and entry.mtime is not None and entry.mtime_is_utc and entry.precision <= _EXACT
 
 
 def is_young(entry: Entry, now: float) -> bool:
-    """True where a listing's minute is not enough to go by: what changes now may change again in the same minute.
+    """Whether the file is so recent that a listing to the minute is not enough: it may change twice in one minute.
 
-    ``now``: seconds since 1970 UTC. Where nobody looks for longer than this, the minute has to do.
+    ``now``: seconds since 1970 UTC. For files older than a month the minute has to do.
     """
-    return (entry.mtime or 0.0) >= now - _YOUTH
+    return (entry.mtime or 0.0) >= now - _RECENT
 
 
 def may_change_unseen(entry: Entry, now: float) -> bool:
-    """True where the minute that a listing shows may not be over yet on the server, whatever its clock and zone."""
+    """Whether the minute shown in a listing may not be over yet on the server, allowing for its clock and time zone."""
     margin = _CLOCKS if entry.mtime_is_utc else _CLOCKS + _WIDEST_ZONE
     return is_imprecise(entry) and (entry.mtime or 0.0) >= now - margin
 
 
 def settles_in(mtime: float, now: float, compare: str) -> float:
-    """Seconds until no other version of a local file can get the second that this one has: a copy's time says no more.
+    """Seconds until a further change of a local file must get a later whole second as its mtime, which is all that a
+    copy's time preserves.
 
-    A time to come says nothing: clocks differ. Nothing is waited for where ``compare`` does not go by times.
+    0 for a time in the future, as clocks differ, and if ``compare`` does not use times.
     """
     if compare not in _BY_TIME:
         return 0.0
@@ -70,5 +71,5 @@ def settles_in(mtime: float, now: float, compare: str) -> float:
 
 
 def is_imprecise(entry: Entry | None) -> bool:
-    """True where a listing shows less of a file's time than the server knows."""
+    """Whether a listing is less precise than the time that the server knows."""
     return entry is not None and (entry.precision >= _IMPRECISE or not entry.mtime_is_utc)

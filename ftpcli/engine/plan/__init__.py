@@ -1,5 +1,6 @@
-"""What the coordinator plans, in its own thread alone: which directories to list next, what to do about each name,
-what is deleted, renamed and linked in the end, and what came of it.
+"""The coordinator's planning, in its own thread only: which directories to list next, what to do about each name, what
+to delete, rename and link in the end, and what to report.
 
-Nothing here opens a connection, and nothing that grows with the tree is kept in memory (``spool``, ``rename_index``).
+Nothing here opens a connection. Lists that grow with the tree are kept in temporary files (``spool``,
+``rename_index``).
 """

@@ -1,7 +1,7 @@
-"""Plans what belongs to a tree besides the bytes of its files: permission bits, and the symbolic links in it.
+"""Plans permission bits and symbolic links.
 
-Directories get their bits last of all and the deepest first, because one that may not be written to takes no files.
-Links on the server come after all files: ProFTPD makes none that leads nowhere.
+Directories get their permissions last of all and deepest first, because nothing can be put into a read-only one.
+Links on the server are made after all files: ProFTPD does not make dangling links.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ftpcli.model import Entry
 
 
 class AttributePlan:
-    """The coordinator's part in it: what is to be done, and what has come of it."""
+    """Creates the tasks for links and permissions, and reports their results. For the coordinator's thread only."""
 
     def __init__(self, job: Job, path_map: PathMap, reporter: Reporter) -> None:
         self._rules = job.rules
@@ -39,7 +39,7 @@ class AttributePlan:
     # Links
 
     def link(self, decision: Decision, where: Pair) -> list[MakeLink]:
-        """The task for one link, unless it has to wait until the end."""
+        """The task for one link; none if it has to wait until the end."""
         path = shown(where, decision.name)
         text = decision.source.target if decision.source is not None else None
         if text is None:
@@ -57,14 +57,14 @@ class AttributePlan:
         return [MakeLink(target, path, text, replaces=replaces)]
 
     def links(self) -> Iterator[MakeLink]:
-        """Those that wait until all files are there."""
+        """The links that waited until all files were there."""
         for path, name, text, replaces in reversed(self._links):
             yield MakeLink(path, name, text, replaces=bool(replaces))
 
     # Permissions
 
     def mode(self, target: str, name: str, source: Entry, why: str) -> list[SetMode]:
-        """The task for one file that is up to date but for its mode."""
+        """The task for one file that is up to date except for its mode."""
         assert source.mode is not None
         self._reporter.tell(Planned(name, "chmod", why=why))
         if self._rules.dry_run:
@@ -72,7 +72,7 @@ class AttributePlan:
         return [SetMode(target, name, source.mode & PERMISSIONS, told=True)]
 
     def descent(self, decision: Decision, listed: Listed) -> Pair:
-        """The pair for a directory; one that is there and has other permissions, or too few, gets them at the end."""
+        """The pair for a directory. An existing one with other or insufficient permissions is changed at the end."""
         where, source, there = listed.pair, decision.source, decision.target
         assert source is not None
         below = self._path_map.below(where, source, exists=there is not None)
@@ -92,7 +92,7 @@ class AttributePlan:
             self._directory(pair.target, pair.shown, pair.mode, told=False)
 
     def renamed(self, result: Renamed) -> list[SetMode]:
-        """A file of the target has its new name, and the permissions of the old one."""
+        """A file of the target was renamed; it still has its old permissions."""
         new, old = result.task.new, result.task.old.entry
         if not self._rules.perms or new.entry.mode is None:
             return []
@@ -103,7 +103,7 @@ class AttributePlan:
         self._modes.append(path, name, str(mode & PERMISSIONS), "told" if told else "")
 
     def modes(self) -> Iterator[SetMode]:
-        """For directories, the deepest first."""
+        """The tasks for directories, deepest first."""
         for path, name, mode, told in reversed(self._modes):
             yield SetMode(path, name, int(mode), told=bool(told))
 
@@ -118,12 +118,12 @@ class AttributePlan:
             self._reporter.tell(Finished(result.task.shown, "chmod", result.worker))
 
     def problem(self, name: str, why: str) -> None:
-        """Permissions that could not be set."""
+        """Permissions of ``name`` could not be set."""
         self._problems += 1
         self._first = self._first or f"{name}: {why}"
 
     def warning(self) -> str:
-        """One sentence for the whole run; empty where all went well."""
+        """One warning for the whole run; empty if all permissions could be set."""
         if not self._problems:
             return ""
         count = "1 file or directory" if self._problems == 1 else f"{self._problems} files and directories"
@@ -135,7 +135,7 @@ class AttributePlan:
 
 
 def _opens(target: Entry | None) -> int | None:
-    """The bits that a directory which is there needs until its content is in it; None where it has them."""
+    """The bits that an existing directory needs until its content has been written; None if it has them."""
     if target is None or target.mode is None or target.mode & OWNERS_BITS == OWNERS_BITS:
         return None
     return target.mode & PERMISSIONS | OWNERS_BITS

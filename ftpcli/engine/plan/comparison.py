@@ -1,4 +1,4 @@
-"""A directory that was listed on both sides → what there is to do in it now, and what is kept for the end."""
+"""Compares a directory that was listed on both sides: what to do in it now, and what to postpone to the end."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ForOneFile = CopyFile | Recheck | MakeLink | SetMode
 
 
 class Work:
-    """``pairs`` are to be listed next, the last one first; ``tasks`` can be done in any order."""
+    """``pairs`` are to be listed next, last one first; ``tasks`` can be done in any order."""
 
     def __init__(self, pairs: list[Pair] | None = None) -> None:
         self.pairs: list[Pair] = pairs or []
@@ -40,7 +40,7 @@ class Work:
 
 
 class Comparison:
-    """For the coordinator's thread alone. ``left_out`` counts entries that are neither file nor directory."""
+    """For the coordinator's thread only. ``left_out`` counts entries that are neither file nor directory."""
 
     def __init__(self, job: Job, reporter: Reporter, deletes: Deletes, copies: Copies, renames: Renames | None) -> None:
         self._rules = job.rules
@@ -54,15 +54,15 @@ class Comparison:
         self.left_out = 0
 
     def compare(self, listed: Listed) -> Work:
-        """Tells what is skipped and what fails, and plans deletes for the end."""
+        """Report what is skipped and what fails, plan deletes for the end, and return what to do now."""
         where = listed.pair
         if where.lazy and any(decision.what in (What.COPY, What.LINK) for decision in self._decisions(listed)):
-            return Work([replace(where, lazy=False)])  # so it is made after all, and compared then
+            return Work([replace(where, lazy=False)])  # something goes into it: make it, then compare it
         if listed.made:
             self._reporter.directory_made(where)
             if not self._rules.dry_run:
                 self.attributes.made(where)
-        self._heed_doubts(listed)
+        self._report_problems(listed)
         self._deletes.target_entries += len(listed.target.entries)
         if where.source is None:
             return Work(self._delete_all(where, listed.target))
@@ -74,7 +74,7 @@ class Comparison:
         return self._carry_out(listed)
 
     def rechecked(self, result: Rechecked) -> list[CopyFile] | list[SetMode]:
-        """A file was looked at more closely."""
+        """The server was asked about a file."""
         task = result.task
         if result.why:
             return self._copies.plan(New(task.source, task.target, task.shown, result.entry, result.why))
@@ -83,7 +83,7 @@ class Comparison:
         self._reporter.skip(task.shown, UP_TO_DATE)
         return []
 
-    def _heed_doubts(self, listed: Listed) -> None:
+    def _report_problems(self, listed: Listed) -> None:
         where = listed.pair
         owner = where.shown if where.source is not None else where.owner
         for problem in (*listed.source.problems, *listed.target.problems):
@@ -93,7 +93,7 @@ class Comparison:
             self._deletes.block(owner, doubt)
 
     def _is_suspiciously_empty(self, where: Pair, listed: Listed) -> bool:
-        """A source without a single entry is more often a disk that is not mounted than a wish."""
+        """An empty source is more likely an unmounted disk than intended."""
         at_root = not where.shown and is_empty(listed.source) and not is_empty(listed.target)
         if not (at_root and self._rules.delete) or self._rules.allow_empty_source:
             return False
@@ -120,7 +120,7 @@ class Comparison:
         work = Work()
         followed = listed.followed
         for decision in self._decisions(listed):
-            if (followed.trouble or followed.outside) and self._in_trouble(decision, listed):
+            if (followed.trouble or followed.outside) and self._is_unfollowable(decision, listed):
                 continue
             if decision.what is What.DESCEND:
                 descents.append(self.attributes.descent(decision, listed))
@@ -134,8 +134,8 @@ class Comparison:
         work.pairs.extend(reversed(descents))
         return work
 
-    def _in_trouble(self, decision: Decision, listed: Listed) -> bool:
-        """True for a link that cannot be followed; one that leads out of the tree is named."""
+    def _is_unfollowable(self, decision: Decision, listed: Listed) -> bool:
+        """Whether this is a link that cannot be followed. Warns about one that leads out of the tree."""
         if decision.source is None or decision.why == "excluded":
             return False
         path = shown(listed.pair, decision.name)
@@ -148,7 +148,7 @@ class Comparison:
         return trouble is not None
 
     def _plan(self, decision: Decision, listed: Listed, work: Work) -> None:
-        """What a decision comes to now; deletes are for the end."""
+        """Turn a decision into work; deletes are kept for the end."""
         where, name = listed.pair, decision.name
         if decision.what is What.COPY:
             work.tasks.extend(self._copy(decision, where))
@@ -179,7 +179,7 @@ class Comparison:
         return self._copies.plan(new)
 
     def _delete(self, entry: Entry, where: Pair, owner: str) -> list[Pair]:
-        """Join the plan; what a directory holds is listed next, because every entry that goes is named."""
+        """Plan a delete. A directory's content is listed next, because every entry deleted is reported by name."""
         target = self._path_map.target(where, entry.name)
         delete = Delete(target, shown(where, entry.name), entry.kind, owner)
         number = self._deletes.add(delete)
@@ -188,7 +188,7 @@ class Comparison:
         return [self._path_map.target_only(where, entry, owner)] if entry.kind is Kind.DIR else []
 
     def _delete_all(self, where: Pair, listing: Listing) -> list[Pair]:
-        """What a directory holds that is to be deleted itself."""
+        """Plan to delete what is in a directory that is itself to be deleted."""
         pairs: list[Pair] = []
         for entry in listing.entries:
             if self._path_map.spares(where, entry):

@@ -10,7 +10,7 @@ from ftpcli.engine.tasks.rename_file import New
 
 
 class Copies:
-    """For the coordinator's thread alone."""
+    """For the coordinator's thread only."""
 
     def __init__(self, job: Job, reporter: Reporter) -> None:
         self._dry_run = job.rules.dry_run

@@ -1,8 +1,7 @@
 """What a run would delete, and whether it may.
 
-A directory may lose entries only on the word of a source listing that was whole, and only if nothing in it failed; a
-problem in one directory keeps that directory as it is, not the others. Deletes come last, and only if they are not
-suspiciously many.
+Entries of a directory are deleted only if its source listing was complete and nothing in it failed; a problem in one
+directory protects that directory, not the others. Deletes come last, and only if there are not suspiciously many.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from ftpcli.engine.plan.spool import Spool
 from ftpcli.errors import GuardRefused
 from ftpcli.model import Kind
 
-# So many may always go, unless none may: half of a handful of files is no sign of anything.
+# This many may always be deleted, unless the limit is zero: half of a handful of files is not suspicious.
 _FEW = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """One target entry; a directory is empty by the time its turn comes. ``owner`` is the nearest directory that the
-    source has too: its listing is what speaks for the delete."""
+    """One target entry; a directory is empty by the time it is deleted. ``owner`` is the nearest directory above that
+    the source has too, whose source listing justifies the delete."""
 
     path: str
     shown: str
@@ -31,7 +30,7 @@ class Delete:
 
 
 class Deletes:
-    """Collects while directories are compared; iterates backwards, so that contents come before their directory."""
+    """Collects deletes while directories are compared; iterates backwards, so that contents precede their directory."""
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
@@ -42,34 +41,34 @@ class Deletes:
         self.target_entries = 0
 
     def add(self, delete: Delete) -> int:
-        """Its number."""
+        """Plan a delete, and return its number."""
         self._spool.append(delete.path, delete.shown, delete.kind.value, delete.owner)
         self._renamed.append(False)
         return len(self._spool) - 1
 
     def renamed(self, number: int) -> None:
-        """One is not deleted after all: it has another name now."""
+        """The entry is not deleted after all: it was renamed."""
         self._renamed[number] = True
 
     def block(self, owner: str, why: str) -> None:
-        """Nothing may be deleted in this directory, whoever planned it."""
+        """Block all deletes whose ``owner`` is this directory, also those planned already."""
         self._blocked.setdefault(owner, why)
 
     def keep(self, shown: str) -> None:
-        """An entry stays (it is excluded), and so do the directories above it."""
+        """Keep an entry, and with it the directories above it."""
         while shown:
             self._kept.add(shown)
             shown = parent(shown)
 
     def blocked(self) -> Iterator[tuple[str, str]]:
-        """Directories that keep entries they would lose, and why."""
+        """Directories whose planned deletes are blocked, and why."""
         losing = {delete.owner for delete in self._all()} if self._blocked else set()
         for owner in sorted(losing):
             if owner in self._blocked:
                 yield owner, self._blocked[owner]
 
     def check(self) -> None:
-        """Raises GuardRefused where more would go than the rules allow."""
+        """Raises GuardRefused if more would be deleted than the rules allow."""
         count = sum(1 for _ in self)
         if self._rules.max_delete is not None:
             if count > self._rules.max_delete:
@@ -92,7 +91,7 @@ class Deletes:
                 yield delete
 
     def allow(self, owner: str, shown: str) -> bool:
-        """Whether an entry may go, as far as is known now."""
+        """Whether an entry may be deleted, as far as is known now."""
         return owner not in self._blocked and shown not in self._kept
 
     def _all(self) -> Iterator[Delete]:

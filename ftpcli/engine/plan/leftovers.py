@@ -1,4 +1,4 @@
-"""What is to be cleared away that this run or an earlier one left on the target."""
+"""What this run or an earlier one left on the target and has to be cleared away."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ftpcli.engine.tasks.leftovers import Recover, Sweep
 
 
 class Leftovers:
-    """Says what is to be cleared away, on the word of the journal and of nothing else."""
+    """Finds out from the journal, and from nothing else, what to clear away."""
 
     def __init__(self, job: Job, journal: Journal) -> None:
         self._whole = job.rules.only is None
@@ -16,10 +16,11 @@ class Leftovers:
         self.failures = Failures()
 
     def displaced(self) -> list[Recover]:
-        """At the start, before the target is listed; and at the end, for what failed in between."""
+        """Tasks for the start, before the target is listed, and again for the end, for what failed in between."""
         return [Recover(aside, target) for aside, target in self._journal.displaced()]
 
     def parts(self) -> list[Sweep]:
-        """At the end: part files that the run did not need. One that saw but a part of the tree cannot tell."""
+        """Tasks for the end: part files that the run did not need. Earlier runs' are left if only a part of the tree
+        was compared, because files elsewhere may still need them."""
         stale = self._journal.stale(self.failures, earlier=self._whole)
         return [Sweep(part) for part in stale]

@@ -1,11 +1,11 @@
-"""Notices that source and target are one directory, or one is within the other.
+"""Detects that source and target are the same directory, or that one contains the other.
 
-One side of a run is on a server, so this can be only where the server is this very machine. A mirror of a tree into
-itself would never end, S/t/t/t/…, and with --delete a target around the source would lose the source. Paths say
-nothing about it: the server may show another root. So a marker, hidden as part files are, lies in the local directory
-for the time of the run: where a listing of the server shows it, that is the same directory. An upload into the source
-itself shows in no listing of the server; a local directory that looks as the target does is tried with a file put
-into the target. Nothing of this happens with servers elsewhere, nor in a dry run, which changes nothing.
+This is possible only if the server runs on this machine. A mirror of a tree into itself would never end (S/t/t/t/…),
+and with --delete a target that contains the source would lose the source. Paths cannot tell, because the server may
+have another root. So during the run the local directory holds a marker, hidden like part files: a server listing that
+shows the marker is of the same directory. An upload into a subdirectory of the source shows in no server listing;
+there, a local directory that resembles the target is probed by putting a file into the target. None of this is done
+with servers on other machines, nor in a dry run, which changes nothing.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from ftpcli.model import Listing
 from ftpcli.part_names import is_part, part_name
 from ftpcli.session.contract import HostMemory
 
-# Two sets of names are kept; of a directory with more only its path can tell.
+# Two sets of names are kept in memory; a directory with more names is recognised by its path only.
 _MOST_NAMES = 10_000
-# Clocks of files are coarser than that of the system.
+# Seconds of tolerance: file timestamps are coarser than the system clock.
 _GRAIN = 2.0
 
 
 @dataclass(frozen=True)
 class _Root:
-    """What the two sides of a run held when it began."""
+    """What the two sides held when the run began."""
 
     target: str
     source_names: frozenset[str]
@@ -40,7 +40,7 @@ class _Root:
 
 
 class Overlap:
-    """For the coordinator. ``end`` must be called whatever happens."""
+    """For the coordinator's thread only. ``end`` must always be called, also after errors."""
 
     def __init__(self, job: Job, memory: HostMemory) -> None:
         self._job = job
@@ -53,7 +53,7 @@ class Overlap:
         self._made: set[str] = set()
 
     def begin(self, source: str, target: str) -> None:
-        """A directory is about to be mirrored; the local one is marked if it is there already."""
+        """A directory is about to be mirrored; the local one is marked if it exists."""
         if self._memory.here and not self._job.rules.dry_run:
             local = source if self._source_is_local else target
             self._starts[source] = target
@@ -61,9 +61,9 @@ class Overlap:
                 self._mark(local)
 
     def look(self, listed: Listed) -> Listed | Pair | Probe:
-        """What to go on with, or what to do first: a pair to list again, or a probe.
+        """The listing to continue with, or what to do first: a pair to list again, or a probe.
 
-        Raises UsageError where the two sides overlap.
+        Raises UsageError if the two sides overlap.
         """
         where = listed.pair
         if not self._starts:
@@ -78,8 +78,8 @@ class Overlap:
     def _look_at_root(self, listed: Listed, source: str) -> Listed | Pair:
         where = listed.pair
         if listed.made and source not in self._made:
-            # The source was listed before there was a target that it could show. Once: a server may never list what it
-            # calls made, or there already.
+            # The source was listed before the target existed and could show in it. Only once: a server may never list
+            # a directory that it claims to have made, or to exist.
             self._made.add(source)
             if not self._source_is_local:
                 self._mark(where.target)
@@ -95,7 +95,7 @@ class Overlap:
                 raise self._error(path or "", os.path.dirname(self._markers[entry.name][0]), same=same)
 
     def found(self, probed: Probed) -> Listed:
-        """What to go on with. Raises UsageError where the probe met itself."""
+        """The listing to continue with. Raises UsageError if the probe's file appeared in the source."""
         if probed.inside:
             raise UsageError(
                 f"{probed.listed.pair.source} is the target itself, seen from this computer: the source contains the "
@@ -111,7 +111,7 @@ class Overlap:
         self._markers.clear()
 
     def _mark(self, folder: str) -> None:
-        """Where it cannot be written there is no marker: then no mirror can grow there either."""
+        """Put a marker into a directory. If none can be written there, no mirror can grow there either."""
         name = part_name(STEM, os.getpid(), time.time_ns(), os.urandom(8))
         path = os.path.join(folder, name)
         with contextlib.suppress(OSError, ValueError):
@@ -121,17 +121,18 @@ class Overlap:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _resembles(self, listed: Listed, root: _Root) -> bool:
-        """Whether a local directory may be the target: it holds what that held, and what came from the source."""
+        """Whether a local directory may be the target: it holds what the target held, and nothing that could not have
+        come from the source."""
         path = listed.pair.shown[len(listed.pair.prefix) :].split("/")
         if path[: len(path) // 2] == path[len(path) // 2 :]:
-            return True  # S/t/t, a/b/a/b: as it would go on
+            return True  # S/t/t, a/b/a/b: the path repeats, as in an endless mirror
         names = _names(listed.source)
         if not root.target_names <= names <= root.target_names | root.source_names:
             return False
         return bool(root.target_names) or self._is_new(listed.pair.source)
 
     def _is_new(self, folder: str | None) -> bool:
-        """What was empty or missing when the run began, and is that no more, has changed since."""
+        """Whether a directory changed after the run began, as a target that was empty or missing then must have."""
         try:
             return os.stat(folder or "").st_mtime > self._began - _GRAIN
         except OSError:
@@ -146,14 +147,14 @@ class Overlap:
 
 
 def _names(listing: Listing) -> frozenset[str]:
-    """Without part files, which come and go. Empty where there are too many to keep."""
+    """A listing's names without part files, which come and go. Empty if there are too many to keep."""
     if len(listing.entries) > _MOST_NAMES:
         return frozenset()
     return frozenset(entry.name for entry in listing.entries if not is_part(entry.name))
 
 
 def _sweep(folder: str) -> None:
-    """Remove the markers of runs that were killed: nobody holds their locks."""
+    """Remove markers left by killed runs, recognised by their locks no longer being held."""
     with os.scandir(folder) as found:
         left = [item.path for item in found if item.name.startswith(f".{STEM}.") and is_part(item.name)]
     for path in left:

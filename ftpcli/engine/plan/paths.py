@@ -1,4 +1,4 @@
-"""How the two sides of a run correspond: which path belongs to which, and what the filters leave of it. No I/O."""
+"""How the two sides of a run correspond: which paths belong together, and which pass the filters. No I/O."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class PathMap:
         return self._direction.source is Side.REMOTE
 
     def decide(self, where: Pair, source: Entry | None, target: Entry | None) -> Decision:
-        """The plan's decision, unless a filter keeps the entry out of everything."""
+        """What to do about one name, filters included. A file that could have changed unseen is copied or rechecked."""
         decision = self._decide(where, source, target)
         if decision.why != UP_TO_DATE or source is None or self._rules.compare not in ("auto", "time"):
             return decision
-        # It may have changed twice in one minute, and nothing but that minute is listed (vsftpd).
+        # It may have changed twice within one minute, and listings show minutes only (vsftpd).
         imprecise = source.kind is Kind.FILE and is_imprecise(source if self._source_is_remote else target)
-        # A local copy has the minute for its time only where that was over by then.
+        # A local copy gets the listed minute as its time only if that minute was over when it was made.
         told = self._source_is_remote and target is not None and target.mtime == source.mtime
         unsure = imprecise and not told and is_young(source, self._now)
         return decision._replace(what=What.COPY, why=TIME_UNSURE) if unsure else decision
@@ -57,7 +57,7 @@ class PathMap:
         return decide(source, target, self._rules)
 
     def concerns(self, where: Pair, decision: Decision) -> bool:
-        """False for what is out of the run's scope."""
+        """False if it is outside the run's scope."""
         only = self._rules.only
         if only is None or where.whole:
             return True
@@ -67,11 +67,11 @@ class PathMap:
         return enters and where.shown[len(where.prefix) :] in only.directories
 
     def spares(self, where: Pair, entry: Entry) -> bool:
-        """True for an entry of a directory that is to be deleted, which a filter protects."""
+        """Whether a filter protects this entry of a directory that is to be deleted."""
         return not self._filters.keeps(self._filtered(where, entry.name), entry)
 
     def recheck(self, where: Pair, decision: Decision) -> Recheck | None:
-        """What must be asked of the server before a file is copied; None where the listings tell enough."""
+        """What to ask the server before a file is copied; None if the listings are sufficient."""
         source, target = decision.source, decision.target
         if source is None or target is None or not self._is_doubtful(decision.why, source, target):
             return None
@@ -100,7 +100,7 @@ class PathMap:
         return self._direction.target.join(where.target, name)
 
     def below(self, where: Pair, source: Entry, *, exists: bool) -> Pair:
-        """The pair for a directory of the source. One that only leads to what is included is made when needed."""
+        """The pair for a directory of the source. One that is entered only for included entries is made when needed."""
         name = source.name
         return Pair(
             self.source(where, name),
@@ -133,7 +133,7 @@ class PathMap:
 
 
 def _with_all_above(scope: Scope | None) -> frozenset[str]:
-    """Every directory that leads to one of the scope, and these themselves."""
+    """The directories of the scope, and all directories above them."""
     found: set[str] = set()
     for path in () if scope is None else scope.directories | scope.trees:
         while path not in found:
@@ -143,5 +143,5 @@ def _with_all_above(scope: Scope | None) -> frozenset[str]:
 
 
 def shown(where: Pair, name: str) -> str:
-    """How an entry of this directory is named to people."""
+    """The name under which an entry of this directory is reported."""
     return f"{where.shown}/{name}" if where.shown else name

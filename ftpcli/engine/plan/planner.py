@@ -1,7 +1,7 @@
-"""What there is to do yet: named sources and listings in, tasks out.
+"""What remains to be done: named sources and listings in, tasks out.
 
-Directories are listed depth first and only while few files wait, so what is in memory is a handful of listings
-whatever the tree's size.
+Directories are listed depth first, and only when no other tasks are waiting, so only a few listings are in memory at a
+time, whatever the size of the tree.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _renames(job: Job, deletes: Deletes) -> Renames | None:
 
 
 class Planner:
-    """For the coordinator's thread alone; ``close`` must be called whatever happens."""
+    """For the coordinator's thread only; ``close`` must always be called, also after errors."""
 
     def __init__(self, job: Job, reporter: Reporter, deletes: Deletes, memory: HostMemory) -> None:
         self._job = job
@@ -58,7 +58,7 @@ class Planner:
 
     @property
     def growing(self) -> bool:
-        """True while there may be more to do than is known."""
+        """True while more work may still be found."""
         return bool(self._pairs or self._listings or (self._renames is not None and self._renames.planning))
 
     def close(self) -> None:
@@ -79,7 +79,7 @@ class Planner:
         return None
 
     def renames(self) -> Iterator[None]:
-        """When everything is listed. Adds tasks, and wants them done before it goes on."""
+        """To be iterated when everything is listed. Each step adds tasks, which must be done before the next step."""
         if self._renames is None:
             return
         for tasks in (self._renames.questions(), self._renames.tasks(self._copies.plan)):
@@ -113,7 +113,7 @@ class Planner:
         self._deletes.block(pair.owner, f"{pair.shown or '.'} could not be listed")
 
     def listed(self, result: Listed | Probed) -> None:
-        """Both sides of a directory."""
+        """Both sides of a directory were listed."""
         try:
             then = self._overlap.found(result) if isinstance(result, Probed) else self._overlap.look(result)
         except UsageError as error:
@@ -131,16 +131,16 @@ class Planner:
                 self._ready.append(iter(work.tasks))
 
     def rechecked(self, result: Rechecked) -> None:
-        """A file was looked at more closely."""
+        """The server was asked about a file."""
         self._ready.append(iter(self.comparison.rechecked(result)))
 
     def asked(self, result: Asked) -> None:
-        """The server told a file's exact time."""
+        """The server was asked for a file's exact time."""
         if self._renames is not None:
             self._renames.asked(result)
 
     def renamed(self, result: Renamed) -> None:
-        """A file has its new name."""
+        """A file was renamed."""
         self._ready.append(iter(self.comparison.attributes.renamed(result)))
 
     def declined(self, result: Declined) -> None:

@@ -1,4 +1,4 @@
-"""Files to be found by size and time; there may be more than memory holds, so they are in a temporary database."""
+"""Finds files by size and time. They may not fit in memory, so they are kept in a temporary database."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import sqlite3
 
 _BATCH = 500
-_LARGEST = 2**63 - 1  # an integer of the database
-# How far a time may be off whose zone is not known; see ``compare.times.same_time``.
+_LARGEST = 2**63 - 1  # SQLite's largest integer
+# By how many seconds a time in an unknown zone may be off; see ``compare.times.same_time``.
 _ZONES = 14 * 3600.0 + 900.0
 _SETTINGS = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000; BEGIN"
 _TABLE = """
@@ -35,7 +35,7 @@ CREATE INDEX {0}_name ON {0} (served, size, name, mtime)
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file, and what else is to be known about it: texts of whoever put it in."""
+    """A file, and the texts that were stored with it."""
 
     row: int
     entry: Entry
@@ -53,7 +53,10 @@ def _translated() -> Iterator[None]:
 
 
 def open_database() -> sqlite3.Connection:
-    """A database of this process alone: a file without a name, which is written when memory does not do."""
+    """A private database: SQLite keeps it in an unnamed temporary file, written only when it outgrows its cache.
+
+    Raises LocalFileError.
+    """
     import sqlite3
 
     with _translated():
@@ -63,7 +66,7 @@ def open_database() -> sqlite3.Connection:
 
 
 class RenameIndex:
-    """One side's files, in the order in which they came. Raises LocalFileError."""
+    """One side's files, in the order they were added. All methods raise LocalFileError."""
 
     def __init__(self, database: sqlite3.Connection, table: str) -> None:
         self._database = database
@@ -73,8 +76,8 @@ class RenameIndex:
         self._do(_TABLE)
 
     def add(self, entry: Entry, *about: str) -> bool:
-        """False for a file that nothing can tell to be the same as another: an empty one, or one
-        without a time, or of a size that no file has."""
+        """Add a file. False if it cannot be recognised by size and time: it is empty, has no time, or its size is out
+        of range."""
         if entry.kind is not Kind.FILE or entry.mtime is None or not 0 < (entry.size or 0) <= _LARGEST:
             return False
         values = (*_values(entry), _text(entry, about))
@@ -83,13 +86,13 @@ class RenameIndex:
         return True
 
     def close_list(self) -> None:
-        """No more will be added."""
+        """Create the indexes: no more files will be added."""
         for command in _INDEXES.split(";"):
             self._do(command)
 
     def all(self, *, inexact: bool = False) -> Iterator[Candidate]:
-        """Every one that has not served, or those of them whose time is not known exactly. They may be changed
-        meanwhile."""
+        """All files that have no counterpart yet; with ``inexact`` only those whose time is not exact. The table may be
+        changed during the iteration."""
         which = "AND NOT served AND NOT exact " if inexact else "AND NOT served "
         last = 0
         while rows := self._select(
@@ -99,7 +102,8 @@ class RenameIndex:
                 yield _candidate(last, text)
 
     def like(self, entry: Entry, *, same_name: bool = False, served: bool = False) -> Iterator[Candidate]:
-        """Those of the same size, and of the same time as far as that is known; the first comers first."""
+        """Files of the same size and, as far as it is known, the same time; ordered by time, then by when they were
+        added. ``served``: those that have a counterpart, not those without one."""
         assert entry.mtime is not None
         if not self._count:
             return
@@ -111,7 +115,7 @@ class RenameIndex:
         if same_name:
             where += " AND name = ?"
             values.append(_bytes(entry.name))
-        # In the order of an index: to sort all of one size again for each of them would take for ever.
+        # In index order: sorting all files of one size again for each of them would take far too long.
         select = f"SELECT id, record FROM {self._table} WHERE {where} ORDER BY mtime, id"
         with _translated():
             for row, text in self._database.execute(select, values):
@@ -120,17 +124,17 @@ class RenameIndex:
                     yield found
 
     def has_one_at_most(self, entry: Entry, *, same_name: bool) -> bool:
-        """Whether no two are like it, of those that have served too."""
+        """Whether at most one file is like it, counting those that already have a counterpart."""
         both = (self.like(entry, same_name=same_name, served=served) for served in (False, True))
         return len(list(islice(chain.from_iterable(both), 2))) < 2
 
     def learn(self, row: int, told: Entry) -> None:
-        """What the server told of the file in a row, asked for its exact time."""
+        """Store what the server said when asked for the exact time of the file in a row."""
         ((_, text),) = self._select("SELECT id, record FROM {0} WHERE id = ?", row)
         candidate = _candidate(row, text)
         listed = candidate.entry
         if told.kind is not Kind.FILE or told.size != listed.size or told.mtime is None:
-            # It is not what it was thought to be, and nothing is like it.
+            # The file is not what was listed; it matches nothing any more.
             self._slack = None
             self._do("UPDATE {0} SET mtime = NULL WHERE id = ?", row)
         elif is_exact(told):
@@ -142,7 +146,7 @@ class RenameIndex:
             )
 
     def serve(self, candidate: Candidate) -> None:
-        """It has found its counterpart, and is looked for no more."""
+        """The file has found its counterpart and is no longer a candidate."""
         self._do("UPDATE {0} SET served = TRUE WHERE id = ?", candidate.row)
 
     def _widest(self) -> float:
@@ -151,7 +155,7 @@ class RenameIndex:
         return float(slack or 0.0)
 
     def _select(self, command: str, *values: object) -> list[tuple[int, str]]:
-        """Rows of a file's number and its record."""
+        """Row numbers and records of files."""
         with _translated():
             return self._database.execute(command.format(self._table), values).fetchall()
 

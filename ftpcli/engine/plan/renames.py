@@ -1,9 +1,9 @@
-"""Files that only have another name in the source are renamed on the target, and not sent again.
+"""Files whose name changed in the source are renamed on the target, not sent again.
 
-Copies of what the target does not have wait until every directory is listed. Then each is held against the files that
-are to be deleted: one of the same size and time is taken for the same file, one of the same name in another directory
-first. Where a listing shows less of a time than the server knows, the server is asked. A digest must say that they are
-the same where the server tells one; where it does not, size and time do only if no other file has both.
+Copies of files that the target lacks wait until every directory is listed. Then each is compared with the files that
+are to be deleted: one of the same size and time is taken for the same file, preferring one of the same name in another
+directory. If a listing is less precise than the time the server knows, the server is asked. If the server provides a
+digest it must agree; if not, size and time suffice only if no other file has the same.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from ftpcli.part_names import is_part
 
 
 class Renames:
-    """Collects while directories are compared, and makes the tasks when that is done. For the coordinator alone.
+    """Collects files while directories are compared, then creates the tasks. For the coordinator's thread only.
 
-    ``planning``: there may be more tasks to come.
+    ``planning``: more tasks may follow.
     """
 
     def __init__(self, job: Job, deletes: Deletes) -> None:
@@ -31,12 +31,12 @@ class Renames:
         self._database = open_database()
         self._new = RenameIndex(self._database, "new")
         self._old = RenameIndex(self._database, "old")
-        # The side that is on the server, where a listing may show less of a time than is known.
+        # The side on the server, whose listings may be less precise than the times it knows.
         self._asked = self._old if job.direction.target is Side.REMOTE else self._new
         self.planning = True
 
     def wait(self, new: New) -> bool:
-        """Let a copy wait. False where nothing could tell that another file is the same."""
+        """Let a copy wait. False if the file could not be recognised among others; see ``RenameIndex.add``."""
         return self._new.add(new.entry, new.source, new.target, new.shown, new.why)
 
     def delete_planned(self, number: int, delete: Delete, entry: Entry) -> None:
@@ -44,7 +44,7 @@ class Renames:
             self._old.add(entry, str(number), delete.path, delete.shown, delete.owner)
 
     def questions(self) -> Iterator[AskTime]:
-        """For the exact times of those files on the server that may be the same as others."""
+        """Tasks that ask for the exact times of those files on the server that may match others."""
         self._new.close_list()
         self._old.close_list()
         others = self._new if self._asked is self._old else self._old
@@ -54,11 +54,11 @@ class Renames:
                 yield AskTime(path, path, candidate.entry, candidate.row)
 
     def asked(self, result: Asked) -> None:
-        """The server told a file's exact time."""
+        """The server was asked for a file's exact time."""
         self._asked.learn(result.task.row, result.entry)
 
     def tasks(self, copy: Callable[[New], list[CopyFile]]) -> Iterator[RenameFile | CopyFile]:
-        """Renames for what has a counterpart, copies for the rest. ``copy`` plans one."""
+        """Renames for files with a counterpart, copies for the rest. ``copy`` plans a copy."""
         for same_name in (True, False):
             for candidate in self._new.all():
                 new = _new(candidate)
@@ -80,7 +80,7 @@ class Renames:
         return RenameFile(old, new, certain)
 
     def _counterpart(self, entry: Entry, *, same_name: bool) -> Old | None:
-        """Each serves once."""
+        """The file to rename, if there is one; each is used only once."""
         for candidate in self._old.like(entry, same_name=same_name):
             old = _old(candidate)
             if self._deletes.allow(old.owner, old.shown):

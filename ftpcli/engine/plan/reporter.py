@@ -1,4 +1,4 @@
-"""Tells what came of a run: as events, which make its report, and to those who must know of failures."""
+"""Emits a run's events, from which its report is made, and passes failures on to the delete guard and the journal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ftpcli.model import Entry
 
 
 class Reporter:
-    """For the coordinator's thread alone. ``fatal`` is what ends the run before its time."""
+    """For the coordinator's thread only. ``fatal`` is the error that ends the run early."""
 
     def __init__(
         self, shared: Shared, on_event: OnEvent, deletes: Deletes, failures: Failures, *, tell_skipped: bool
@@ -35,18 +35,18 @@ class Reporter:
         self._on_event(event)
 
     def end_run(self, error: FtpcliError) -> None:
-        """The first one counts."""
+        """End the run early. Only the first error is kept."""
         self.fatal = self.fatal or error
 
     def fail(self, shown: str, error: FtpcliError) -> None:
-        """Something did not work out; nothing may be deleted on the word of what is around it."""
+        """Something failed; nothing may be deleted in it, nor in the directory that holds it."""
         self._failures.add(shown)
         self._deletes.block(shown, "it failed")
         self._deletes.block(parent(shown), "something in it failed")
         self.tell(Failed(shown, type(error).__name__, error.message, error.reply, error.exit_code))
 
     def skip(self, name: str, reason: str, where: Pair | None = None) -> None:
-        """``name`` is that within ``where``, or the whole shown path. Called a million times, so it stays short."""
+        """``name`` is an entry of ``where``, or a whole shown path. On a hot path: called for every up-to-date file."""
         event = Skipped(shown(where, name) if where is not None else name, reason)
         count(self.report, event)
         if self._tell_skipped:
@@ -86,7 +86,7 @@ class Reporter:
             self.tell(result.event())
 
     def end(self, stopped_with: int | None) -> None:
-        """Nothing more comes of the run's tasks: settle the exit code. ``stopped_with``: that of a stop, if any."""
+        """All tasks are over: determine the exit code. ``stopped_with``: the exit code of a stop, if there was one."""
         if stopped_with is not None:
             self.report.exit_code = stopped_with
             return
@@ -95,6 +95,6 @@ class Reporter:
             self.tell(Failed("", type(error).__name__, error.message, error.reply, error.exit_code))
 
     def sum_up(self) -> Report:
-        """The last event of the run."""
+        """Emit the last event of the run."""
         self._on_event(Summary(self.report))
         return self.report

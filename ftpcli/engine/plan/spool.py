@@ -13,9 +13,9 @@ from ftpcli.engine.trees.local import translated
 
 
 class Spool:
-    """Append, then iterate backwards. Entries are tuples of strings; the file has no name and goes with the process.
+    """Append, then iterate backwards. Entries are tuples of strings; the unnamed file vanishes with the process.
 
-    Both raise LocalFileError; what could not be written may show only when it is read.
+    Both raise LocalFileError; a failed write may show only when the file is read.
     """
 
     def __init__(self) -> None:
@@ -48,5 +48,5 @@ class Spool:
 
     def close(self) -> None:
         if self._file is not None:
-            with contextlib.suppress(OSError):  # of bytes that nobody wants any more
+            with contextlib.suppress(OSError):  # a failed flush does not matter: the content is no longer needed
                 self._file.close()

@@ -36,7 +36,7 @@ class ListPair:
         found = self._source(source, pair.source, target, rules.symlinks)
         there, made = self._target(target, found.listing, context)
         if rules.delete and not is_empty(there) and is_empty(found.listing) and not found.listing.problems:
-            found = self._second_look(self._source(source, pair.source, target, rules.symlinks), found)
+            found = self._if_still_empty(self._source(source, pair.source, target, rules.symlinks), found)
         folding = EXACT
         if has_twins(entry.name for entry in (*found.listing.entries, *there.entries)):
             folding = target.folding(pair.target, look_only=rules.dry_run)
@@ -49,7 +49,7 @@ class ListPair:
         return Followed(tree.with_link_texts(path, listing) if symlinks == links.COPY else listing)
 
     @staticmethod
-    def _second_look(second: Followed, first: Followed) -> Followed:
+    def _if_still_empty(second: Followed, first: Followed) -> Followed:
         if is_empty(second.listing):
             return first
         doubt = "it was empty in a first listing, and not in a second one"

@@ -52,11 +52,11 @@ class Recheck:
             source = insist(self.shown, lambda session: look_again(session, self.source, source))
         elif context.shared.times is None or is_imprecise(target):
             target = insist(self.shown, lambda session: session.stat(self.target))
-        if same_time(source, target) or self._says_nothing(source, target, context):
+        if same_time(source, target) or self._only_arrived_later(source, target, context):
             return Rechecked(self, source, "")
         return Rechecked(self, source, TIME_DIFFERS)
 
-    def _says_nothing(self, source: Entry, target: Entry, context: TaskContext) -> bool:
+    def _only_arrived_later(self, source: Entry, target: Entry, context: TaskContext) -> bool:
         """Whether the target is newer only because the server keeps arrival times."""
         times, mtime = context.shared.times, target.mtime
         if times is None or mtime is None or not times.stays_newer(source, target):

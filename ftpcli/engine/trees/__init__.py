@@ -1,5 +1,5 @@
-"""The two sides of a run: ``tree`` is the contract that ``local_tree`` and ``remote_tree`` keep.
+"""The two sides of a run: ``tree`` is the contract that ``local_tree`` and ``remote_tree`` implement.
 
-Below them stand the single steps, local ones by way of the disk (``local``, ``part_file``), remote ones by way of a
-session (``remote``, ``glob``, ``remove``), and what symbolic links mean on either side (``links``, ``make_link``).
+They are built on single steps, on the local disk (``local``, ``part_file``) or through a session (``remote``, ``glob``,
+``remove``), and on the handling of symbolic links for both sides (``links``, ``make_link``).
 """

@@ -18,7 +18,7 @@ def has_magic(path: str) -> bool:
 
 
 def expand(session: Session, pattern: str) -> list[tuple[str, Entry]]:
-    """Every path that matches, sorted. A pattern's part never matches a slash, nor a leading dot it does not name."""
+    """All matching paths, sorted. Wildcards match neither a slash nor a leading dot. Raises FtpcliError."""
     absolute = pattern.startswith("/")
     parts = [part for part in pattern.split("/") if part]
     found: list[tuple[str, Entry]] = [("/" if absolute else "", Entry("", Kind.DIR))]

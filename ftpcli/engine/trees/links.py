@@ -1,4 +1,7 @@
-"""Symbolic links in a tree: what they say, what they lead to, and where following them would never end."""
+"""Symbolic links in a tree: their texts, what they lead to, and loops when they are followed.
+
+A link's text is the path stored in it, as readlink(2) returns it.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +16,20 @@ from ftpcli.errors import FtpcliError, LocalFileError, NotFound, Refused, Unsupp
 from ftpcli.model import Capabilities, Entry, Kind, Listing
 
 SKIP, FOLLOW, COPY = "skip", "follow", "copy"
-# As many as Linux follows in one path. A loop that neither device numbers nor the links' texts betray ends here; and
-# sooner where no text is told, because two such links in one directory are twice as many at each turn.
+# As many as Linux follows in one path: ends loops that neither device numbers nor link texts reveal. A link whose text
+# the server does not provide counts as _UNKNOWN_TEXT_WEIGHT links, because with two such links in one directory the number of paths
+# doubles at each level.
 _MOST_NESTED = 40
-_UNTOLD = 20
+_UNKNOWN_TEXT_WEIGHT = 20
 
 
 @dataclass(frozen=True, slots=True)
 class LinkTrail:
-    """The way down a source tree in which links are followed.
+    """The path down a source tree in which links are followed.
 
-    ``places`` names the directory and those above it, each by what only it has: device and inode, or the path on the
-    server without links as far as these are known. ``root`` is the tree's, as a path; ``real`` the directory's.
-    ``nested`` counts the links that lead here, a link of which nobody tells what it says as several.
+    ``places`` identifies the directory and those above it: by device and inode, or by the path on the server with links
+    resolved as far as they are known. ``root`` is the tree's resolved path, ``real`` the directory's. ``nested`` counts
+    the links that lead here; a link whose text is unknown counts several times.
     """
 
     root: str
@@ -36,9 +40,10 @@ class LinkTrail:
 
 @dataclass(frozen=True)
 class Followed:
-    """A source listing in which links stand as what they lead to. What could not be followed is a link still.
+    """A source listing with links replaced by what they lead to. A link that could not be followed remains a link.
 
-    ``trouble``: why, by name. ``outside``: links out of the tree, and where they lead. ``trails``: of directories.
+    By name: ``trouble``, why a link could not be followed; ``outside``, where a link out of the tree leads; ``trails``,
+    the trails of directories.
     """
 
     listing: Listing
@@ -48,7 +53,7 @@ class Followed:
 
 
 class Asks(Protocol):
-    """What of a session is needed to look at links."""
+    """The part of a session that is needed to examine links."""
 
     @property
     def capabilities(self) -> Capabilities: ...
@@ -58,7 +63,7 @@ class Asks(Protocol):
 
 
 def follow_local(folder: str, listing: Listing, trail: LinkTrail | None) -> Followed:
-    """Loops show by device and inode, so that no text has to be understood."""
+    """Follow the links of a local directory. Loops are detected by device and inode, so link texts are not needed."""
     if trail is None:
         real = os.path.realpath(folder)
         trail = LinkTrail(real, real, (local.identity(folder),))
@@ -78,7 +83,8 @@ def follow_local(folder: str, listing: Listing, trail: LinkTrail | None) -> Foll
 
 
 def follow_remote(server: Asks, folder: str, listing: Listing, trail: LinkTrail | None) -> Followed:
-    """Loops show by the links' texts, put together with the path; the server alone knows what lies behind a link."""
+    """Follow the links of a directory on the server, which alone can say what a link leads to. Loops are detected by
+    resolving the links' texts against the path."""
     if trail is None:
         real = posixpath.normpath(server.absolute(folder) or ".")
         trail = LinkTrail(real, real, (real,))
@@ -101,8 +107,8 @@ def follow_remote(server: Asks, folder: str, listing: Listing, trail: LinkTrail 
 
 
 class _Following:
-    """Follows the links of one directory. ``lead`` tells what a link leads to; ``place`` what a directory is known by,
-    and its path without links; ``failure`` is the error for a link that cannot be followed."""
+    """Follows the links of one directory. ``lead`` returns what a link leads to; ``place`` a directory's identity and
+    its path with links resolved; ``failure`` is the error for a link that cannot be followed."""
 
     def __init__(
         self,
@@ -147,7 +153,7 @@ class _Following:
         identity, real = self._place(entry, linked=linked)
         if found.kind is Kind.DIR:
             told = self._failure is LocalFileError or entry.target is not None
-            nested = trail.nested + (0 if not linked else 1 if told else _UNTOLD)
+            nested = trail.nested + (0 if not linked else 1 if told else _UNKNOWN_TEXT_WEIGHT)
             if identity in trail.places:
                 what = "the symbolic link" if linked else "it"
                 raise self._failure(f"{what} leads back to {real}, which it is in: a loop")
@@ -159,7 +165,7 @@ class _Following:
 
 
 def _is_its_own(error: FtpcliError) -> bool:
-    """True for what is one link's trouble, and neither the connection's nor the run's."""
+    """Whether the error concerns this link only, and neither the connection nor the run."""
     return isinstance(error, (Refused, Unsupported, LocalFileError)) and error.retry is Refused.retry
 
 
@@ -168,10 +174,10 @@ def _is_within(path: str, root: str) -> bool:
 
 
 def with_links(server: Asks, folder: str, listing: Listing) -> Listing:
-    """A directory on the server with all links in it, and what they say; where MLSD is in use, that takes a LIST too.
+    """The listing with all links of the directory and their texts. Where MLSD is in use, this takes a LIST as well.
 
-    MLSD of ProFTPD and Pure-FTPd does not tell what a link says, and ProFTPD's leaves out those that lead nowhere.
-    pyftpdlib's shows a link as what it leads to: who deletes a directory with all that is in it should know.
+    MLSD of ProFTPD and Pure-FTPd does not provide link texts, and ProFTPD's omits dangling links. pyftpdlib's shows a
+    link as what it leads to, which is dangerous when a directory is deleted recursively.
     """
     if not server.capabilities.lists_facts:
         return listing
@@ -194,10 +200,10 @@ def with_local_texts(folder: str, listing: Listing) -> Listing:
 
 
 def same_text(source: Entry, target: Entry, folder: str) -> bool:
-    """Whether the link in ``folder`` says what the source says.
+    """Whether a link in ``folder`` on the target has the same text as the source's, or an equivalent one.
 
-    ProFTPD writes an absolute path into every link it makes: that is the same if it ends as the path does to which the
-    source's text leads from there.
+    ProFTPD writes an absolute path into every link it makes. It is equivalent if it ends with the path to which the
+    source's text leads from ``folder``.
     """
     if source.target is None or target.target is None:
         return False
@@ -210,7 +216,7 @@ def same_text(source: Entry, target: Entry, folder: str) -> bool:
 
 
 def in_sources_words(source: Listing, target: Listing, folder: str) -> Listing:
-    """The listing of ``folder`` on the server, with links that mean the same as the source's saying the same."""
+    """The server's listing of ``folder``, with the source's text for each link that is equivalent to the source's."""
     links = {entry.name: entry for entry in source.entries if entry.kind is Kind.LINK}
     entries = tuple(
         replace(entry, target=links[entry.name].target)

@@ -1,6 +1,6 @@
-"""The local tree: listing it, reading it, changing it.
+"""Single steps on local files and directories: listing, reading, changing.
 
-``OSError`` ends here and leaves as LocalFileError, with the path in it.
+Each ``OSError`` is raised as a LocalFileError that names the path.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from ftpcli.model import Entry, Kind, Listing
 from ftpcli.part_names import part_name
 
 _KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIR, stat.S_IFLNK: Kind.LINK}
-# One number each for all entries, of which there may be a million in memory.
+# Shared int objects for all modes: a million entries may be in memory.
 _MODES = tuple(range(0o10000))
-# Only to go through it, where the system knows that; elsewhere it must be readable, too.
+# Opens a directory only to pass through it (O_PATH); on systems without O_PATH it must also be readable.
 _DIRECTORY = os.O_DIRECTORY | getattr(os, "O_PATH", os.O_RDONLY)
 
 
@@ -30,12 +30,12 @@ def translated(doing: str, path: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise LocalFileError(f"cannot {doing} {path}: {cause_of(error)}") from error
-    except ValueError as error:  # NUL in a name, or a letter that the file system's encoding does not have
+    except ValueError as error:  # a NUL, or a character that the file system's encoding lacks
         raise LocalFileError(f"cannot {doing} {path!a}: this system cannot hold such a name") from error
 
 
 def look(path: str, name: str | None = None) -> Entry | None:
-    """What is at ``path``, symbolic links not followed; None where nothing is."""
+    """What is at ``path``, without following symbolic links; None if nothing is. Raises LocalFileError."""
     try:
         found = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -48,7 +48,7 @@ def look(path: str, name: str | None = None) -> Entry | None:
 
 
 def look_behind(path: str, name: str) -> Entry | None:
-    """What a symbolic link leads to; None where nothing is. Raises LocalFileError, also for a circle."""
+    """What a symbolic link leads to; None for a dangling link. Raises LocalFileError, also for a loop."""
     try:
         return _entry(name, os.stat(path))
     except (FileNotFoundError, NotADirectoryError):
@@ -58,7 +58,7 @@ def look_behind(path: str, name: str) -> Entry | None:
 
 
 def identity(path: str) -> tuple[int, int]:
-    """What only this file or directory has, links followed. Raises LocalFileError."""
+    """Device and inode of a file or directory, following links. Raises LocalFileError."""
     with translated("look at", path):
         found = os.stat(path)
     return found.st_dev, found.st_ino
@@ -70,10 +70,10 @@ def read_link(path: str) -> str:
 
 
 def keeps_name(name: str) -> bool:
-    """False where this system would list a file of this name under another one.
+    """False if this system would list a file of this name under another name.
 
-    A byte that another encoding than the system's could not read stands as a surrogate escape. Written here as the byte
-    that it is, several such can be a character of the system's encoding.
+    Bytes that could not be decoded with the connection's encoding are surrogate escapes. Written here as bytes, several
+    of them may form a character in the system's encoding.
     """
     if name.isascii():
         return True
@@ -84,13 +84,13 @@ def keeps_name(name: str) -> bool:
 
 
 def make_link(path: str, text: str, part: str) -> None:
-    """A symbolic link that says ``text``; in one step over one that is there. Raises LocalFileError.
+    """Make a symbolic link with the target ``text``, atomically replacing an existing one. Raises LocalFileError.
 
-    ``part``: the name it has until then.
+    ``part``: its temporary name until then.
     """
     with translated("make the symbolic link", path):
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(part)  # of a run that was killed just here
+            os.unlink(part)  # left by a run that was killed at this point
         os.symlink(text, part)
         try:
             os.replace(part, path)
@@ -108,9 +108,9 @@ def set_mode(path: str, mode: int) -> None:
 
 
 def folds(folder: str) -> tuple[bool, bool]:
-    """Whether this directory takes names for one that differ in case, or in their Unicode normal form.
+    """Whether this directory ignores case in names, and whether it ignores their Unicode normal form.
 
-    Asked with a hidden file that is there for a moment. Raises LocalFileError where none can be made.
+    Tested with a temporary hidden file. Raises LocalFileError if none can be made.
     """
     name = part_name("n\u00e4me", os.urandom(8))
     path = os.path.join(folder, name)
@@ -123,7 +123,7 @@ def folds(folder: str) -> tuple[bool, bool]:
 
 
 def folds_by_looking(folder: str) -> tuple[bool, bool]:
-    """As ``folds``, from what is in the directory: no name there to tell from counts as an exact file system."""
+    """Like ``folds``, but judging by the existing entries. Without a suitable name, the file system counts as exact."""
     names = [entry.name for entry in scan(folder).entries]
     there = set(names)
     case = form = False
@@ -136,7 +136,7 @@ def folds_by_looking(folder: str) -> tuple[bool, bool]:
 
 
 def _other_case(name: str) -> str:
-    """ASCII only, so that nothing but the case changes."""
+    """The name with the case of its ASCII letters swapped; other letters may have no simple counterpart."""
     return "".join(letter.swapcase() if letter.isascii() else letter for letter in name)
 
 
@@ -155,7 +155,7 @@ def _entry(name: str, found: os.stat_result) -> Entry:
 
 
 def scan(path: str) -> Listing:
-    """One directory's entries, symbolic links not followed. Raises LocalFileError."""
+    """One directory's entries, without following symbolic links. Raises LocalFileError."""
     entries: list[Entry] = []
     with translated("list", path), os.scandir(path) as found:
         for item in found:
@@ -171,8 +171,8 @@ def is_directory(path: str) -> bool:
 
 
 def make_directory(path: str, mode: int = 0o777) -> None:
-    """Make ``path`` and its parents; it gets no permissions besides ``mode``. Raises LocalFileError, also where a file
-    is in the way."""
+    """Make ``path`` and its parents, ``path`` with at most the permissions of ``mode``. Raises LocalFileError, also if
+    a file is in the way."""
     with translated("make directory", path):
         os.makedirs(path, mode, exist_ok=True)
 
@@ -190,7 +190,7 @@ def remove_directory(path: str) -> None:
 def open_source(path: str) -> OpenSource:
     """Open a file for reading. Raises LocalFileError."""
     with translated("read", path):
-        # Without O_NONBLOCK a named pipe would hold us until somebody writes to it.
+        # Without O_NONBLOCK, opening a named pipe would block until another process opens it for writing.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
@@ -202,7 +202,7 @@ def open_source(path: str) -> OpenSource:
 
 
 class OpenSource:
-    """A local file that is being sent, and the state it was in when that began."""
+    """A local file being sent, and its state when it was opened."""
 
     def __init__(self, path: str, descriptor: int) -> None:
         self.path = path
@@ -227,13 +227,13 @@ class OpenSource:
 
 
 def check_straight(path: str, root: str, *, named: int = 0) -> None:
-    """Raises LocalFileError where a symbolic link below ``root`` leads to the directory of ``path``: what the run has
-    listed there is somewhere else now. ``root`` itself may be one, and so may ``named`` directories below it.
+    """Raises LocalFileError if a directory between ``root`` and ``path`` is a symbolic link, so that ``path`` is not
+    where the run listed it. ``root`` itself may be a link, and so may the first ``named`` directories below it.
     """
     names = os.path.relpath(os.path.dirname(path) or ".", root or ".").split(os.sep)
-    # A directory that is gone is told by what is done next.
+    # A missing directory is reported by the operation that follows.
     with translated("change", path), contextlib.suppress(FileNotFoundError):
-        # From each directory to the next: to look at whole paths would take the square of the depth.
+        # From each directory to the next: checking whole paths would take time quadratic in the depth.
         here = os.open(root or ".", _DIRECTORY)
         try:
             for depth, name in enumerate(names):
@@ -248,6 +248,6 @@ def check_straight(path: str, root: str, *, named: int = 0) -> None:
 
 
 def discard(path: str) -> None:
-    """Delete a file of ours that nobody needs any more."""
+    """Delete a temporary file; errors are ignored."""
     with contextlib.suppress(OSError):
         os.unlink(path)

@@ -18,10 +18,10 @@ from ftpcli.model import Entry, Kind, Listing
 
 
 class LocalTree:
-    """``Tree`` for what is below ``root``. One for the run: it holds nothing but what it learnt of file systems.
+    """``Tree`` for what is below ``root``. One serves the whole run: its only state is what it learnt of file systems.
 
-    ``root`` itself may be a symbolic link, as whoever named it wants it; below it somebody else may have put one, so
-    nothing is changed through it. ``holds_named``: what is directly in ``root`` has been named, too.
+    ``root`` itself may be a symbolic link, since the user named it. Links below it may have been put there by others,
+    so nothing is changed through them. ``holds_named``: entries directly in ``root`` were named by the user, too.
     """
 
     side = Side.LOCAL
@@ -46,7 +46,7 @@ class LocalTree:
         return [Named(path, entry)]
 
     def own_name(self, path: str) -> str:
-        if os.path.basename(path.rstrip("/")) in (".", ".."):  # FILE/.: what is in it is meant, as with cp
+        if os.path.basename(path.rstrip("/")) in (".", ".."):  # DIR/. means the directory's content, as with cp
             return ""
         return os.path.basename(os.path.abspath(path))
 
@@ -91,12 +91,12 @@ class LocalTree:
 
     def make_directory(self, path: str, mode: int | None) -> bool:
         new = not local.is_directory(path)
-        # What becomes a private directory is private before anything is in it.
+        # A directory that will be private is private before anything is put into it.
         local.make_directory(path, 0o777 if mode is None else mode & 0o777 | 0o700)
         return new
 
     def make_parents(self, path: str) -> None:
-        """Not needed: a directory is made with its parents, and a file only goes where one is."""
+        """Not needed: a directory is made with its parents, and a file is written only into an existing one."""
 
     def open_directory(self, path: str, mode: int) -> None:
         if local.look(path) is not None:

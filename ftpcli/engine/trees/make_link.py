@@ -15,7 +15,7 @@ from ftpcli.session.contract import Session
 
 
 def copy_local(path: str, text: str, journal: Journal) -> None:
-    """Make the link, in one step where another one is there. Raises LocalFileError where something else is."""
+    """Make the link, atomically replacing an existing one. Raises LocalFileError if something else is in its place."""
     there = local.look(path)
     if there is not None and there.kind is not Kind.LINK:
         raise LocalFileError(f"cannot make the symbolic link {path}: something else is in its place; remove that first")
@@ -29,7 +29,7 @@ def copy_local(path: str, text: str, journal: Journal) -> None:
 
 
 class Kept(Protocol):
-    """A link that is replaced, on its way into the backup."""
+    """Moves a link that is replaced into the backup, and back if the replacement fails."""
 
     def keep(self, session: Session) -> None: ...
     def come_back(self, session: Session) -> None: ...
@@ -37,10 +37,10 @@ class Kept(Protocol):
 
 
 class RemoteLink:
-    """A link made on the server; may be tried again after the connection was lost at any point.
+    """Makes a link on the server; may be retried after the connection was lost at any point.
 
-    Where another link is in its place, it is made under a part name and renamed: a server that makes no links, or not
-    this one, leaves the old one as it is. ``kept``: where that is to be kept.
+    A link that replaces another is made under a part name and renamed: if the server refuses to make it, the old one
+    remains untouched. ``kept``: moves the old one into the backup.
     """
 
     def __init__(self, path: str, text: str, journal: Journal, *, replaces: bool, kept: Kept | None = None) -> None:
@@ -70,14 +70,15 @@ class RemoteLink:
         return self._made + (self._kept.progress() if self._kept is not None else 0)
 
     def give_up(self) -> None:
-        """It could not be made: what there is of it is of no use."""
+        """The link could not be made; anything left under the part name may be deleted."""
         self._journal.useless(self._made_as)
 
     def _make(self, session: Session) -> None:
         try:
             session.symlink(self._made_as, self._text)
         except Refused:
-            # The last try's answer was lost, or a run was killed before it renamed: a part name is of one text only.
+            # The reply to an earlier try was lost, or an earlier run was killed before it renamed the link. The part
+            # name is derived from the text, so what has it is the same link.
             ours = self._tries > 1 or self._made_as != self._path
             if not (ours and self._is_there(session, self._made_as)):
                 raise

@@ -1,4 +1,4 @@
-"""Which names the local file systems of a run take for one: found out once for each, and only where it matters."""
+"""Which names the local file systems of a run treat as equal: found out once for each, and only if it matters."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from ftpcli.errors import LocalFileError
 
 
 class Foldings:
-    """What was found out so far, by device. May be asked by any worker."""
+    """What was found out so far, by device. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[int, Folding] = {}
 
     def of(self, folder: str, *, look_only: bool) -> Folding:
-        """For names in ``folder``, or where it will be made. ``look_only``: nothing may be written to find out."""
+        """The folding of names in ``folder``, which may not exist yet. ``look_only``: find out without writing.
+
+        Raises LocalFileError.
+        """
         while not os.path.isdir(folder):
             folder = os.path.dirname(os.path.abspath(folder))
         device, _ = local.identity(folder)
@@ -30,7 +33,7 @@ class Foldings:
         try:
             folding = Folding(*(local.folds_by_looking(folder) if look_only else local.folds(folder)))
         except LocalFileError:
-            return Folding()  # nothing can be written there, so nothing can be written over either
+            return Folding()  # nothing can be written there, so nothing can be overwritten
         if not look_only:
             self._known[device] = folding
         return folding

@@ -1,4 +1,4 @@
-"""What the command line named on a server: patterns expanded, links followed, files told from directories."""
+"""Looks up what the command line named on a server: expands patterns, follows links, tells files from directories."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ftpcli.session.contract import Session
 
 
 def named_on_server(session: Session, root: Root, *, modes: bool) -> list[Named]:
-    """The sources that a root names; ``modes``: with the permission bits of files. Raises NotFound where none is."""
+    """The sources that a root names; ``modes``: with the permission bits of files. Raises NotFound if there is none."""
     if root.glob:
         matches = expand(session, root.source)
         if not matches:
@@ -29,12 +29,13 @@ def named_on_server(session: Session, root: Root, *, modes: bool) -> list[Named]
 
 
 def _followed(session: Session, path: str, entry: Entry) -> Entry:
-    """MLST tells a link's own size, on ProFTPD as that of a file; SIZE tells that of what it leads to."""
+    """The entry with links followed. MLST gives a link's own size (on ProFTPD as if it were a file's), SIZE that of
+    what it leads to."""
     if entry.kind is Kind.LINK:
         try:
             return replace(session.follow(path), name=entry.name)
         except Refused:
-            return replace(entry, kind=Kind.FILE, size=None)  # what is the matter the download will say
+            return replace(entry, kind=Kind.FILE, size=None)  # the download will report the error
     if entry.kind is Kind.FILE:
         with contextlib.suppress(Refused):
             return replace(entry, size=session.size(path))
@@ -42,9 +43,9 @@ def _followed(session: Session, path: str, entry: Entry) -> Entry:
 
 
 def _with_mode(session: Session, path: str, entry: Entry, modes: bool) -> Entry:
-    """With a file's permissions as the listing of its directory tells them; None for a link, which has none of its own.
+    """The entry with a file's permissions from the listing of its directory; None for a link, which has none itself.
 
-    vsftpd tells them nowhere else, and MLST of ProFTPD gives a link as a file that everybody may write to.
+    vsftpd provides them nowhere else, and MLST of ProFTPD reports a link as a world-writable file.
     """
     if not modes or entry.kind is not Kind.FILE:
         return entry

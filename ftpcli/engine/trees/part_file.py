@@ -1,4 +1,4 @@
-"""Local files on their way: written beside the target under a part name, and given its name in one step."""
+"""Local files being received: written beside the target under a part name, then renamed to it atomically."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from ftpcli.engine.trees.local import translated
 from ftpcli.errors import cause_of
 from ftpcli.part_names import part_name
 
-# The time of a part file that was left in order, all of it on disk, until it is opened again: long before any boot, and
-# one that FAT can keep, which has even seconds only, and none before 1980.
+# The mtime that marks a part file as closed properly, with all its data on disk, until it is opened again. It is long
+# before any boot, and one that FAT can store (even seconds, none before 1980).
 _SYNCED = 946_771_200.0
 _SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # Linux, macOS
 
 
 class PartFile:
-    """A file on its way: written beside ``target`` under a part name, renamed over it when everything agrees.
+    """A file being received: written beside ``target`` under a part name, renamed to it once it is verified.
 
-    What is there already and is no regular file (``/dev/null``, a named pipe) is written to as it is; otherwise
-    ``begun`` is called with the part file's path before that is made. Raises LocalFileError, also when another process
-    is writing the same part file.
+    An existing target that is not a regular file (``/dev/null``, a named pipe) is written to directly; otherwise
+    ``begun`` is called with the part file's path before the file is made. Raises LocalFileError, also if another
+    process is writing the same part file.
 
-    ``mode``: the permission bits it gets, in place of those of what is there. ``mode_problem``: why it did not.
-    ``rewinds``: False for a named pipe, which gives nothing back.
+    ``mode``: the permission bits it gets, in place of those of an existing target. ``mode_problem``: why they could not
+    be set. ``rewinds``: False for a named pipe, which cannot take back what was written.
     """
 
     def __init__(
@@ -60,7 +60,8 @@ class PartFile:
                 self.path = os.path.join(folder, part_name(name, *identity))
                 if begun is not None:
                     begun(self.path)
-                # What becomes a private file is private from its first byte; a read-only one may still be resumed.
+                # A file that will be private is private from its first byte; a read-only one stays writable until it
+                # is complete, so that it can be resumed.
                 descriptor = self._claim(0o666 if self._mode is None else self._mode & 0o666 | 0o600)
         self.file = os.fdopen(descriptor, "wb", buffering=0)
         self.size = 0
@@ -73,7 +74,8 @@ class PartFile:
                 raise
 
     def _take_up(self, resume: bool) -> None:
-        """What an earlier try left, where it can be gone on with. It counts as sound from here on, in this boot."""
+        """Keep what an earlier try left if it can be resumed. Its mtime becomes the present, so that it counts as sound
+        until the next boot."""
         found = os.fstat(self.file.fileno())
         if found.st_size:
             if not resume or not _is_sound(found):
@@ -88,7 +90,7 @@ class PartFile:
             return None
 
     def _claim(self, mode: int) -> int:
-        """A descriptor of the part file that nobody else holds the lock of."""
+        """Open and lock the part file."""
         while True:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, mode)
             try:
@@ -98,7 +100,7 @@ class PartFile:
                 raise
             if not locked or self._still_there(descriptor):
                 return descriptor
-            # Between open and lock another process made it the real file: that one is not ours to write to.
+            # Between open and lock another process renamed it to the target, which must not be written to.
             os.close(descriptor)
 
     def _still_there(self, descriptor: int) -> bool:
@@ -109,7 +111,7 @@ class PartFile:
         return os.path.samestat(named, os.fstat(descriptor))
 
     def append(self, data: bytes | bytearray) -> None:
-        """All of it. Raises LocalFileError."""
+        """Write all of ``data`` at the end. Raises LocalFileError."""
         left = memoryview(data)
         with translated("write", self.target):
             while left:
@@ -117,7 +119,7 @@ class PartFile:
         self.size += len(data)
 
     def restart(self) -> None:
-        """Throw away what is there, where that can be done. Raises LocalFileError."""
+        """Discard what was written, if possible. Raises LocalFileError."""
         if not self._in_place:
             with translated("write", self.target):
                 self.file.seek(0)
@@ -133,18 +135,19 @@ class PartFile:
             self.file.seek(self.size)
 
     def sync(self) -> None:
-        """Have what was written on disk. Raises LocalFileError."""
+        """Flush what was written to disk. Raises LocalFileError."""
         if not self._in_place:
             with translated("write", self.target):
                 os.fsync(self.file.fileno())
 
     def commit(self, mtime: float | None) -> None:
-        """Make it the real file, with its time, under its name; ``sync`` comes before."""
+        """Set the file's time (seconds since 1970) and rename it to the target. Call ``sync`` first. Raises
+        LocalFileError."""
         if self._in_place:
             self.close()
             return
         with translated("write", self.target):
-            # A read-only part file would be in the way of the next run, were this one killed now.
+            # If the run were killed now, the next one could not open a read-only part file.
             read_only = self._mode is not None and not self._mode & stat.S_IWUSR
             if not read_only:
                 self._set_mode()
@@ -159,11 +162,11 @@ class PartFile:
         if self._mode is not None:
             try:
                 os.fchmod(self.file.fileno(), self._mode)
-            except OSError as error:  # a file system without permissions: no reason to do without the file
+            except OSError as error:  # e.g. a file system without permissions: keep the file all the same
                 self.mode_problem = f"cannot set the permissions: {cause_of(error)}"
 
     def close(self) -> None:
-        """Leave what is there, on disk, for another try; an empty part file is of no use to anybody."""
+        """Keep the part file, flushed to disk, for another try; an empty one is deleted."""
         if self.file.closed:
             return
         descriptor = self.file.fileno()
@@ -179,16 +182,16 @@ class PartFile:
 
 
 def _is_sound(found: os.stat_result) -> bool:
-    """Whether what a part file holds is what was written to it. Not after a power failure: its size may have reached
-    the disk sooner than its bytes (XFS, FAT), which are zeros then."""
+    """Whether a part file certainly holds what was written to it. After a power failure it may not: its size may have
+    reached the disk before its data (XFS, FAT), which then reads as zeros."""
     booted = time.time() - time.clock_gettime(_SINCE_BOOT)
     return found.st_mtime == _SYNCED or found.st_mtime > booted
 
 
 def sweep(path: str, root: str) -> None:
-    """Delete a part file that a run left below ``root``; one that is gone is fine.
+    """Delete a part file that a run left below ``root``; a missing one is no error.
 
-    Raises LocalFileError, also where a symbolic link leads out of ``root`` and where another process is writing it.
+    Raises LocalFileError, also if a symbolic link leads out of ``root`` or another process is writing the file.
     """
     with translated("delete", path):
         top = os.path.realpath(root)
@@ -211,7 +214,7 @@ def sweep(path: str, root: str) -> None:
 
 
 def _lock(descriptor: int) -> bool:
-    """False on a file system without locks. Raises OSError where another process holds it."""
+    """Lock the file; False on a file system without locks. Raises OSError if another process holds the lock."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

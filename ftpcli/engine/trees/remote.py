@@ -1,4 +1,4 @@
-"""Single steps on a server's tree, each of which may be tried again after the connection was lost."""
+"""Single steps on a server's tree, each of which may be retried after the connection was lost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ftpcli.session.contract import Session
 
 def is_directory(session: Session, path: str, entry: Entry) -> bool:
     """Whether ``entry``, found at ``path``, is a directory or a link to one: deploy targets often are such links, and
-    SFTP servers tell of the link itself."""
+    SFTP servers report the link itself."""
     if entry.kind is not Kind.LINK:
         return entry.kind is Kind.DIR
     try:
@@ -30,7 +30,7 @@ def is_directory_at(session: Session, path: str) -> bool:
 
 
 def make_directories(session: Session, path: str) -> bool:
-    """Make a directory, and its parents where they are missing. One that is there already is fine: False then."""
+    """Make a directory and its missing parents. False if it exists already. Raises Refused."""
     made = _make(session, path, last=False)
     if made is not None:
         return made
@@ -39,8 +39,8 @@ def make_directories(session: Session, path: str) -> bool:
 
 
 def _make(session: Session, path: str, *, last: bool) -> bool | None:
-    """False where the directory is there already, also if another worker has made it meanwhile; None where what is
-    above it may be missing. Raises Refused, with ``last`` in place of None."""
+    """Make one directory. False if it exists already, also if another worker has just made it; None if its parent may
+    be missing. Raises Refused; with ``last`` also instead of returning None."""
     try:
         session.mkdir(path)
     except Refused as error:
@@ -57,7 +57,7 @@ def _make(session: Session, path: str, *, last: bool) -> bool | None:
 
 
 def exists(session: Session, path: str) -> bool:
-    """False only where the server says that it is not there."""
+    """False only if the server says that it does not exist."""
     try:
         session.stat(path)
     except NotFound:
@@ -73,7 +73,7 @@ def is_file(session: Session, path: str) -> bool:
 
 
 def mode_problem(session: Session, path: str, mode: int) -> str:
-    """Set the permission bits; why that cannot be done, or nothing. The file is whole all the same."""
+    """Set the permission bits. Returns why that failed, or an empty string: the file itself is still good."""
     try:
         if session.set_mode(path, mode & PERMISSIONS):
             return ""
@@ -83,7 +83,7 @@ def mode_problem(session: Session, path: str, mode: int) -> str:
 
 
 def sweep(session: Session, path: str) -> None:
-    """Delete a part file; one that is gone is fine."""
+    """Delete a part file; a missing one is no error."""
     try:
         session.remove(path)
     except NotFound:
@@ -92,7 +92,7 @@ def sweep(session: Session, path: str) -> None:
 
 
 class RemoteRename:
-    """Renames a file on the server; may be tried again after the connection was lost at any point."""
+    """Renames a file on the server; may be retried after the connection was lost at any point."""
 
     def __init__(self, path: str, target: str) -> None:
         self._path = path
@@ -100,10 +100,10 @@ class RemoteRename:
         self._tried = False
 
     def attempt(self, session: Session) -> None:
-        """Raises Refused, also where the new name is taken: many servers would replace what has it."""
+        """Raises Refused, also if the new name is taken: many servers would replace the file that has it."""
         if exists(session, self._target):
             if self._tried and not exists(session, self._path):
-                return  # done at the last try, whose answer was lost
+                return  # done by an earlier try whose reply was lost
             raise Refused(f"{self._target} is there already")
         self._tried = True
         session.rename(self._path, self._target)

@@ -21,8 +21,8 @@ from ftpcli.model import Capabilities, Entry, Kind, Listing
 
 
 class RemoteTree:
-    """``Tree`` by way of a session, for one task. Each question is asked by itself, so that a server which drops the
-    connection after every few commands answers them all in the end."""
+    """``Tree`` through a session, for one task. Each question is retried by itself, so that even a server which drops
+    the connection after every few commands answers them all in the end."""
 
     side = Side.REMOTE
 
@@ -55,7 +55,7 @@ class RemoteTree:
         try:
             return self.list(path)
         except NotFound:
-            if expected:  # 550 stands for "not allowed" as well
+            if expected:  # a 550 reply may also mean "not allowed"
                 raise
             return None
 
@@ -91,11 +91,11 @@ class RemoteTree:
             self.make_directory(folder, None)
 
     def open_directory(self, path: str, mode: int) -> None:
-        with contextlib.suppress(Refused):  # what it leads to will be said
+        with contextlib.suppress(Refused):  # what then cannot be written will be reported
             self._ask(lambda session: session.set_mode(path, mode))
 
     def require_within(self, path: str) -> None:
-        """What a path on the server leads to the server alone knows."""
+        """Not checked: only the server can resolve paths on it."""
 
     def set_mode(self, path: str, mode: int) -> str:
         return self._ask(lambda session: remote.mode_problem(session, path, mode))

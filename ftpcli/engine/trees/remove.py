@@ -1,4 +1,4 @@
-"""Deleting on a server: one entry, or a directory with all that is in it."""
+"""Deletes on a server: one entry, or a directory with everything in it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ftpcli.session.contract import Session
 
 
 class Removal:
-    """Deletes a path, with ``recursive`` what it contains first; ``on_gone`` is called with each path that is gone.
+    """Deletes a path, with ``recursive`` its content first; ``on_gone`` is called with each path deleted.
 
-    May be tried again after the connection was lost at any point.
+    May be retried after the connection was lost at any point.
     """
 
     def __init__(
@@ -26,10 +26,11 @@ class Removal:
         self._tries = 0
 
     def attempt(self, session: Session) -> None:
-        """Raises Refused at the first entry that stays."""
+        """Raises Refused at the first entry that cannot be deleted."""
         self._tries += 1
         path, kind = self._root
-        # The directories on the way down, each with what is left in it: a tree may be deeper than calls can nest.
+        # The directories on the way down, each with its remaining entries. Not recursive: a tree may be deeper than
+        # Python's calls can nest.
         way = [(path, kind, self._inside(session, path, kind))]
         while way:
             path, kind, inside = way[-1]
@@ -48,20 +49,20 @@ class Removal:
             else:
                 session.remove(path)
         except NotFound:
-            # The server may have done it at the last try, and only its answer was lost.
+            # An earlier try may have deleted it, and only the reply was lost.
             if self._tries == 1 or exists(session, path):
                 raise
         self._on_gone(path)
 
     def _inside(self, session: Session, path: str, kind: Kind) -> Iterator[Entry]:
-        """What must go before ``path`` can."""
+        """What must be deleted before ``path`` can be."""
         if kind is not Kind.DIR or not self._recursive:
             return iter(())
         try:
-            # pyftpdlib shows a link as what it leads to, and ProFTPD leaves out one that leads nowhere.
+            # MLSD of pyftpdlib shows a link as what it leads to, and ProFTPD's omits dangling links.
             listing = links.with_links(session, path, session.list(path))
         except NotFound:
-            return iter(())  # removing it will tell the same
+            return iter(())  # removing it will report the same
         if not listing.whole:
             raise Refused(f"cannot delete {path}: its listing cannot be read whole: {listing.problems[0]}")
         return iter(listing.entries)

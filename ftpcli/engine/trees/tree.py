@@ -1,7 +1,7 @@
-"""One side of a run: the contract that the local disk and a server both keep, so that tasks speak of source and target.
+"""One side of a run: the contract of the local disk and the server, so that tasks only deal with source and target.
 
-Paths are those of the side: local ones, or paths on the server relative to the login directory. Every method raises
-FtpcliError: LocalFileError about the disk, Refused and its kin about the server.
+Paths are those of the side: local ones, or paths on the server relative to the login directory. Every method may raise
+FtpcliError: LocalFileError about the disk; Refused, its subclasses and connection errors about the server.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Answer = TypeVar("Answer")
 
 
 class Ask(Protocol):
-    """Puts one question to the server, again where the connection was lost meanwhile.
+    """Calls ``question`` with a session, and retries it if the connection is lost.
 
-    As long as ``progress()`` grows from one try to the next, the count of tries begins anew.
+    The count of failures starts again whenever ``progress()`` has grown during a try.
     """
 
     def __call__(self, question: Callable[[Session], Answer], progress: Callable[[], int] = lambda: 0, /) -> Answer: ...
@@ -31,7 +31,7 @@ class Ask(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A source that the command line named, and that is there. A link is followed, as by every other tool."""
+    """An existing source that the command line named. A link is followed, as by every other tool."""
 
     path: str
     entry: Entry
@@ -46,82 +46,82 @@ class Tree(Protocol):
     # What is there
 
     def named(self, root: Root, *, modes: bool) -> Sequence[Named]:
-        """The sources that a root names; ``modes``: with their permission bits. Raises where there is none."""
+        """The sources that a root names; ``modes``: with their permission bits. Raises FtpcliError if there is none."""
         ...
 
     def own_name(self, path: str) -> str:
-        """The name that what is at ``path`` gets in a folder; empty for what is named as a directory's content."""
+        """The name that ``path`` gets inside a target folder; empty if only the directory's content is meant."""
         ...
 
     def is_directory(self, path: str) -> bool: ...
     def look(self, path: str) -> Entry | None:
-        """What is at ``path``; None where nothing is."""
+        """What is at ``path``; None if nothing is."""
         ...
 
     def list(self, path: str) -> Listing: ...
     def list_if_there(self, path: str, *, expected: bool) -> Listing | None:
-        """A directory, or None where there is none. ``expected``: it was listed, so that it is there."""
+        """A directory's listing, or None if it does not exist. ``expected``: an earlier listing shows that it does."""
         ...
 
     # Symbolic links in it
 
     def followed(self, path: str, listing: Listing, trail: LinkTrail | None) -> Followed:
-        """The listing with links as what they lead to. ``trail``: how links led to ``path``."""
+        """The listing with links replaced by what they lead to. ``trail``: the links that led to ``path``."""
         ...
 
     def with_link_texts(self, path: str, listing: Listing) -> Listing:
-        """The listing with what its links say."""
+        """The listing with the texts of its links."""
         ...
 
     def with_texts_like(self, source: Listing, path: str, listing: Listing) -> Listing:
-        """The same, where a link that means what the source's means says so in the source's words."""
+        """The same, with the source's text for each link that is equivalent to the source's."""
         ...
 
     def unmasked(self, path: str, listing: Listing) -> Listing:
-        """The listing with links as links: what they lead to is not ours to empty."""
+        """The listing with links shown as links, so that the directories they lead to are not emptied."""
         ...
 
     # Names
 
     def keeps_name(self, name: str) -> bool:
-        """False where this side would list a file of this name under another one."""
+        """False if this side would list a file of this name under another name."""
         ...
 
     def folding(self, folder: str, *, look_only: bool) -> Folding:
-        """Which names are one in ``folder``, or where it will be made; with ``look_only`` without writing anything."""
+        """Which names are equal in ``folder``, which may not exist yet; with ``look_only`` nothing is written."""
         ...
 
     # Changing it
 
     def require_within(self, path: str) -> None:
-        """Raises where a symbolic link below the root leads elsewhere: what the run has listed at ``path`` is not there
-        now. The methods below look themselves."""
+        """Raises FtpcliError if a symbolic link below the root leads elsewhere, so that ``path`` is not where the run
+        listed it. ``set_mode``, ``make_link``, ``rename``, ``remove`` and ``sweep`` check by themselves."""
         ...
 
     def make_directory(self, path: str, mode: int | None) -> bool:
-        """Make a directory and its parents; False where it is there already. ``mode``: permission bits that it gets
-        at once where the side can do that."""
+        """Make a directory and its parents; False if it exists already. ``mode``: the permission bits that it gets at
+        once if the side can do that."""
         ...
 
     def make_parents(self, path: str) -> None:
-        """Make the directory that ``path`` is to be in, where nothing else would make it."""
+        """Make the parent directory of ``path``, if nothing else would make it."""
         ...
 
     def open_directory(self, path: str, mode: int) -> None:
-        """Give a directory that is there the permission bits without which nothing can be put into it."""
+        """Give an existing directory the permission bits it needs before anything can be put into it."""
         ...
 
     def set_mode(self, path: str, mode: int) -> str:
-        """Set permission bits; why that could not be done, or nothing."""
+        """Set permission bits. Returns why that failed, or an empty string."""
         ...
 
     def make_link(self, path: str, text: str, *, replaces: bool, kept: Kept | None) -> None:
-        """Make a symbolic link that says ``text``. ``replaces``: another link is in its place, which ``kept`` moves
-        away in time where it is to be kept."""
+        """Make a symbolic link with the target ``text``. ``replaces``: another link is in its place, which ``kept``
+        moves into the backup first."""
         ...
 
     def rename(self, path: str, target: str, listed: Entry) -> None:
-        """Raises also where the new name is taken, or where the file is not what was listed."""
+        """Rename a file. Raises FtpcliError also if the new name is taken or the file is not as ``listed``."""
         ...
 
     def remove(self, path: str, kind: Kind) -> None:
@@ -129,5 +129,5 @@ class Tree(Protocol):
         ...
 
     def sweep(self, part: str) -> None:
-        """Delete a part file that a run left; one that is gone is fine."""
+        """Delete a part file that a run left; a missing one is no error."""
         ...

@@ -1,4 +1,4 @@
-"""What changed in a watched tree, and so which part of it is to be compared. Pure: paths in, a scope out.
+"""Collects what changed in a watched tree, to determine which part to compare. Pure: paths in, a scope out.
 
 Paths are relative to the root, parts joined by ``/``; "" is the root itself.
 """
@@ -12,12 +12,12 @@ from ftpcli.engine.job import Scope
 from ftpcli.model import Entry, Kind
 from ftpcli.part_names import is_part
 
-# With more than this it is cheaper to look at everything.
+# With more directories than this it is cheaper to compare everything.
 _MANY = 1000
 
 
 class Changes:
-    """Collects changes. ``everything``: it is not known any more what did not change."""
+    """Collects changes. ``everything``: anything may have changed."""
 
     def __init__(self, filters: Filters) -> None:
         self._filters = filters
@@ -29,9 +29,9 @@ class Changes:
         return self.everything or bool(self._directories)
 
     def add(self, path: str, kind: Kind | None, *, modified: bool) -> None:
-        """Something appeared at ``path`` or was modified there, or is gone: ``kind`` is None then.
+        """Something appeared at ``path``, was modified, or is gone (then ``kind`` is None).
 
-        A directory that appeared may bring along what nobody was told of: it was moved here, or filled before it was
+        A directory that appeared may hold entries that were not reported: it was moved here, or filled before it was
         watched.
         """
         if self.everything:
@@ -48,7 +48,7 @@ class Changes:
             self.lose()
 
     def lose(self) -> None:
-        """Changes were missed."""
+        """Changes were missed: everything has to be compared."""
         self.everything = True
         self._directories.clear()
         self._trees.clear()
@@ -64,7 +64,7 @@ class Changes:
         return as_file or (as_directory and not is_part(name))
 
     def scope(self) -> Scope | None:
-        """None where everything has to be looked at."""
+        """What to compare; None for everything."""
         if self.everything:
             return None
         return Scope(frozenset(self._directories), frozenset(self._trees))

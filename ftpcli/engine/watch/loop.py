@@ -1,8 +1,8 @@
-"""A mirror that keeps going: one round after the other, until it is stopped.
+"""Mirrors repeatedly, one round after another, until stopped.
 
-The first round is a whole mirror. A local source then tells by its changes what the next one compares; a remote source
-is asked as a whole, at an interval. A round that did not work out is followed by a whole one, too: what it has left
-undone would show in no change that comes later.
+The first round compares everything. Later rounds compare what changed in a local source, or all of a remote source at
+an interval. A failed round is followed by one that compares everything, too: later changes would not show what it left
+undone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Mirror = Callable[[Job, OnEvent], Report]
 
 
 class Outcome(Enum):
-    """What came of a round. REFUSED: by a guard. CUT_SHORT: the server cannot be reached, or something else ended it.
+    """The result of a round. REFUSED: by a guard. CUT_SHORT: the server cannot be reached, or another error ended it.
     INCOMPLETE: some files failed, and the rest is done."""
 
     DONE = "done"
@@ -34,11 +34,11 @@ class Outcome(Enum):
 
 
 def watch(job: Job, interval: float, mirror: Mirror, on_event: OnEvent, stop: StopToken) -> int:
-    """Mirror ``job`` again and again; ``mirror`` does one round. Returns the exit code, once a stop was asked for.
+    """Mirror ``job`` repeatedly; ``mirror`` does one round. Returns the exit code after a stop request.
 
-    ``interval``: seconds from one look at a remote source to the next, and after a failure to the next whole round.
-    Ends with the first round's exit code if that got nowhere, as it will not at a second try. After that round events
-    tell only what was done and what went wrong. Raises LocalFileError where the source cannot be watched.
+    ``interval``: seconds between rounds for a remote source, and after a failure until everything is compared again.
+    If the first round achieves nothing, returns its exit code at once. After the first round, events report only what
+    was done and what went wrong. Raises LocalFileError if the source cannot be watched.
     """
     watching = _Watch(job, interval, mirror, on_event, stop)
     try:
@@ -57,7 +57,7 @@ class _Watch:
         self._on_event = on_event
         self._stop = stop
         self._local = job.direction.source is Side.LOCAL
-        # Before the first listing, so that nothing changes unseen.
+        # Created before the first listing, so that no change is missed.
         self._watcher = self._new_watcher() if self._local else None
         self._whole_at: float | None = None
         self._heeds_changes = True
@@ -81,7 +81,7 @@ class _Watch:
     def _round(self, scope: Scope | None) -> Outcome:
         outcome = self._compare(scope)
         if scope is not None and outcome is Outcome.REFUSED and not self._stop.requested:
-            # A share of what changed is none of the tree's: the guard has to see all of it.
+            # The limit on deletes is a share of the whole tree, so the guard has to see all of it.
             outcome = self._compare(None)
         return outcome
 
@@ -91,14 +91,14 @@ class _Watch:
         return later.outcome(self._mirror(job, later))
 
     def _settle(self, outcome: Outcome) -> None:
-        """Decide when everything is looked at again, and whether changes are worth a round until then."""
+        """Decide when everything is compared again, and whether changes start a round before that."""
         due = self._watcher is None or outcome is not Outcome.DONE
         if due and self._whole_at is None:
             self._whole_at = time.monotonic() + self._interval
         self._heeds_changes = outcome in (Outcome.DONE, Outcome.INCOMPLETE)
 
     def _next(self) -> Scope | None:
-        """Wait for the next round's time; what it is about, None for everything. Raises Stopped."""
+        """Wait until the next round is due. Returns what it compares, None for everything. Raises Stopped."""
         while True:
             left = None if self._whole_at is None else self._whole_at - time.monotonic()
             if left is not None and left <= 0:
@@ -107,7 +107,7 @@ class _Watch:
             self._stop.sleep(left, None if watcher is None else watcher.fileno())
             changes = None if watcher is None else watcher.take()
             if watcher is not None and watcher.blind:
-                # At once, but not for ever: what ended it may do so again.
+                # Renew it at once, but at most once per interval: whatever ended it may do so again.
                 self._heeds_changes = False
                 self._whole_at = self._renewed_at + self._interval
             elif changes and (scope := changes.scope()):
@@ -115,11 +115,11 @@ class _Watch:
             elif changes:
                 break
         self._whole_at = None
-        self._look_anew()
+        self._reset_watcher()
         return None
 
-    def _look_anew(self) -> None:
-        """Before everything is compared: what changed until now will be seen by that."""
+    def _reset_watcher(self) -> None:
+        """Discard earlier changes and renew a broken watcher, before everything is compared."""
         if self._watcher is not None and not self._watcher.blind:
             self._watcher.take()
         elif self._local:
@@ -137,7 +137,7 @@ class _Watch:
 
 
 class _Round:
-    """Passes one round's events on, and learns from them what ended it."""
+    """Passes on one round's events, and notes the error that ended the round."""
 
     def __init__(self, on_event: OnEvent) -> None:
         self._on_event = on_event
@@ -149,7 +149,7 @@ class _Round:
         self._on_event(event)
 
     def hopeless(self, report: Report) -> bool:
-        """True where there is no reason to go on: it was ended, or did not even begin."""
+        """True if there is no point in further rounds: an error ended this one, or it failed without doing anything."""
         done = report.transferred or report.skipped or report.made_directories
         return self._ended_by is not None or bool(report.exit_code and not done)
 
@@ -162,7 +162,7 @@ class _Round:
 
 
 class _Later(_Round):
-    """Of a round after the first: without what is up to date, for that would be told again and again."""
+    """A round after the first: omits what is up to date, which would be reported again and again."""
 
     def __init__(self, on_event: OnEvent, scope: Scope | None) -> None:
         super().__init__(on_event)
@@ -173,7 +173,7 @@ class _Later(_Round):
             case Skipped():
                 return
             case Failed(path="", error=GuardRefused.__name__) if self._has_scope:
-                self._ended_by = event.error  # the whole round that follows will tell
+                self._ended_by = event.error  # the round that follows compares everything and will report it
             case Summary(report=report) if self._has_scope and self._ended_by == GuardRefused.__name__:
                 self._on_event(Summary(replace(report, exit_code=0)))
             case _:

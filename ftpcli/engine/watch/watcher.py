@@ -1,7 +1,8 @@
-"""Watches a local tree: one thread, which gathers what changes until somebody takes it.
+"""Watches a local tree in a thread, which collects changes until they are taken.
 
-watchfiles does not say when the kernel has dropped events because nobody read them in time (inotify: beyond 16,384 that
-wait), nor when the tree is unmounted: so a storm of changes counts as a loss, and the root is looked at now and then.
+watchfiles does not report that the kernel dropped events because they were not read in time (inotify: beyond a queue of
+16,384), nor that the tree was unmounted. So very many changes at once count as a loss, and the root is checked from
+time to time.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ from ftpcli.model import Kind
 
 log = logging.getLogger("ftpcli.watch")
 
-# In milliseconds: how long a change waits for others, and how often the thread looks whether it should end.
+# In milliseconds: how long a change waits for others, and how often the thread checks whether it should end.
 _DEBOUNCE = 1600
 _STEP = 100
-# In milliseconds: how often the root is looked at while nothing happens.
+# In milliseconds: how often the root is checked while nothing happens.
 _LOOK_AROUND = 5000
-# A file that is made and written is some five events.
+# In events; creating and writing one file takes about five.
 _STORM = 3000
 
 
 class Watcher:
-    """See the module. It watches as soon as it is made; raises LocalFileError where that does not work.
+    """See the module. Watches from its creation on; raises LocalFileError if the tree cannot be watched.
 
-    ``follow``: what symbolic links lead to belongs to the tree.
+    ``follow``: the targets of symbolic links belong to the tree.
     """
 
     def __init__(self, root: str, filters: FilterRules, *, follow: bool = False) -> None:
@@ -59,16 +60,16 @@ class Watcher:
             raise LocalFileError(f"cannot watch {root}: {self._error}") from self._error
 
     def fileno(self) -> int:
-        """Readable while there is something to take."""
+        """Readable while there are changes to take."""
         return self._read
 
     @property
     def blind(self) -> bool:
-        """True when it sees no changes any more: it broke, or another directory is in the root's place."""
+        """True if it no longer sees changes: it failed, or the root is gone or has been replaced."""
         return self._has_ended or _identity(self._root) != self._identity
 
     def take(self) -> Changes:
-        """What changed since the last time."""
+        """What changed since the last call."""
         with self._lock:
             taken, self._changes = self._changes, Changes(self._filters)
             with contextlib.suppress(BlockingIOError):
@@ -82,7 +83,7 @@ class Watcher:
         os.close(self._write)
 
     def is_set(self) -> bool:
-        """For watchfiles, which asks again and again whether to end: the first time, it watches."""
+        """Called by watchfiles repeatedly to ask whether to end; from the first call on, it is watching."""
         self._watching.set()
         return self._shall_end
 
@@ -117,7 +118,7 @@ class Watcher:
 
     def _gather(self, batch: list[tuple[str, bool]]) -> None:
         above = self._root.rstrip("/") + "/"
-        # watchfiles goes through symbolic links, whether the mirror does or not.
+        # watchfiles follows symbolic links even if the mirror does not.
         folders = {os.path.dirname(path) for path, _ in batch}
         seen = {folder for folder in folders if self._follow or _is_straight(folder)}
         found = [

@@ -1,4 +1,4 @@
-"""What goes between the coordinator and the workers besides tasks and their results."""
+"""What the coordinator and the workers exchange besides tasks and results, and the protocols that tasks implement."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 @dataclass(frozen=True)
 class Failure(Generic[TaskT]):
-    """A task that did not work out; None where a worker failed between two of them. ``error`` may be a defect of ours,
-    which the coordinator raises again."""
+    """A task failed; ``task`` is None if a worker failed between two tasks. ``error`` may be any exception: one that is
+    not an FtpcliError is a bug, and the coordinator raises it again."""
 
     task: TaskT | None
     error: BaseException
@@ -26,7 +26,7 @@ class Failure(Generic[TaskT]):
 
 @dataclass(frozen=True)
 class Told:
-    """An event on its way to the coordinator, who alone passes events on."""
+    """An event from a worker; the coordinator alone passes events on."""
 
     event: Event
 
@@ -38,11 +38,11 @@ class Perform(Protocol[TaskT_contra, ResultT_co]):
 
 
 class Begun(Protocol[ResultT_co]):
-    """A task that was begun together with others, and what is left of it. It stays with the worker that began it."""
+    """A task that was begun in a batch, to be finished by the same worker."""
 
     @property
     def is_local(self) -> bool:
-        """Whether nothing more is wanted of the server."""
+        """Whether the rest needs no server."""
         ...
 
     def finish(self) -> ResultT_co:
@@ -51,7 +51,7 @@ class Begun(Protocol[ResultT_co]):
 
 
 class Batching(Protocol[TaskT_contra, ResultT_co]):
-    """Which tasks one worker may take at once, and how it begins them."""
+    """Which tasks one worker may take as a batch, and how it begins them."""
 
     @property
     def most(self) -> int:
@@ -60,13 +60,13 @@ class Batching(Protocol[TaskT_contra, ResultT_co]):
 
     @property
     def most_bytes(self) -> int:
-        """Bytes of one batch, beyond which no further task joins."""
+        """Bytes in one batch; once reached, no further task is added."""
         ...
 
     def size(self, task: TaskT_contra) -> int | None:
-        """Bytes of a task that may go together with others; None for one that goes alone."""
+        """Bytes of a task that may be part of a batch; None if it may not."""
         ...
 
     def begin(self, tasks: Sequence[TaskT_contra], worker: Worker) -> Sequence[Begun[ResultT_co] | None]:
-        """What came of each; None for a task that was not begun."""
+        """Begin a batch: for each task how it was begun, or None if it was not."""
         ...

@@ -1,8 +1,8 @@
-"""N workers, each a thread with one slot. Tasks go in by one queue, results and events come out by another.
+"""A pool of worker threads with one slot each. Tasks go in through one queue; results and events come out of another.
 
-The first worker goes alone until its session is open: a wrong password is tried once and not N times. Others join
-while tasks wait. When the server admits no more, the newcomer hands its task back and leaves; those that are in do
-the work.
+The first worker starts alone until its session is open, so that a wrong password is tried once and not N times. More
+workers start while tasks are waiting. When the server admits no further connection, the new worker puts its tasks back
+and ends; the others do the work.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LONGEST_PAUSE = 86_400.0
 
 @dataclass(frozen=True)
 class PoolSettings:
-    """``limit``: workers at most. ``keepalive``: seconds after which an idle session is pinged, 0 for never.
+    """``limit``: the most workers. ``keepalive``: seconds after which an idle session is pinged, 0 for never.
     ``place``: the server's ``host:port``, for messages."""
 
     limit: int
@@ -44,9 +44,9 @@ class PoolSettings:
 
 
 class WorkerPool(Generic[TaskT, ResultT]):
-    """See the module. All methods are for the coordinator's thread, but for ``warn`` and ``cut``.
+    """See the module. All methods are for the coordinator's thread, except ``warn`` and ``cut``.
 
-    ``in_flight``: tasks that were submitted and whose result was not taken yet.
+    ``in_flight``: tasks that were submitted and whose results have not been taken yet.
     """
 
     def __init__(
@@ -73,12 +73,12 @@ class WorkerPool(Generic[TaskT, ResultT]):
 
     @property
     def size(self) -> int:
-        """Workers that may hold a session now."""
+        """How many workers may hold a session now."""
         return max(1, self._services.state.limit)
 
     @property
     def pipelines(self) -> bool:
-        """Whether small files go together on this server."""
+        """Whether small files can be pipelined on this server."""
         return any(slot.pipelines for slot in self._slots)
 
     def submit(self, task: TaskT) -> None:
@@ -133,16 +133,16 @@ class WorkerPool(Generic[TaskT, ResultT]):
             self.warn(message)
 
     def warn(self, message: str) -> None:
-        """For sessions: something the user should know. May be called from any worker."""
+        """Emit a warning; passed to sessions. May be called from any thread."""
         self._services.queues.results.put([Told(Warned(message))])
 
     def cut(self) -> None:
-        """End every wait of all sessions at once. May be called from any thread."""
+        """Abort every blocking wait of all sessions. May be called from any thread."""
         for slot in list(self._slots):
             slot.cut()
 
     def dismiss(self) -> None:
-        """Send everybody home and wait for it."""
+        """Tell all workers to end, and wait until they have."""
         for _ in self._threads:
             self._services.queues.tasks.put(None)
         for thread in self._threads:
@@ -150,7 +150,7 @@ class WorkerPool(Generic[TaskT, ResultT]):
         self._stop.off_cut(self.cut)
 
     def leftover_events(self) -> list[Event]:
-        """Events that came in after the last result."""
+        """Events that arrived after the last result."""
         while True:
             try:
                 self._arrived.extend(self._services.queues.results.get_nowait())

@@ -1,4 +1,4 @@
-"""A limit on bytes a second that all workers of a run share."""
+"""A limit on bytes per second, shared by all workers of a run."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 
 class RateLimit:
-    """``take`` after moving bytes: it sleeps for as long as the run is ahead of its rate.
+    """Call ``take`` after moving bytes: it sleeps for as long as the run is ahead of ``rate``, in bytes per second.
 
-    Time that nobody used is lost after a second, so that a pause is not followed by a burst.
+    At most one second of unused time is credited, so that a pause is not followed by a burst.
     """
 
     def __init__(

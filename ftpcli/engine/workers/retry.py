@@ -20,7 +20,8 @@ OnRetry = Callable[[FtpcliError, int, float], None]
 
 @dataclass(frozen=True)
 class Policy:
-    """``retries``: how often without progress; ``wait``: seconds before the second one, doubled each time."""
+    """``retries``: how many in a row without progress. ``wait``: seconds before the first of them, doubled each time,
+    at most 60; a lost connection is first retried at once."""
 
     retries: int = 3
     wait: float = 1.0
@@ -41,7 +42,7 @@ def run(
 ) -> Result:
     """Call ``attempt`` with a session until it returns.
 
-    As long as ``progress()`` grows from one try to the next the count begins anew. Raises the last FtpcliError.
+    The count of failures starts again whenever ``progress()`` has grown during a try. Raises the last FtpcliError.
     """
     tries = failures = 0
     while True:
@@ -53,7 +54,7 @@ def run(
             session = slot.session()
             return attempt(session)
         except FtpcliError as error:
-            if error.retry in (Retry.GIVE_UP, Retry.STOP_RUN) or _in_vain(error, slot):
+            if error.retry in (Retry.GIVE_UP, Retry.STOP_RUN) or _is_wrong_address(error, slot):
                 raise
             if error.retry is Retry.FRESH_SESSION:
                 slot.retire()
@@ -62,7 +63,7 @@ def run(
                 if session is None:
                     slot.give_up(error)
                 raise
-            # A connection that was lost is replaced at once; only what then fails again has to wait.
+            # A lost connection is replaced at once; only a further failure has to wait.
             at_once = failures == 1 and isinstance(error, ConnectionLost)
             wait = 0.0 if at_once else min(policy.wait * 2 ** min(failures - 1, 16), _LONGEST_WAIT)
             if on_retry is not None:
@@ -71,13 +72,13 @@ def run(
                 stop.sleep(wait)
 
 
-def _in_vain(error: FtpcliError, slot: Slot) -> bool:
-    """A closed port before anything ever worked is a mistake in the address, not a passing fault."""
+def _is_wrong_address(error: FtpcliError, slot: Slot) -> bool:
+    """A port that is closed before any connection succeeded means a wrong address, not a temporary fault."""
     return isinstance(error, PortClosed) and not slot.proven
 
 
 class Retrier:
-    """What has a slot and a policy, and tells of every further try."""
+    """Has a slot and a policy, and emits an event for every retry."""
 
     slot: Slot
     policy: Policy
@@ -87,7 +88,7 @@ class Retrier:
     def insist(
         self, shown: str, attempt: Callable[[Session], Result], progress: Callable[[], int] = no_progress
     ) -> Result:
-        """``run``, for what is called ``shown``. Raises the last FtpcliError."""
+        """``run`` with this slot and policy; ``shown`` names the attempt in events. Raises the last FtpcliError."""
 
         def on_retry(error: FtpcliError, tries: int, wait: float) -> None:
             self.tell(Retrying(shown, type(error).__name__, str(error), tries, wait))

@@ -9,18 +9,18 @@ from ftpcli.exit_codes import NO_CONNECTION
 from ftpcli.model import TlsFacts
 from ftpcli.session.contract import Session
 
-# A session that sat idle this long is asked for a sign of life before it is given work.
+# Seconds after which an idle session is pinged before it is used again.
 _PROBE_AFTER = 5.0
 
 
 class NotAdmitted(FtpcliError):
-    """No further connection can be had, and there are others that can do the work."""
+    """No further connection can be opened, and other workers have one and can do the work."""
 
     exit_code = NO_CONNECTION
 
     @property
     def by_limit(self) -> bool:
-        """Whether the server said that it has enough of them; else it may be down by now."""
+        """Whether the server said that it accepts no more connections; otherwise it may be down."""
         return isinstance(self.__cause__, Busy)
 
 
@@ -50,11 +50,11 @@ class Slot:
 
     @property
     def proven(self) -> bool:
-        """Whether the server has ever let anybody in."""
+        """Whether any worker has ever had a session."""
         return bool(self.opened) or self._proven()
 
     def session(self) -> Session:
-        """The live session, or a fresh one. Raises what opening raises, and NotAdmitted."""
+        """The live session, or a new one. Raises NotAdmitted, and whatever opening raises."""
         session = self._session
         if session is not None and (not session.healthy or not self._answers(session)):
             self.retire()
@@ -62,7 +62,7 @@ class Slot:
         return session or self._open()
 
     def at_hand(self) -> Session | None:
-        """The session, where one is there that needs neither opening nor asking."""
+        """The session, if it can be used without opening or pinging it; else None."""
         session = self._session
         if session is None or not session.healthy or session.idle_seconds() >= _PROBE_AFTER:
             return None
@@ -80,9 +80,9 @@ class Slot:
         return self._session
 
     def give_up(self, error: FtpcliError) -> None:
-        """No session can be had, however often it was tried: the others go on, and without others the run is over.
+        """No session could be opened after all retries: other workers continue; without others the run ends.
 
-        Raises NotAdmitted where there are others.
+        Raises NotAdmitted if there are others.
         """
         if self._others():
             raise NotAdmitted(error.message, reply=error.reply) from error
@@ -98,7 +98,7 @@ class Slot:
         return True
 
     def keep_alive(self) -> None:
-        """Ping an idle session; one that does not answer is retired, and a new one opened when there is work."""
+        """Ping an idle session; if it does not answer, it is retired, and a new one is opened when there is work."""
         if self._session is not None:
             try:
                 self._session.ping()
@@ -106,20 +106,20 @@ class Slot:
                 self.retire()
 
     def tls_facts(self) -> TlsFacts | None:
-        """Of the live session, or of the last one."""
+        """The TLS facts of the live session, or else of the last one."""
         if self._session is not None:
             self.facts = self._session.tls_facts() or self.facts
         return self.facts
 
     def data_connections(self) -> tuple[int, int]:
-        """TLS data connections over all sessions of this slot, and how many of them resumed."""
+        """The number of TLS data connections of all sessions of this slot, and how many resumed a TLS session."""
         facts = self._session.tls_facts() if self._session is not None else None
         if facts is None:
             return self._data_connections, self._data_resumed
         return self._data_connections + facts.data_connections, self._data_resumed + facts.data_resumed
 
     def retire(self) -> None:
-        """Close the session, whatever state it is in."""
+        """Close the session, whatever its state."""
         if self._session is not None:
             self.tls_facts()
             self._data_connections, self._data_resumed = self.data_connections()

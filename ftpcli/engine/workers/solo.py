@@ -1,4 +1,4 @@
-"""Work for one session and no pool: a slot and the retry loop, in the caller's thread."""
+"""One session without a pool: a slot and the retry loop in the caller's thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ftpcli.stop import StopToken
 
 
 class Solo(retry.Retrier):
-    """A context manager: the session is closed at its end. The first ``insist`` opens it."""
+    """A context manager that closes the session on exit. The first ``insist`` opens it."""
 
     def __init__(self, endpoint: Endpoint, policy: retry.Policy, on_event: OnEvent, stop: StopToken) -> None:
         memory = HostMemory()

@@ -1,4 +1,4 @@
-"""What one worker of the pool has: its session's slot, its patience, its progress, and a way to tell."""
+"""What one worker of the pool has: a session slot, a retry policy, its progress, and a way to emit events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ftpcli.stop import StopToken
 
 @dataclass(frozen=True)
 class Worker(retry.Retrier):
-    """One worker, for its own thread. ``rate`` and ``local_work`` are shared by all workers of a run."""
+    """One worker, used in its own thread only. ``rate`` and ``local_work`` are shared by all workers of a run."""
 
     number: int
     slot: Slot
@@ -28,7 +28,7 @@ class Worker(retry.Retrier):
     local_work: LocalWorkLock = field(default_factory=LocalWorkLock)
 
     def moved(self, count: int) -> None:
-        """Bytes went over the data connection. Sleeps where the run is ahead of its rate."""
+        """``count`` bytes went over the data connection. Sleeps while the run is ahead of its rate limit."""
         self.progress.add(count)
         if self.rate is not None:
             self.rate.take(count)

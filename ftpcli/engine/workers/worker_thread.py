@@ -1,4 +1,4 @@
-"""One worker's thread: takes tasks, does them one after the other or in batches, and hands in what came of them."""
+"""One worker's thread: takes tasks, does them one by one or in batches, and returns results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ftpcli.errors import FtpcliError, Retry
 
 
 class Queues(Generic[TaskT, ResultT]):
-    """``tasks`` on their way in (None sends one worker home); lists of ``results`` and events on their way out."""
+    """``tasks`` go in (None ends one worker); lists of ``results`` and events come out."""
 
     def __init__(self) -> None:
         self.tasks: SimpleQueue[TaskT | None] = SimpleQueue()
@@ -26,8 +26,8 @@ class Queues(Generic[TaskT, ResultT]):
 
 
 class Outbox(Generic[TaskT, ResultT]):
-    """What one worker has to tell. In the middle of a batch it is kept for the end of it: each queue put costs a switch
-    of the interpreter lock, so results are batched."""
+    """One worker's results and events. During a batch they are kept until its end: each queue put costs a switch of the
+    interpreter lock, so results are batched."""
 
     def __init__(self, queues: Queues[TaskT, ResultT]) -> None:
         self._queues = queues
@@ -47,11 +47,11 @@ class Outbox(Generic[TaskT, ResultT]):
     def tell(self, event: Event) -> None:
         self.put(Told(event))
         if not isinstance(event, Started):
-            self.flush()  # it may take its time
+            self.flush()  # e.g. Retrying: the worker may wait for long now
 
 
 class _Held(Generic[TaskT, ResultT]):
-    """A task that this worker took, and how far it is if that was begun together with others."""
+    """A task that this worker took, and how it was begun if that was in a batch."""
 
     __slots__ = ("begun", "task")
 
@@ -66,7 +66,7 @@ class _Held(Generic[TaskT, ResultT]):
 
 @dataclass(frozen=True)
 class PoolServices(Generic[TaskT, ResultT]):
-    """What every thread of a pool uses. ``settle`` is called when a task is over or handed back; ``keepalive``: seconds
+    """What every thread of a pool uses. ``settle`` is called when a task is done or put back; ``keepalive``: seconds
     after which an idle session is pinged, None for never."""
 
     queues: Queues[TaskT, ResultT]
@@ -89,7 +89,7 @@ class WorkerThread(Generic[TaskT, ResultT]):
         self._held: deque[_Held[TaskT, ResultT]] = deque()
 
     def run(self) -> None:
-        """Until there is no more to do, or the server admits no session for this worker."""
+        """Do tasks until the pool ends, or the server admits no session for this worker."""
         try:
             while (held := self._next()) is not None:
                 self._outbox.keeps = bool(self._held) and held.is_local
@@ -103,7 +103,7 @@ class WorkerThread(Generic[TaskT, ResultT]):
                 self._services.settle()
                 self._outbox.put(result)
         except BaseException as error:
-            self._outbox.put(Failure(None, error))  # nobody is to wait for this worker
+            self._outbox.put(Failure(None, error))  # or the coordinator would wait for this worker's result forever
         finally:
             self._outbox.flush()
             self._worker.slot.retire()
@@ -127,7 +127,7 @@ class WorkerThread(Generic[TaskT, ResultT]):
             return Failure(held.task, error)
 
     def _next(self) -> _Held[TaskT, ResultT] | None:
-        """The next task; None to go home. An idle session is kept alive meanwhile."""
+        """The next task; None when the worker is to end. Keeps an idle session alive while waiting."""
         while not self._held:
             try:
                 task = self._queues.tasks.get(timeout=self._services.keepalive)
@@ -140,7 +140,7 @@ class WorkerThread(Generic[TaskT, ResultT]):
         return self._held.popleft()
 
     def _batch(self, task: TaskT) -> list[TaskT]:
-        """The task, and those behind it in the queue that may go together with it."""
+        """The task, and those behind it in the queue that may be done in one batch with it."""
         tasks, size = [task], self._services.batching.size(task)
         if size is None or not self._may_batch():
             return tasks
@@ -169,7 +169,7 @@ class WorkerThread(Generic[TaskT, ResultT]):
     def _begin(self, tasks: Sequence[TaskT]) -> list[_Held[TaskT, ResultT]]:
         if len(tasks) == 1:
             return [_Held(tasks[0])]
-        self._state.finished(len(tasks) - 1)  # to the pool a batch is one task
+        self._state.finished(len(tasks) - 1)  # the pool counts a batch as one task
         try:
             begun = self._services.batching.begin(tasks, self._worker)
         except BaseException as error:
@@ -180,7 +180,7 @@ class WorkerThread(Generic[TaskT, ResultT]):
         return [_Held(task, how) for task, how in zip(tasks, begun, strict=True)]
 
     def _leave(self, tasks: Sequence[TaskT], error: NotAdmitted) -> None:
-        """Hand the tasks back to those whom the server admits."""
+        """Put the tasks back into the queue, for workers that the server admits."""
         self._state.leave(len(tasks), error)
         for task in tasks:
             self._queues.tasks.put(task)
