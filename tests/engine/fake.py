@@ -1,4 +1,4 @@
-"""A server in memory, and sessions on it that go wrong on demand."""
+"""A server in memory, whose sessions fail on demand."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ Tree = dict[str, Any]
 
 @dataclass
 class Fault:
-    """``act`` runs at ``verb``, before it takes effect or after; for transfers once ``at`` bytes of it are through."""
+    """``act`` runs at ``verb``, before or after it takes effect; in transfers after ``at`` bytes."""
 
     verb: str
     act: Act
@@ -79,7 +79,7 @@ def lost() -> Act:
 class FakeServer:
     """One tree for all its sessions. ``calls`` holds every operation in order, as ``(verb, path, ...)``.
 
-    ``alter`` gets each listing with its path, and says what is told instead.
+    ``alter`` gets each listing with its path, and returns what is sent instead.
     """
 
     def __init__(self, tree: Tree | None = None) -> None:
@@ -201,7 +201,7 @@ def _tree(folder: Folder) -> Tree:
 
 
 class FakeSession:
-    """``session.protocol.Session``; ``healthy`` ends with the first lost connection."""
+    """``session.contract.Session``; ``healthy`` until the first lost connection."""
 
     capabilities = Capabilities(lists_facts=True)
 
@@ -389,7 +389,7 @@ class FakeSession:
 
 
 class FakePipelined:
-    """``session.protocol.Pipelined``, by the session's own steps: what goes wrong with those goes wrong here."""
+    """``session.contract.Pipelined``, built on the session's own steps, so that their faults strike here as well."""
 
     largest = 10 * CHUNK
 
@@ -436,7 +436,7 @@ class FakePipelined:
 
 
 class Moving:
-    """What reading and writing have in common."""
+    """The common part of reading and writing."""
 
     def __init__(self, session: FakeSession, path: str, verb: str) -> None:
         self.session = session
@@ -511,6 +511,6 @@ class Events(list[Event]):
 
 
 def use(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every session that the engine opens is on this server."""
+    """Make every session that the engine opens a session on this server."""
     for place in ("run", "workers.solo"):
         monkeypatch.setattr(f"ftpcli.engine.{place}.open_session", server.open)

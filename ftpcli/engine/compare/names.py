@@ -51,7 +51,7 @@ def has_twins(names: Iterable[str]) -> bool:
 
 
 def pair_folded(source: Listing, target: Listing, folding: Folding) -> Iterator[tuple[Entry | None, Entry | None]]:
-    """Like ``decide.pair``, by folded names. If several source names match a target name, the exact one is preferred."""
+    """Like ``decide.pair``, by folded names. If several source names match a target name, the exact one wins."""
     if not folding:
         yield from pair(source, target)
         return

@@ -17,7 +17,7 @@ from ftpcli.model import Capabilities, Entry, Kind, Listing
 
 SKIP, FOLLOW, COPY = "skip", "follow", "copy"
 # As many as Linux follows in one path: ends loops that neither device numbers nor link texts reveal. A link whose text
-# the server does not provide counts as _UNKNOWN_TEXT_WEIGHT links, because with two such links in one directory the number of paths
+# the server does not provide counts as several, because with two such links in one directory the number of paths
 # doubles at each level.
 _MOST_NESTED = 40
 _UNKNOWN_TEXT_WEIGHT = 20

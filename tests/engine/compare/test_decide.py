@@ -1,4 +1,4 @@
-"""Pairing and deciding: examples, and properties over random pairs of listings."""
+"""Pairing and deciding: examples, and properties of random pairs of listings."""
 
 from __future__ import annotations
 
@@ -144,6 +144,6 @@ def test_newer_only(source_time: float, target_time: float, copied: bool) -> Non
 
 
 def test_the_sizes_are_those_of_source_and_target() -> None:
-    """And not "here" and "there", which a download turns round."""
+    """Not "here" and "there", which swap in a download."""
     said = difference(Entry("a", Kind.FILE, size=6), Entry("a", Kind.FILE, size=4), "auto")
     assert said == "size differs: 6 in the source, 4 in the target"

@@ -1,4 +1,4 @@
-"""Filters: examples, edges, and git itself as the judge of patterns."""
+"""Filters: examples, edge cases, and comparison with git itself."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def filters(*patterns: str) -> Filters:
 
 
 def walk(chosen: Filters, paths: list[str]) -> Iterator[str]:
-    """What of the files ``paths``, and of the directories they are in, a run keeps. It lists only what is entered."""
+    """Which of the files ``paths``, and of their directories, a run keeps. Only entered directories are listed."""
 
     def below(folder: str) -> Iterator[str]:
         start = f"{folder}/" if folder else ""
@@ -48,7 +48,7 @@ def walk(chosen: Filters, paths: list[str]) -> Iterator[str]:
 
 
 def kept(paths: str, *patterns: str) -> set[str]:
-    """Only the files among what is kept."""
+    """The files among what is kept."""
     files = paths.split()
     return set(walk(filters(*patterns), files)) & set(files)
 
@@ -161,7 +161,7 @@ def test_sizes(rules: FilterRules, size: int | None, keeps: bool) -> None:
     ],
 )
 def test_times(mtime: float | None, precision: float, newer: bool, older: bool) -> None:
-    """In doubt, which the interval of an mtime leaves, a file is kept by both."""
+    """A file whose mtime is too imprecise to tell is kept by both limits."""
     entry = replace(FILE, mtime=mtime, precision=precision)
     assert Filters(FilterRules(newer_than=5000.0)).keeps("x", entry) is newer
     assert Filters(FilterRules(older_than=5000.0)).keeps("x", entry) is older
@@ -246,7 +246,7 @@ def valid(text: str) -> bool:
 @settings(max_examples=150, suppress_health_check=[HealthCheck.filter_too_much])
 @given(patterns=st.lists(pattern_texts.filter(valid), max_size=5))
 def test_as_git_does(git: Git, patterns: list[str]) -> None:
-    """Where the first pattern is an exclude; one that means nothing sees to that."""
+    """With an exclude as the first pattern, which matches nothing, so that the root is kept."""
     patterns = ["no such name", *patterns]
     assert git.paths - set(walk(filters(*patterns), TREE)) == git.ignored(patterns)
 

@@ -1,4 +1,4 @@
-"""Names that the local file system takes for one."""
+"""Names that the local file system treats as equal."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_twins(found: list[str]) -> None:
 
 @given(source=listings, target=listings, folding=foldings)
 def test_pairs(source: Listing, target: Listing, folding: Folding) -> None:
-    """Each source name once, each target name at most once, and only with a name that is the same there."""
+    """Each source name once, each target name at most once, and pairs only of names that are equal there."""
     pairs = list(pair_folded(source, target, folding))
     assert [one.name for one, _ in pairs if one] == [entry.name for entry in source.entries]
     met = [other.name for _, other in pairs if other]
@@ -165,7 +165,7 @@ class TestDownload:
 
     @pytest.mark.usefixtures("mac")
     def test_a_link_and_a_directory(self, side: Side, tmp_path: Path) -> None:
-        """Or the directory's files would be written through the link."""
+        """Otherwise the directory's files would be written through the link."""
         (tmp_path / "outside").mkdir()
         side.put({"a": Link(str(tmp_path / "outside")), "A": {"x": b"1"}}, {})
         side.mirror(symlinks="copy", parallel=1)
@@ -217,7 +217,7 @@ def vfat(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(point)], check=True)
 
 
-# Bytes that are no text, and what servers make of them
+# Undecodable bytes, and what servers make of them
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_names_that_the_server_made_others_of(source: list[str], target: list[st
     assert rewritten(listing(source), listing(target)) == found
 
 
-# Was: with --delete every second run sent such a file, and deleted what had come of it; with exit code 0.
+# Was: with --delete every second run sent such a file and deleted the altered one, with exit code 0.
 @pytest.mark.parametrize(("program", "raw"), [("pureftpd", b"c\x1ad"), ("pyftpdlib", b"u\xe4v")])
 def test_what_the_server_renamed_is_not_deleted(program: str, raw: bytes, tmp_path: Path) -> None:
     folder = os.fsencode(tmp_path / "source")
@@ -259,7 +259,7 @@ def test_what_the_server_renamed_is_not_deleted(program: str, raw: bytes, tmp_pa
         assert sorted(os.listdir(server.root / "up")) == there
 
 
-# Was: with --encoding big5 the bytes of "À" in UTF-8 are no text, here they are; every run fetched it and deleted it.
+# Was: with --encoding big5 the UTF-8 bytes of "À" cannot be decoded, here they can; every run fetched and deleted it.
 @pytest.mark.skipif(sys.getfilesystemencoding() != "utf-8", reason="about file systems in UTF-8")
 @pytest.mark.parametrize("delete", [False, True])
 def test_names_that_would_be_others_here(delete: bool, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def side(direction: Direction, server: FakeServer, tmp_path: Path, stop: StopTok
 
 
 def set_modes(side: Side, modes: Modes, *, source: bool) -> None:
-    """By path, the deepest last."""
+    """By path, deepest last."""
     for path, mode in sorted(modes.items(), reverse=True):
         if source is side.up:
             (side.folder / path).chmod(mode)
@@ -175,7 +175,7 @@ class TestPermissions:
 
 
 class ListsOnly(FakeSession):
-    """As vsftpd: listings tell permissions and vague times, SIZE and MDTM the exact times and no permissions."""
+    """Like vsftpd: listings show permissions and imprecise times; SIZE and MDTM give exact times but no permissions."""
 
     def list(self, path: str) -> Listing:
         listing = super().list(path)
@@ -244,7 +244,7 @@ class TestUpload:
         verbs = [call[0] for call in side.server.calls if call[0] in ("set_mode", "rename")]
         assert verbs == ["set_mode", "rename"]
 
-    # A read-only part file could not be gone on with by the next run.
+    # The next run could not resume a read-only part file.
     def test_but_not_those_of_a_read_only_file(self, side: Side) -> None:
         side.put({"a": b"1"}, {})
         set_modes(side, {"a": 0o444}, source=True)

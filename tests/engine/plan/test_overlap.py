@@ -32,7 +32,7 @@ def here() -> Iterator[Embedded]:
 
 
 class Disk:
-    """A tree on the server's disk, which is ours too."""
+    """A tree on the disk that server and client share."""
 
     def __init__(self, server: Embedded, stop: StopToken, events: Events) -> None:
         self.server = server
@@ -41,7 +41,7 @@ class Disk:
         write(server.root / "tree", TREE)
 
     def mirror(self, direction: Direction, source: str, target: str, **rules: object) -> Report:
-        """Both are names below the server's root."""
+        """Both are paths below the server's root."""
         if direction is Direction.DOWNLOAD:
             root = Root(source, str(self.server.root / target), into=False, tree=True)
         else:
@@ -77,7 +77,7 @@ class TestOverlap:
     @pytest.mark.parametrize("inner", ["t", "z/t", "z/deep/t", "y", "z/deep"])
     @pytest.mark.parametrize("times", [1, 2])
     def test_the_source_contains_the_target(self, disk: Disk, direction: Direction, inner: str, times: int) -> None:
-        """The target may be there before, and hold what an earlier try left."""
+        """The target may exist already and hold what an earlier try left."""
         for _ in range(times):
             disk.events.clear()
             report = disk.mirror(direction, "tree", f"tree/{inner}", delete=False)
@@ -102,7 +102,7 @@ class TestOverlap:
         assert read(disk.server.root / "new") == TREE
 
     def test_directories_of_one_name_in_one_another(self, disk: Disk, direction: Direction) -> None:
-        """That looks like what never ends, and is only a tree."""
+        """The paths look like an endless mirror, but are an ordinary tree."""
         write(disk.server.root / "tree/x", {"x": {"x": {"x": {"f": b"1"}}}})
         before = disk.tree
         assert disk.mirror(direction, "tree", "new").exit_code == 0
@@ -170,7 +170,7 @@ def test_a_probe_that_could_not_be_taken_away_goes_in_the_end(disk: Disk, monkey
 
 
 def test_a_target_that_the_server_never_lists_is_asked_for_twice(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is there, says MKD; it is not, says MLSD, which may mean that it must not be read."""
+    """MKD says that it exists, MLSD that it does not, which may mean that it must not be read."""
     asked = []
 
     def refuse(_: FtpSession, path: str) -> Listing:

@@ -1,4 +1,4 @@
-"""Files with another name are renamed on the target; what is not certainly the same file is sent."""
+"""Files with a new name are renamed on the target; a file that is not certainly the same is sent."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Moved(Kept):
         return found
 
     def age(self, path: str, seconds: float, *, source: bool) -> None:
-        """Give one file a time of its own."""
+        """Give one file a distinct time."""
         if source is self.up:
             os.utime(self.folder / path, (seconds, seconds))
         else:
@@ -126,14 +126,14 @@ class TestRuns:
         assert (side.run().renamed, side.target) == (0, {"n": b""})
 
     def test_the_same_base_name_comes_first(self, side: Moved) -> None:
-        """Also where a copy that was found earlier could take it."""
+        """Even if a file that was found earlier would match, too."""
         side.server.digests = "sha256"
         side.put({"aa": b"11", "new": {"x": b"22", "y": b"33"}}, {"old": {"y": b"33", "x": b"22", "z": b"11"}})
         side.run()
         assert side.renames() == {"aa": "old/z", "new/x": "old/x", "new/y": "old/y"}
         assert side.target == {"aa": b"11", "new": {"x": b"22", "y": b"33"}}
 
-    # Was: the first of them was taken for the same file, whatever is in it.
+    # Was: the first of them was taken for the same file, whatever its content.
     def test_where_others_have_that_size_and_time_only_a_digest_tells_which_it_is(self, side: Moved) -> None:
         after, before = {"a": b"11", "b": b"22", "c": {"x": b"33"}}, {"y": b"22", "z": b"11", "d": {"x": b"33"}}
         side.put(after, before)
@@ -246,7 +246,7 @@ class TestRuns:
 
 
 class Vague(FakeSession):
-    """Listings to the minute, in a zone of their own; ``stat`` is exact where the server has MDTM."""
+    """Listings to the minute, in an unknown time zone; ``stat`` is exact if the server has MDTM."""
 
     def list(self, path: str) -> Any:
         listing = super().list(path)
@@ -352,7 +352,7 @@ class TestOnTheServer:
         assert side.target == {"n": b"1"}
 
     def test_a_name_that_is_taken_meanwhile(self, side: Moved) -> None:
-        """It is sent, which replaces what came, as without the option; the rename replaces nothing."""
+        """It is sent, replacing what appeared, as without the option; the rename replaces nothing."""
         side.put({"n": b"1"}, {"o": b"1"})
         top = side.server.find("top")
         assert isinstance(top, Folder)
@@ -362,7 +362,7 @@ class TestOnTheServer:
         assert ("rename", "top/o", "top/n") not in side.server.calls
 
     def test_gone_for_good(self, side: Moved) -> None:
-        """Whether it was renamed nobody knows, so nothing is deleted; the next run goes on."""
+        """It is unknown whether it was renamed, so nothing is deleted; the next run continues."""
         side.put({"n": b"1", "x": b"2"}, {"o": b"1", "x": b"2"})
         side.server.on("rename", lost(), done=True)
         side.server.on("rename", lambda: side.server.on("open", lost(), times=10**6))
@@ -397,7 +397,7 @@ class TestOnTheDisk:
         assert (report.exit_code, report.renamed, report.transferred) == (0, 0, 1)
         assert side.target == {"n": b"1"}
 
-    # Was: renamed all the same, out of the tree or into it; nothing else goes through a link in the local target.
+    # Was: renamed all the same, out of the tree or into it, though nothing else follows a link in the local target.
     @pytest.mark.parametrize("folder", ["old", "new"])
     def test_a_link_comes_in_the_place_of_a_directory(
         self, side: Moved, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -426,7 +426,7 @@ class TestOnTheDisk:
         assert (report.exit_code, report.renamed, report.transferred, side.target) == (0, 0, 1, {"n": b"1"})
 
 
-# Nothing is lost, and the target is like the source
+# Nothing is lost, and the target equals the source
 
 
 @st.composite
@@ -456,7 +456,7 @@ def test_any_two_trees(
     backup: bool,
     fault: tuple[str, int, bool] | None,
 ) -> None:
-    """Contents differ only in size here: what has one size and one time is one file to this option."""
+    """Contents differ only in size here: files of the same size and time are the same to this option."""
     source, target = (same_for_same_size(tree) for tree in pair)
     server, stop = FakeServer(), StopToken()
     use(server, monkeypatch)
@@ -486,7 +486,7 @@ def counts(report: Report) -> tuple[int, ...]:
 
 
 def foreseen_counts(report: Report) -> tuple[int, ...]:
-    """Of a dry run, which does none of it."""
+    """The renames that a dry run reports without doing them."""
     assert counts(report) == (0, 0, 0, 0, 0)
     return (
         report.would_transfer, report.would_bytes, report.would_rename, report.would_delete,

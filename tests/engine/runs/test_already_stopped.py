@@ -1,4 +1,4 @@
-"""A run that begins when a stop was requested already."""
+"""A run that begins after a stop was requested."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.engine.runs.test_run import Side
 def test_run_ends_at_once_when_already_stopped(
     server: FakeServer, tmp_path: Path, stop: StopToken, events: Events, direction: Direction
 ) -> None:
-    """As between two rounds of --watch, or when a deadline passes before the first connection: it must not wait for
+    """As between two rounds of --watch, or if a deadline passes before the first connection: it must not wait for
     workers that never start."""
     side = Side(direction, server, tmp_path / "local", stop, events)
     side.put({"a": b"content"}, {"b": b"other"})

@@ -1,4 +1,4 @@
-"""Any two trees, any rules: what a run makes of them is worked out a second time, in the simplest way, and compared."""
+"""Random trees and rules: the result of a run is compared with that of a second, much simpler implementation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.engine.fake import Events, FakeServer, File, Folder, Link, Tree, use
 from tests.engine.runs.test_run import BOTH, Side
 
 VERBS = {Direction.DOWNLOAD: "download", Direction.UPLOAD: "upload"}
-FEW = 10  # so many may go whatever the share
+FEW = 10  # this many may be deleted whatever the share
 
 files = st.builds(File, st.sampled_from([b"", b"a", b"b", b"long", b"LONG"]), st.sampled_from([1e6, 2e6, 3e6]))
 leaves = files | st.just(Link("nowhere"))
@@ -32,7 +32,7 @@ trees = st.just({}) | st.dictionaries(names, leaves | middle, min_size=3, max_si
 
 @dataclass(frozen=True)
 class Ways:
-    """The rules of one run. ``excluded``: names, of directories only where they end with a slash."""
+    """The rules of one run. ``excluded``: names; one that ends with a slash means directories only."""
 
     delete: bool = True
     compare: str = "auto"
@@ -81,7 +81,7 @@ ways = st.builds(
 
 @dataclass
 class Expected:
-    """What a run has to do, by the rules as the manual tells them."""
+    """What a run has to do, by the rules in the manual."""
 
     direction: Direction
     ways: Ways
@@ -136,7 +136,7 @@ class Expected:
         return after
 
     def _goes(self, folder: Tree, name: str, where: str) -> None:
-        """Delete an entry with all that is in it, except what is excluded, and the directories above that."""
+        """Delete an entry recursively, except what is excluded and the directories above that."""
         path, node = f"{where}/{name}" if where else name, folder[name]
         if self.ways.leaves_out(name, node):
             return
@@ -256,7 +256,7 @@ def test_a_run_does_what_the_rules_say(
             <= (report.deleted if ways.max_delete is None else ways.max_delete)
         )
         if code == 9:
-            return  # what was copied meanwhile makes the same deletes a smaller share
+            return  # with the files copied before, the same deletes are a smaller share
         again, more = stage.run(ways)
         if ways.compare == "always":
             more = [(action, path) for action, path in more if action != VERBS[direction]]

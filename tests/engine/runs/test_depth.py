@@ -1,4 +1,4 @@
-"""Trees that are deeper than Python's calls may nest."""
+"""Trees that are deeper than Python's recursion limit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def chain(depth: int) -> Folder:
 @pytest.fixture
 def side(direction: Direction, server: FakeServer, tmp_path: Path, stop: StopToken, events: Events) -> Iterator[Side]:
     yield Side(direction, server, tmp_path / "local", stop, events)
-    subprocess.run(["rm", "-rf", tmp_path / "local"], check=True)  # pytest's own way would recurse too deep
+    subprocess.run(["rm", "-rf", tmp_path / "local"], check=True)  # pytest's own cleanup would recurse too deep
 
 
 @BOTH
@@ -57,7 +57,7 @@ def test_a_mirror_and_its_deletes(side: Side) -> None:
     assert side.target == {"f": b"x"}
 
 
-# Was: RecursionError below some 480 directories.
+# Was: RecursionError below about 480 directories.
 def test_rm_r(server: FakeServer, stop: StopToken, events: Events) -> None:
     server.root.inside["top"] = chain(DEEP)
     with Solo(ENDPOINT, Policy(0, 0.0), events.append, stop) as solo:

@@ -1,6 +1,6 @@
-"""A thousand mirrors with --delete, each struck by faults: what the source has never vanishes from the target.
+"""A thousand mirrors with --delete, each with injected faults: what the source has never vanishes from the target.
 
-The judge knows both trees and where faults struck, and nothing of how the engine decides.
+The checker knows both trees and where faults struck, but nothing of how the engine decides.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.engine.runs.test_run import Side, names
 FOR_GOOD = 10**6
 RETRIES = 2
 
-# Faults of a listing that give no listing: the error, and whether it comes at the end.
+# Faults that make a listing fail: the error, and whether it comes at the end.
 ERRORS: dict[str, tuple[FtpcliError, bool]] = {
     "connection lost": (ConnectionLost("lost"), False),
     "data cut": (ConnectionLost("the listing was cut"), True),
@@ -51,7 +51,7 @@ def cut_short(listing: Listing, _: random.Random) -> Listing:
     return replace(listing, entries=(*entries, replace(last, name=last.name[:-1] or "x")), doubt="no line end")
 
 
-# Faults of a listing that is believed to be one.
+# Faults of a listing that is taken for a valid one.
 LIES: dict[str, Callable[[Listing, random.Random], Listing]] = {
     "unreadable line": lambda listing, rng: without_one(listing, rng, "cannot read line '???'"),
     "refused name": lambda listing, rng: without_one(listing, rng, "refused name '../x'"),
@@ -60,7 +60,7 @@ LIES: dict[str, Callable[[Listing, random.Random], Listing]] = {
     "everything twice": lambda listing, _: replace(listing, entries=listing.entries * 2),
 }
 HARMLESS = {"everything twice"}
-# Faults of a transfer: the verb they strike at. An upload is refused at its start, and so on.
+# Faults of a transfer: the verb at which they strike. An upload is refused at its start, and so on.
 TRANSFERS = {"lost in a file": "reading", "451 after a file": "read end", "file refused": "read"}
 ALL = [*ERRORS, *LIES, *TRANSFERS]
 
@@ -90,7 +90,7 @@ class Case:
                 if files:
                     self._strike_file(kind, self.rng.choice(files), times)
             elif folders:
-                folder = folders.pop(self.rng.randrange(len(folders)))  # one fault each, or one hides the other
+                folder = folders.pop(self.rng.randrange(len(folders)))  # one fault each, or one would hide the other
                 if kind in ERRORS:
                     self._strike_listing(kind, folder, times)
                 else:
@@ -128,7 +128,7 @@ class Case:
 
         # Uploads go to a part name, so the fault takes the first file that comes.
         if isinstance(error, Denied) and self.side.server.pipelines:
-            times *= 2  # with others, and then by itself
+            times *= 2  # in a batch, and then by itself
         self.side.server.on(verb, act, path=None if self.side.up else self._remote(path), times=times)
 
     def _lie(self, lies: dict[str, str], path: str, listing: Listing) -> Listing:
@@ -137,7 +137,7 @@ class Case:
         if kind is None:
             return listing
         if kind == "empty with 226":
-            del lies[folder]  # a server that keeps saying so has to be believed
+            del lies[folder]  # if the server repeats it, it has to be believed
         changed = LIES[kind](listing, self.rng)
         self.hits[kind] += changed != listing
         if changed != listing and kind not in HARMLESS:
@@ -169,7 +169,7 @@ class Case:
             assert (after, code) == (self.source, 0), "what passes must not stay behind"
 
     def _owner(self, path: str) -> str:
-        """The nearest directory above that both sides have: its listing speaks for the delete."""
+        """The nearest directory above that both sides have: its listing justifies the delete."""
         while path:
             path = path.rpartition("/")[0]
             if isinstance(at(self.source, path), dict) and isinstance(at(self.target, path), dict):
@@ -186,7 +186,7 @@ def grow(rng: random.Random, depth: int) -> Tree:
 
 
 def age(rng: random.Random, tree: Tree) -> Tree:
-    """What an older run may have left: some is missing, some differs, and some is there no more."""
+    """What an older run may have left: some files are missing, some differ, and some no longer exist in the source."""
     old: Tree = {}
     for name, value in tree.items():
         if isinstance(value, dict):

@@ -63,7 +63,7 @@ def test_includes_first_make_only_the_directories_that_are_needed(side: Side) ->
     assert side.target == {"a": {"b": {"x.txt": b"1"}}, "w.txt": b"4", "c2": {"k.log": b"5"}}
 
 
-# Was: what is in such a directory counted twice, and so half as many deletes seemed to be too many.
+# Was: such a directory's content counted twice, which distorted the share that the delete guard allows.
 def test_a_directory_that_is_needed_after_all_counts_once(side: Side) -> None:
     gone = {f"{number}.txt": b"" for number in range(12)}
     side.put({"d": {"new.txt": b"1"}}, {"d": gone})

@@ -1,4 +1,4 @@
-"""Servers whose listings show times to the minute: what changes twice in one minute is not missed."""
+"""Servers whose listings show times to the minute: a file that changes twice in one minute is not missed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def mirror(
     return run(Job(direction, endpoint, (Root(source, target, tree=True),), rules), events.append, stop, RunProgress(4))
 
 
-# Was: "up to date", for ever.
+# Was: the second content counted as up to date for ever.
 @pytest.mark.parametrize(
     ("direction", "age"), [(Direction.DOWNLOAD, 0), (Direction.UPLOAD, 0), (Direction.UPLOAD, 20 * 86_400)]
 )

@@ -123,7 +123,7 @@ def test_links_are_copied_to_the_server(server: Server, tmp_path: Path) -> None:
         assert failures(events) == dict.fromkeys(LINKS, "Unsupported")
         assert report.exit_code == 1
         return
-    # mod_site_misc makes no link that leads nowhere, and makes the others absolute.
+    # mod_site_misc makes no dangling links, and makes the others absolute.
     assert failures(events) == {"dangling": "NotFound"}
     root = os.path.realpath(server.root / "up")
     meant = {name: os.path.normpath(os.path.join(root, os.path.dirname(name), text)) for name, text in LINKS.items()}

@@ -1,4 +1,4 @@
-"""Links that a command names, and links in what it deletes, against real servers."""
+"""Links named on the command line, and links in what it deletes, against real servers."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def rm(server: Server, path: str, stop: StopToken, *, recursive: bool = True, gl
     return {event.path for event in events if isinstance(event, Deleted)}
 
 
-# Was: pyftpdlib's MLSD shows a link to a directory as that directory, and what is in it was deleted; ProFTPD's leaves
-# out a link that leads nowhere, so that its directory stayed.
+# Was: pyftpdlib's MLSD shows a link to a directory as that directory, whose content was deleted; ProFTPD's omits
+# dangling links, so that their directory could not be deleted.
 def test_rm_deletes_links_and_not_what_they_lead_to(server: Server, stop: StopToken) -> None:
     gone = rm(server, "victim", stop)
     assert gone == {"victim", "victim/link", "victim/sub", "victim/sub/file", "victim/sub/dangling"}
@@ -92,7 +92,7 @@ def test_a_named_link_to_a_directory_is_followed(server: Server, tmp_path: Path)
     assert (tmp_path / "copy" / "precious").read_bytes() == b"precious"
 
 
-# Was: vsftpd tells permissions in listings only, and a link's own ones are 0777 everywhere.
+# Was: vsftpd gives permissions in listings only, and a link's own are 0777 everywhere.
 def test_permissions_of_a_named_file(server: Server, tmp_path: Path) -> None:
     assert get(server, "keep/precious", tmp_path / "copy", perms=True) == 0
     assert stat.S_IMODE((tmp_path / "copy").stat().st_mode) == 0o640

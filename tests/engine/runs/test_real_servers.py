@@ -1,4 +1,4 @@
-"""Whole runs against real servers that insist: many files, several workers, limits."""
+"""Whole runs against real, strict servers: many files, several workers, limits."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_active_mode_announces_the_ports_of_the_range(tmp_path: Path) -> None:
 
 
 def test_a_server_that_drops_idle_connections_is_no_trouble(tmp_path: Path) -> None:
-    """The job runs longer than the server's patience; keepalive or a reconnect must carry it."""
+    """The job runs longer than the server's idle timeout; it needs keepalive or a reconnect."""
     with started(Setup("proftpd", tls="implicit", idle_timeout=1)) as server:
         tree = fill(server.root / "tree", 30)
         server.own()
@@ -190,7 +190,7 @@ def test_times_are_set_on_both_sides(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("program", "uploaded"), [("proftpd", "time"), ("pureftpd", "size"), ("vsftpd", "size")])
 def test_what_vouches_for_a_copy(program: str, uploaded: str, tmp_path: Path) -> None:
-    """ProFTPD answers MFMT with the time it has set; the others only that it is done."""
+    """ProFTPD answers MFMT with the time it has set; the others only confirm it."""
     sizes = {"small": 10, "large": 1024 * 1024}
     (tmp_path / "source").mkdir()
     for name, size in sizes.items():

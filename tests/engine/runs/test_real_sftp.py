@@ -26,7 +26,7 @@ Server = Running | ParamikoServer
 
 @pytest.fixture(params=["sshd", "proftpd", "paramiko"])
 def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A server, and a way to log in that needs no trust and no agent."""
+    """A server, and a login that needs neither a known host key nor an agent."""
     with paramiko_server() if request.param == "paramiko" else started(Setup(request.param, tls="ssh")) as running:
 
         def open_sftp(where: Endpoint, _memory: HostMemory, _notify: Notify, stop: StopSignal | None) -> object:
@@ -66,7 +66,7 @@ def test_a_tree_both_ways(server: Server, tmp_path: Path) -> None:
     assert contents(tmp_path / "copy") == tree
     assert int((tmp_path / "copy/d0/large").stat().st_mtime) == 1_500_000_000
 
-    # What is the same is left alone; what is not there any more goes.
+    # What is the same is left alone; what the source no longer has is deleted.
     os.remove(tmp_path / "source" / "d0" / "large")
     report = mirror(server, Direction.UPLOAD, tmp_path / "source", "up/tree", delete=True)
     assert (report.exit_code, report.transferred, report.deleted) == (0, 0, 1)
@@ -84,7 +84,7 @@ def test_overwriting_and_one_file_that_may_not_be_read(server: Server, tmp_path:
     assert mirror(server, Direction.UPLOAD, tmp_path / "source", "tree").exit_code == 0
     assert contents(server.root / "tree") == changed
     if os.geteuid() == 0 and isinstance(server, ParamikoServer):
-        return  # it runs as root, to whom nothing is forbidden
+        return  # it runs as root, which may read everything
     (server.root / "tree/d1/f1").chmod(0)
     report = mirror(server, Direction.DOWNLOAD, "tree", tmp_path / "copy")
     assert (report.exit_code, report.failed, report.transferred) == (1, 1, 19) or report.failure_codes == {6}

@@ -1,4 +1,4 @@
-"""Whole runs over a server in memory: what lies where afterwards, and what the report says."""
+"""Whole runs over a server in memory: the trees afterwards, and the report."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ class TestMirror:
 
     def test_names_that_a_listing_hides_are_not_deleted(self, side: Side) -> None:
         if side.up:
-            return  # our own listings hide nothing
+            return  # local listings hide nothing
         side.put({"new": b"1"}, {".hidden": b"2", "gone": b"3"})
         side.server.hides_dot_files = True
         assert side.mirror(delete=True).exit_code == 0
@@ -239,7 +239,7 @@ class TestMirror:
         assert side.target == {}
 
     def test_a_target_that_must_not_be_listed_is_no_empty_one(self, side: Side) -> None:
-        """A server says 550 for what is not there, and for what it does not show; that it is there MKD tells."""
+        """A server answers 550 for what does not exist and for what it does not show; MKD reveals that it exists."""
         if not side.up:
             pytest.skip("only a server mixes the two up")
         side.put({"a": b"1"}, {"a": b"1", "gone": b"2"})
@@ -269,7 +269,7 @@ class TestMirror:
         assert set(side.target) == {"new"}
 
     def test_what_came_into_a_doomed_directory_meanwhile_stays(self, side: Side) -> None:
-        """Deleted is what was listed, name by name; a directory only when it is empty."""
+        """Only listed names are deleted, one by one, and a directory only if it is empty."""
         side.put({"new": b"1"}, {"gone": {"x": b"1"}})
         fresh = {"came.txt": b"just now"}
 
@@ -412,7 +412,7 @@ def clashes(source: Tree, target: Tree, folder: str = "") -> Iterator[str]:
 def test_any_two_trees(
     monkeypatch: pytest.MonkeyPatch, direction: Direction, source: Tree, target: Tree, parallel: int
 ) -> None:
-    """After a mirror with --delete and full comparison the two are alike, but for directories with a conflict."""
+    """After a mirror with --delete and full comparison both are equal, except for directories with a conflict."""
     server, stop = FakeServer(), StopToken()
     use(server, monkeypatch)
     with tempfile.TemporaryDirectory() as folder:
@@ -436,7 +436,7 @@ def test_any_two_trees(
 
 @BOTH
 def test_a_server_that_is_gone_for_good_ends_the_run(side: Side) -> None:
-    """Not every one of the files has to find out for itself."""
+    """Not every file tries to connect again."""
     side.put({f"file {number}": b"1" for number in range(50)}, {})
     verb = "write" if side.up else "read"
     knocks: list[None] = []
@@ -502,7 +502,7 @@ class TestRoots:
         here = str(side.folder)
         assert go(side, (Root("top/none", here), Root("top/a.txt", f"{here}/a.txt"))).exit_code == 1
 
-    # Was: every root is in the queue from the start, and each tries the password again (see also test_crew).
+    # Was: all roots are queued from the start, and each tried the password again (see also workers/test_pool).
     def test_a_wrong_password_is_tried_once(self, side: Side) -> None:
         side.put(TREE, {})
         side.server.takes_password = False
@@ -516,7 +516,7 @@ class TestDeleting:
     def direction(self) -> Direction:
         return Direction.UPLOAD
 
-    # Was: the server did delete, only its reply was lost; the second try says "not found" and the run fails.
+    # Was: the server had deleted it and only its reply was lost; the retry got "not found" and the run failed.
     @pytest.mark.parametrize(("verb", "tree"), [("remove", {"gone.txt": b"1"}), ("rmdir", {"gone": {"x": b"1"}})])
     def test_lost_after_a_delete(self, side: Side, verb: str, tree: Tree) -> None:
         side.put({}, tree)
@@ -525,7 +525,7 @@ class TestDeleting:
         assert side.target == {}
         assert report.exit_code == 0
 
-    # Was: what is gone from a directory is neither told nor counted when the rest of it then fails.
+    # Was: deleted entries of a directory were neither reported nor counted if a later one failed.
     def test_what_is_gone_is_told_in_any_case(self, side: Side) -> None:
         side.put({}, {"gone": {"x": b"1", "y": b"2"}})
         side.server.on("rmdir", raising(Denied("no")))
@@ -552,7 +552,7 @@ def test_a_defect_of_ours_is_raised_and_nothing_stays(server: FakeServer, tmp_pa
 
 
 def test_two_workers_may_make_the_same_directories(server: FakeServer) -> None:
-    """Once the one above is there, the other worker is first to make the one that both want."""
+    """After the parent is made, the other worker makes the directory that both need first."""
     session = server.open()
 
     def overtake() -> None:
@@ -565,7 +565,7 @@ def test_two_workers_may_make_the_same_directories(server: FakeServer) -> None:
     assert server.tree() == {"a": {"b": {}}}
 
 
-# Was: an OSError, and so an internal error: what fits into a buffer fails only when it is read, or thrown away.
+# Was: an OSError, and so an internal error: a buffered write fails only when the file is read or closed.
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
 @pytest.mark.parametrize("count", [1, 500])
 def test_no_room_for_the_list_of_deletes(

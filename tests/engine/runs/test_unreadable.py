@@ -1,4 +1,4 @@
-"""A directory that the server may not read: it is not an empty one, whatever the server says."""
+"""A directory that the server may not read is not taken for an empty one, whatever the server says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.engine.runs.test_real_servers import carry_out, contents, endpoint, m
 from tests.servers.real import Setup, started
 
 
-# Was: vsftpd answers 226 with an empty listing, and --delete emptied the directory's counterpart.
+# Was: vsftpd answers 226 after an empty listing, and --delete emptied the directory's counterpart.
 @pytest.mark.parametrize("program", ["vsftpd", "proftpd", "pureftpd"])
 def test_its_counterpart_keeps_what_it_has(program: str, tmp_path: Path) -> None:
     target = tmp_path / "t"

@@ -1,4 +1,4 @@
-"""The same faults over real connections: a listing goes wrong, and --delete takes nothing that the source has."""
+"""The same faults over real connections: a listing fails, and --delete deletes nothing that the source has."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ FAULTS: dict[str, Strike] = {
     "connection lost": lambda c, _: c.drop(rst=True),
     "421": lambda c, _: c.goodbye("421 Service not available."),
 }
-# What passes when it is tried again leaves no doubt.
+# A retry that succeeds leaves no doubt.
 PASSING = {
     "data reset",
     "all data, then a reset",
@@ -69,7 +69,7 @@ PASSING = {
     "421",
 }
 HARMLESS = {"everything twice"}
-# A server that keeps saying that a directory is empty has to be believed.
+# A server that says repeatedly that a directory is empty has to be believed.
 CASES = [(fault, times) for fault in FAULTS for times in (ONCE, FOR_GOOD) if (fault, times) != ("empty with 226", None)]
 
 
@@ -143,7 +143,7 @@ def test_a_fault_in_one_listing(fault: str, times: int | None, tmp_path: Path, s
 
 
 def test_tls_cut_without_close_notify(tmp_path: Path, stop: StopToken, events: Events) -> None:
-    """At a line's end, and with 226: only TLS tells that something is missing."""
+    """Cut at the end of a line and followed by 226: only the missing close_notify reveals it."""
     write(tmp_path / "t", TARGET)
     with serve("explicit") as server:
         cut = Course(payload=WHOLE[: len(LINE) + 8], ending="fin")

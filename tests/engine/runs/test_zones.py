@@ -1,4 +1,4 @@
-"""A tree mirrored twice moves nothing the second time: servers without MLSD, in zones of their own, across a change to
+"""A second mirror transfers nothing: servers without MLSD, in their own time zones, across a change to
 daylight saving time."""
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def test_a_second_mirror_moves_nothing(
             # Its MDTM takes and tells local time, against RFC 3659: west of Greenwich fresh files are of the future,
             # and LIST shows no more than the day of such.
             return
-        # A change that keeps the size is still found.
+        # A change that keeps the size is still detected.
         changed = tmp_path / "source" / "f0"
         changed.write_bytes(b"y" * 10)
         report, _ = carry_out(up)

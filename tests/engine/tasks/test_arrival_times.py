@@ -1,4 +1,4 @@
-"""Servers that cannot set times: a tree mirrored twice moves nothing there either, and a change is still seen."""
+"""Servers that cannot set times: a second mirror transfers nothing there either, and changes are still detected."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ARRIVED = 2_000_000  # the fake gives uploads the time 1,000,000, which is that 
 
 @pytest.fixture
 def side(server: FakeServer, tmp_path: Path, stop: StopToken, events: Events) -> Side:
-    """A tree, and the same on a server where it arrived later than it was made."""
+    """A tree, and its copy on a server, with later times of arrival."""
     side = Side(Direction.UPLOAD, server, tmp_path / "local", stop, events)
     side.put(dict.fromkeys(NAMES, b"content"), dict.fromkeys(NAMES, b"content"))
     for name in NAMES:
@@ -101,8 +101,8 @@ def test_without_times_a_second_run_moves_nothing(
     assert side.mirror(times=False).transferred == 1
 
 
-# Was: a small file got the time that LIST tells to the minute or the day, was asked about where no digest tells, and
-# then had another time than the exact one.
+# Was: a small file got LIST's time, precise to the minute or day; without a digest the server was asked for its time,
+# which then differed from the copy's.
 @pytest.mark.parametrize("rules", [{"compare": "checksum"}, {"times": False}], ids=["checksum", "no-times"])
 def test_downloads_from_listings_to_the_day(rules: dict[str, str | bool], tmp_path: Path) -> None:
     with started(Setup("vsftpd")) as server:

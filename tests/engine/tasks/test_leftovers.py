@@ -1,4 +1,4 @@
-"""Runs after a run that was cut off: what it left is used or cleared away, and nothing else is."""
+"""Runs after an interrupted run: what it left is used or cleared away, and nothing else is."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_a_link_that_never_got_its_name_is_swept_too(mirror: Mirror, delete: boo
 
 @BOTH
 def test_part_files_in_a_directory_that_is_deleted_do_not_go_into_the_backup(mirror: Mirror, tmp_path: Path) -> None:
-    """One that no journal knows may hold what a file held that had to step aside."""
+    """A part file that is in no journal may hold the old content of a file that was moved aside."""
     ours, unknown = part_name("a", "of its source"), part_name("b", "of whatever")
     mirror.put({"x": b"1"}, {"x": b"1", "d": {ours: b"half", unknown: b"content"}})
     mirror.leave(part=f"d/{ours}")
@@ -214,7 +214,7 @@ def test_part_files_of_what_failed_again_stay_and_others_go(mirror: Mirror) -> N
 
 @BOTH
 def test_a_run_that_compares_a_part_of_the_tree_leaves_the_part_files_of_the_rest(mirror: Mirror) -> None:
-    """A round of --watch: the large file that failed in the last one is none of the changes."""
+    """A round of --watch: the large file that failed in the last round is not among the changes."""
     part = part_name("large", "of its source")
     mirror.put({"large": BIG, "sub": {"changed": b"1"}}, {part: BIG[:500], "sub": {}})
     mirror.leave(part=part)
@@ -276,7 +276,7 @@ def test_a_part_file_that_the_server_keeps_is_warned_of_and_remembered(upload: M
 
 
 def test_not_found_is_believed_of_a_part_file_that_is_not_listed_either(upload: Mirror) -> None:
-    """FTP answers 550 to both: not there, and not allowed."""
+    """FTP answers 550 both to "does not exist" and to "not allowed"."""
     upload.put({"a": b"alpha"}, {OURS: b"al"})
     upload.leave(part=OURS)
     upload.server.on("remove", raising(NotFound("not found, or no permission")), path=f"top/{OURS}")
@@ -295,7 +295,7 @@ def test_a_sweep_survives_a_lost_connection(upload: Mirror) -> None:
 
 
 def test_a_source_that_changes_between_two_tries_leaves_nothing(upload: Mirror) -> None:
-    """The other content has another part name; the first part file is nobody's any more."""
+    """The new content gets another part name, so the first part file is no longer of use."""
     upload.put({"a": BIG}, {})
 
     def change() -> None:
@@ -389,7 +389,7 @@ def test_the_journal_knows_of_a_part_file_before_it_is_there(mirror: Mirror, mon
     assert known == [True] * 3
 
 
-# Files that stepped aside
+# Files that were moved aside
 
 ASIDE = part_name("a", "aside", "part")
 
@@ -397,7 +397,7 @@ ASIDE = part_name("a", "aside", "part")
 @pytest.mark.parametrize("aside_there", [True, False])
 @pytest.mark.parametrize("target_there", [True, False])
 def test_a_file_that_stepped_aside(upload: Mirror, aside_there: bool, target_there: bool) -> None:
-    """Only the first of these is lost without us: the old content, and the source has no such file any more."""
+    """Only the first of these would be lost otherwise: the source no longer has that file."""
     there = {ASIDE: b"old"} if aside_there else {}
     there |= {"a": b"new"} if target_there else {}
     upload.put({"b": b"beta"}, there)
@@ -415,7 +415,7 @@ def test_a_file_that_stepped_aside(upload: Mirror, aside_there: bool, target_the
 
 
 def test_it_is_back_before_the_target_is_listed(upload: Mirror) -> None:
-    """So it is compared as if nothing had happened: here it is up to date, and not sent again."""
+    """It is then compared as usual: here it is up to date and not sent again."""
     upload.put({"a": b"old"}, {ASIDE: b"old"})
     upload.leave(aside=ASIDE, of="a")
     report = upload()
@@ -484,7 +484,7 @@ def test_a_replacement_cut_anywhere_is_mended_by_the_next_run(upload: Mirror, mo
 
 
 def test_a_file_that_came_back_in_the_same_run_is_nobodys_business(upload: Mirror) -> None:
-    """The new content gets its name neither before nor after the old one has stepped aside."""
+    """The new content cannot be renamed, neither before nor after the old one was moved aside."""
     upload.put({"a": b"new content"}, {"a": b"old"})
     upload.server.renames_over = False
     part = refuse_the_name_to_the_part_file(upload)

@@ -1,4 +1,4 @@
-"""What the command line named → what there is to do."""
+"""Resolves what the command line named."""
 
 from __future__ import annotations
 
@@ -135,8 +135,8 @@ class TestDownload:
         (found,) = go(FakeServer(TREE), Root("link", str(tmp_path / "x")), Direction.DOWNLOAD)
         assert (found.entry.kind, found.entry.size) == (Kind.FILE, None)
 
-    # Was: one that a pattern matched keeps the size that MLSD tells of the link itself, so that what comes "has more
-    # bytes than it was listed with" and the download fails.
+    # Was: a link that a pattern matched kept the size that MLSD gives for the link itself, so that the file "has more
+    # bytes than it was listed with" and the download failed.
     def test_a_link_that_a_pattern_matched_is_followed_too(self, tmp_path: Path, go: Go) -> None:
         (found,) = go(FakeServer(TREE), Root("li*", str(tmp_path), glob=True), Direction.DOWNLOAD)
         assert (found.entry.kind, found.entry.size) == (Kind.FILE, None)

@@ -1,4 +1,4 @@
-"""Small files that go together: the same trees, reports and failures as one after the other."""
+"""Batches of small files: the same trees, reports and failures as one file after the other."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from tests.engine.runs.test_run import BOTH, Side, names
 MANY: Tree = {f"d{number % 3}": {} for number in range(3)}
 for number in range(100):
     MANY[f"d{number % 3}"][f"f{number}"] = bytes([number]) * (number * 7 % 600)
-LARGE = b"L" * 5000  # more than the fake server's sessions take together
+LARGE = b"L" * 5000  # more than the fake server's sessions take in a batch
 
 
 @pytest.fixture
 def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many files went together each time."""
+    """The number of files in each batch."""
     sizes: list[int] = []
     for step in ("fetch", "store"):
         plain = getattr(FakePipelined, step)
@@ -86,7 +86,7 @@ class TestMirror:
             assert sorted(told) == sorted(name for name in names(tree) if name not in ("d0", "d1", "d2"))
         assert max(batches) > 10
         assert sum(batches) > 50
-        # Times came along.
+        # Times were copied, too.
         side.events.clear()
         assert side.mirror().transferred == 0
 
@@ -173,7 +173,7 @@ class TestUploads:
 
     @pytest.mark.parametrize("together", [True, False])
     def test_two_contents_in_one_second(self, side: Side, batches: list[int], together: bool) -> None:
-        """The server keeps times to the second. Was: "up to date", for ever."""
+        """The server keeps times to the second. Was: the second content counted as up to date for ever."""
         side.server.pipelines = together
         side.put({}, {})
         time.sleep(1 - time.time() % 1)  # a second that is long enough for both
@@ -186,7 +186,7 @@ class TestUploads:
 
     @pytest.mark.parametrize("together", [True, False])
     def test_a_content_that_changes_all_the_time(self, side: Side, together: bool) -> None:
-        """While its second is waited for, and again in that of the second version, which has been sent by then."""
+        """It changes while the end of its second is awaited, and again in the second of the version then sent."""
         side.server.pipelines = together
         side.put({}, {})
         path = side.folder / "a"
@@ -243,12 +243,12 @@ class TestUploads:
         assert side.mirror().transferred == 100
         assert_done(side, MANY)
 
-    # Was: whoever waited for the server held all others up.
+    # Was: a worker that waited for the server held up all others.
     @pytest.mark.parametrize("verb", ["write", "open"])
     def test_the_turn_is_not_kept_while_the_server_is_waited_for(
         self, side: Side, monkeypatch: pytest.MonkeyPatch, verb: str
     ) -> None:
-        """A source that changed after it was stored is sent anew, over a connection that was lost meanwhile."""
+        """A source that changed after it was stored is sent again, after the connection was lost."""
         side.put(MANY, {})
         local_work = LocalWorkLock()
         monkeypatch.setattr(pool, "LocalWorkLock", lambda: local_work)
@@ -278,8 +278,8 @@ class TestUploads:
         assert free == [True]
         assert_done(side, MANY | {"d0": MANY["d0"] | {"f3": b"another"}})
 
-    # Was: a renaming that the server refused counted as one whose answer was lost, and so what was there before, if it
-    # had the same size, as the new file.
+    # Was: a rename that the server refused was taken for one whose reply was lost, and an older file of the same size
+    # for the new one.
     def test_a_part_file_that_is_gone_is_not_taken_for_renamed(
         self, side: Side, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -303,7 +303,7 @@ class TestUploads:
 @pytest.mark.parametrize("error", [NotFound("gone", reply="550 gone"), Denied("no", reply="553 no")])
 def test_one_that_is_refused_is_told_and_the_others_go(side: Side, error: FtpcliError) -> None:
     side.put(MANY, {})
-    side.server.on("read", raising(error), path="top/d2/f50", times=2)  # with the others, and by itself
+    side.server.on("read", raising(error), path="top/d2/f50", times=2)  # once in the batch, once by itself
     report = side.mirror()
     assert (report.transferred, report.failed) == (99, 1)
     (failed,) = side.events.of(Failed)

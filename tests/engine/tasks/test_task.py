@@ -1,4 +1,4 @@
-"""Tasks and results carry data only: each of them could go to another process and back."""
+"""Tasks and results carry data only: each of them can be pickled."""
 
 from __future__ import annotations
 

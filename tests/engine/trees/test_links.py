@@ -1,4 +1,4 @@
-"""Symbolic links in a mirror: left out, followed, or made anew; and never a way out of the target."""
+"""Symbolic links in a mirror: skipped, followed or copied; never a way out of the target."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class TestFollow:
         assert side.mirror(symlinks="follow", delete=True).transferred == 0
 
     def test_a_large_file_behind_a_link_has_not_changed(self, side: Side) -> None:
-        """The link itself, which a look at its name tells of, has another size and time."""
+        """``stat`` of its name describes the link itself, with another size and time."""
         large = b"x" * 1_200_000
         side.put({"f": large, "l": Link("f")}, {})
         assert side.mirror(symlinks="follow").exit_code == 0
@@ -146,7 +146,7 @@ class TestFollow:
             assert target == {"f": b"1", "d": {}}
 
     def test_a_loop_through_a_real_directory(self, side: Side) -> None:
-        """The link leads above the tree, and there the tree is met again, as no link at all."""
+        """The link leads above the tree, where the tree is found again as a real directory."""
         side.put({"sub": {"f": b"1", "above": Link("../..")}}, {})
         side.server.root.inside["beside"] = File(b"2")
         report = side.mirror(symlinks="follow")
@@ -307,7 +307,7 @@ class TestDownloadOnly:
         assert report.exit_code == 1
 
     def test_a_link_that_appears_in_the_target_while_it_runs(self, side: Side, tmp_path: Path) -> None:
-        """The target was listed before somebody put a link in the place of one of its directories."""
+        """A directory of the target is replaced by a link after the target was listed."""
         (tmp_path / "outside").mkdir()
         side.put({"d": {"f": b"1"}}, {"d": {}})
 
@@ -325,7 +325,7 @@ class TestDownloadOnly:
     def test_a_link_that_appears_after_the_listing_leads_nothing_away(
         self, side: Side, tmp_path: Path, delete: bool
     ) -> None:
-        """Between a directory's listing and its copies and deletes there may be hours."""
+        """Hours may pass between listing a directory and copying or deleting in it."""
         outside = tmp_path / "outside"
         outside.mkdir()
         for name in ("gone", "f"):

@@ -1,4 +1,4 @@
-"""The local tree: part files that become the real thing in one step, and what the disk may say against it."""
+"""The local tree: part files that are renamed to their target atomically, and errors of the disk."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class TestPartNames:
 
 
 class TestPartFile:
-    # Was: gone on with, though its tail may be zeros.
+    # Was: resumed, though its end may be zeros.
     @pytest.mark.parametrize("in_order", [False, True])
     def test_a_part_file_of_before_the_machine_went_down(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_order: bool

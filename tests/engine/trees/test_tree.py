@@ -174,7 +174,7 @@ def test_permission_bits(on: On) -> None:
     put(on, "file")
     problem = on.tree.set_mode(on.path("file"), 0o640)
     if on.name in ("vsftpd", "pyftpdlib") and problem:
-        return  # anonymous logins may not
+        return  # not allowed to anonymous users
     assert problem == ""
     assert on.found("file").mode in (0o640, None)
 
@@ -190,13 +190,13 @@ def test_symbolic_links(on: On) -> None:
             on.tree.make_link(on.path("link"), "file", replaces=False, kept=None)
         return
     put(on, "file")
-    put(on, "other")  # ProFTPD makes no link that leads nowhere
+    put(on, "other")  # ProFTPD makes no dangling link
     on.tree.make_link(on.path("link"), "file", replaces=False, kept=None)
     on.tree.make_link(on.path("link"), "other", replaces=True, kept=None)
     listing = on.tree.with_link_texts(on.root, on.tree.list(on.root))
     (link,) = [entry for entry in listing.entries if entry.kind is Kind.LINK]
     assert link.name == "link"
-    assert str(link.target).rpartition("/")[2] == "other"  # ProFTPD makes an absolute path of it
+    assert str(link.target).rpartition("/")[2] == "other"  # ProFTPD makes the path absolute
     source = Listing((Entry("link", Kind.LINK, target="other"),))
     like = on.tree.with_texts_like(source, on.root, on.tree.list(on.root))
     assert [entry.target for entry in like.entries if entry.name == "link"] == ["other"]

@@ -1,4 +1,4 @@
-"""From changed paths to what a round compares, and what a run with such a scope then touches."""
+"""From changed paths to a round's scope, and what a run with such a scope touches."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_the_guard_holds(side: Side) -> None:
 
 
 def tell(found: Changes, old: Tree, new: Tree, prefix: str = "") -> None:
-    """The least that a watcher tells: nothing of what is in a directory that came or went."""
+    """The least that a watcher reports: nothing about the content of a directory that appeared or vanished."""
     for name in {*old, *new}:
         path, before, after = prefix + name, old.get(name), new.get(name)
         if isinstance(before, dict) and isinstance(after, dict):

@@ -1,4 +1,4 @@
-"""The loop of rounds: when the next one comes, and what it is about. A real folder, and rounds that tests make up."""
+"""The loop of rounds: when the next one comes, and what it compares. Uses a real folder and made-up rounds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SOON = 0.05
 
 
 class Rounds:
-    """``watch`` in a thread, which does as it says: real runs on the fake server, unless a round is made up here."""
+    """``watch`` in a thread, with real runs on the fake server unless a test makes up a round."""
 
     def __init__(self, folder: Path, stop: StopToken, events: Events, direction: Direction, **rules: object) -> None:
         roots = (str(folder), "top") if direction is Direction.UPLOAD else ("top", str(folder))
@@ -102,7 +102,7 @@ def rounds(folder: Path, stop: StopToken, events: Events, server: FakeServer) ->
 
 
 def failing(error: Exception, path: str = "", **report: int) -> Callable[[OnEvent], Report]:
-    """A round that fails: as a whole, or at one path."""
+    """A round that fails, either as a whole or at one path."""
     code: int = getattr(error, "exit_code")  # noqa: B009
 
     def round_(on_event: OnEvent) -> Report:
@@ -121,7 +121,7 @@ def at_server(server: FakeServer) -> Tree:
 
 
 def here(folder: Path) -> Tree:
-    """What is there; nothing if that just changes."""
+    """The content; nothing while it is changing."""
     try:
         return read(folder)
     except FileNotFoundError:
@@ -174,7 +174,7 @@ def test_a_failed_file_does_not_keep_others_from_being_mirrored(rounds: Up, fold
     (folder / "c/fine").write_bytes(b"2")
     up.start(NEVER)
     up.until(lambda: up.done == 1)
-    # In one piece: a file that is made and then written is seen twice on a busy machine.
+    # Atomically: on a busy machine, creating and then writing a file is seen as two changes.
     (folder.parent / "new").write_bytes(b"2")
     (folder.parent / "new").rename(folder / "a/b/new")
     up.until(lambda: at_server(server).get("a", {}).get("b", {}) == {"new": b"2"})
@@ -242,7 +242,7 @@ def test_a_source_that_vanishes_deletes_nothing_and_may_come_back(rounds: Up, fo
     before = at_server(server)
     folder.rename(folder.parent / "elsewhere")
     up.until(lambda: len(up.events.of(Failed)) >= 2)
-    folder.mkdir()  # as a mount point whose disk is not there
+    folder.mkdir()  # like a mount point without its disk
     up.until(lambda: any(isinstance(event, Failed) and event.error == "GuardRefused" for event in up.events))
     assert at_server(server) == before
     folder.rmdir()
@@ -255,7 +255,7 @@ def test_a_source_that_vanishes_deletes_nothing_and_may_come_back(rounds: Up, fo
 
 
 def test_a_guard_sees_the_whole_tree(rounds: Up, folder: Path, server: FakeServer) -> None:
-    """Twenty of a directory's twenty files are too many for the guard; of the tree's two hundred they are not."""
+    """Twenty deletes among a directory's twenty files are too many for the guard; among the tree's 200 they are not."""
     for number in range(220):
         (folder / ("c" if number < 20 else "a") / f"f{number}").write_bytes(b"")
     up = rounds(delete=True)

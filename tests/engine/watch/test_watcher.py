@@ -1,4 +1,4 @@
-"""The thread that watches a tree, on the real file system. Waits end when something has happened, not before."""
+"""The thread that watches a tree, on the real file system. Tests wait for events, not for fixed times."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _looks_around(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Seen:
-    """Everything that a watcher has told so far."""
+    """Everything that a watcher has reported so far."""
 
     def __init__(self, watcher: Watcher, stop: StopToken) -> None:
         self.watcher = watcher

@@ -1,4 +1,4 @@
-"""Workers: how many, what happens to those whom the server does not admit, and that all go home."""
+"""Workers: how many there are, what happens if the server does not admit them, and that all end."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def perform(task: Any, worker: Worker) -> Any:
 
 
 class OneByOne:
-    """No task goes together with others."""
+    """No task may be part of a batch."""
 
     most = most_bytes = 1
 
@@ -55,7 +55,7 @@ class OneByOne:
 
 
 def results(pool: Pool, told: list[Any] | None = None) -> list[Any]:
-    """Everything that comes until no task is left."""
+    """All results and events until no task is left."""
     found = []
     while pool.in_flight:
         result = pool.next_result()
@@ -101,7 +101,7 @@ def test_every_task_is_done_once(busy_server: FakeServer, hire: Hire, limit: int
 
 
 def test_work_is_done_at_the_same_time(busy_server: FakeServer, hire: Hire) -> None:
-    """The barrier opens only when four tasks are under way at once."""
+    """The barrier opens only when four tasks run at once."""
     pool = hire(busy_server, 4)
     pool.submit(Ask(0))
     results(pool)
@@ -112,7 +112,7 @@ def test_work_is_done_at_the_same_time(busy_server: FakeServer, hire: Hire) -> N
     assert len(workers()) == 4
 
 
-# Was: such a task was no longer in the queue, and its worker still counted as idle, so the next one waited for it.
+# Was: such a task had left the queue while its worker still counted as idle, so no worker was started for the next.
 def test_a_task_that_was_just_taken_has_its_worker(busy_server: FakeServer, hire: Hire) -> None:
     class Queue(SimpleQueue[Any]):
         def get(self, *arguments: Any, **options: Any) -> Any:
@@ -163,7 +163,7 @@ def test_the_first_goes_alone_until_its_session_is_open(busy_server: FakeServer,
     assert len(results(pool)) == 8
 
 
-# Was: the tasks that wait in the queue each try again: a server that counts failed logins locks the user out.
+# Was: each waiting task tried again, and a server that counts failed logins locked the user out.
 @pytest.mark.parametrize("tasks", [1, 8])
 def test_a_wrong_password_is_tried_once(busy_server: FakeServer, hire: Hire, tasks: int) -> None:
     busy_server.takes_password = False
@@ -186,7 +186,7 @@ def test_a_limit_is_kept_and_told_once(busy_server: FakeServer, hire: Hire, admi
         assert sorted(number for number, _ in results(pool, told)) == list(range(round_ * 40, round_ * 40 + 40))
     assert busy_server.live <= admits
     told += pool.leftover_events()
-    if busy_server.logins > busy_server.live:  # somebody was turned away
+    if busy_server.logins > busy_server.live:  # a worker was not admitted
         (warning,) = told
         assert isinstance(warning, Warned)
         assert "admits" in warning.message
@@ -197,7 +197,7 @@ def test_a_limit_is_kept_and_told_once(busy_server: FakeServer, hire: Hire, admi
 
 @pytest.mark.parametrize("turn", range(10))
 def test_several_are_turned_away_at_once(busy_server: FakeServer, hire: Hire, turn: int) -> None:
-    """Six newcomers stand at the door together; their tasks are done by the one who is in."""
+    """Six workers are refused at the same time; their tasks are done by the one that has a session."""
     pool = hire(busy_server, 7)
     together, door = threading.Barrier(2), threading.Barrier(6)
     pool.submit(Ask(0, together))
@@ -210,7 +210,7 @@ def test_several_are_turned_away_at_once(busy_server: FakeServer, hire: Hire, tu
 
     busy_server.on("open", knock, times=6)
     submitted = 1
-    while busy_server.faults:  # until all six have knocked
+    while busy_server.faults:  # until all six have tried to connect
         pool.submit(Ask(submitted))
         submitted += 1
         time.sleep(0.001)
@@ -230,7 +230,7 @@ def test_several_are_turned_away_at_once(busy_server: FakeServer, hire: Hire, tu
     ]
 
 
-# Was: "nobody listens" was taken for a wrong address although others were in, and so every task of theirs failed.
+# Was: a refused connection was taken for a wrong address although others had sessions, so all those tasks failed.
 def test_a_firewall_that_refuses_further_connections(busy_server: FakeServer, hire: Hire) -> None:
     pool = hire(busy_server, 4)
     together = threading.Barrier(2)
@@ -312,7 +312,7 @@ def test_idle_sessions_are_kept_alive(busy_server: FakeServer, hire: Hire) -> No
     assert pinged.wait(PATIENCE)
 
 
-# Was: the worker was gone without a word, and its tasks were waited for without end.
+# Was: the worker ended silently, and its tasks were waited for forever.
 def test_a_defect_between_two_tasks_comes_back(busy_server: FakeServer, hire: Hire) -> None:
     pool = hire(busy_server, 1, keepalive=0.01)
     pool.submit(Ask(1))
@@ -336,7 +336,7 @@ def test_after_a_stop_nobody_is_hired_and_tasks_fail(busy_server: FakeServer, hi
 
 
 def test_cut_reaches_every_session(busy_server: FakeServer, hire: Hire, stop: StopToken) -> None:
-    """A worker that hangs in a wait is set free by the second Ctrl-C."""
+    """The second Ctrl-C ends a worker's blocking wait."""
     pool = hire(busy_server, 1)
     hanging = threading.Event()
 

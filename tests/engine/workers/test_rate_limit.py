@@ -1,4 +1,4 @@
-"""The shared rate limit, on a clock that only sleeping moves."""
+"""The shared rate limit, on a clock that advances only by sleeping."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ ALL = [
 
 
 class Waits(StopToken):
-    """Notes the waits instead of waiting."""
+    """Records the waits instead of waiting."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Waits(StopToken):
 
 
 class Attempt:
-    """Fails as often as there are errors, then returns 'done'. Notes the sessions it was given."""
+    """Raises each of the errors once, then returns 'done'. Records the sessions it was given."""
 
     def __init__(self, *failures: BaseException) -> None:
         self.failures = list(failures)

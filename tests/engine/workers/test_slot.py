@@ -1,4 +1,4 @@
-"""A slot holds one session at most: reused or closed, never repaired."""
+"""A slot holds at most one session, which is reused or closed, never repaired."""
 
 from __future__ import annotations
 
