@@ -162,7 +162,7 @@ class PartFile:
         if self._mode is not None:
             try:
                 os.fchmod(self.file.fileno(), self._mode)
-            except OSError as error:  # e.g. a file system without permissions: keep the file all the same
+            except OSError as error:  # e.g. a file system without permissions: the file is kept
                 self.mode_problem = f"cannot set the permissions: {cause_of(error)}"
 
     def close(self) -> None:

@@ -54,12 +54,12 @@ def what(source: Entry | None, target: Entry | None, rules: Rules = Rules()) -> 
         (None, FILE, What.SKIP),
     ],
 )
-def test_examples(source: Entry | None, target: Entry | None, expected: What) -> None:
+def test_decision_for_each_example(source: Entry | None, target: Entry | None, expected: What) -> None:
     assert what(source, target) is expected
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_only_the_rule_deletes(kind: Kind) -> None:
+def test_entries_are_deleted_only_with_the_delete_rule(kind: Kind) -> None:
     assert what(None, Entry("a", kind), Rules(delete=True)) is What.DELETE
     assert what(None, Entry("a", kind), Rules(delete=False)) is What.SKIP
 
@@ -74,12 +74,12 @@ def test_only_the_rule_deletes(kind: Kind) -> None:
         ("always", 3, 100.0, What.COPY),
     ],
 )
-def test_what_is_compared(compare: str, size: int, mtime: float, expected: What) -> None:
+def test_each_comparison_finds_the_differences_it_should(compare: str, size: int, mtime: float, expected: What) -> None:
     assert what(FILE, replace(FILE, size=size, mtime=mtime), Rules(compare=compare)) is expected
 
 
 @given(source=listings, target=listings)
-def test_every_name_once_and_no_part_file(source: Listing, target: Listing) -> None:
+def test_pairs_hold_every_name_once_and_no_part_files(source: Listing, target: Listing) -> None:
     pairs = list(pair(source, target))
     seen = [(left or right).name for left, right in pairs if (left or right) is not None]  # type: ignore[union-attr]
     wanted = {
@@ -112,7 +112,7 @@ def test_decisions(source: Listing, target: Listing, rules: Rules) -> None:
 
 
 @given(listing=listings, rules=rules)
-def test_a_tree_like_itself_needs_nothing(listing: Listing, rules: Rules) -> None:
+def test_a_tree_compared_with_itself_needs_nothing(listing: Listing, rules: Rules) -> None:
     once = Listing(tuple({entry.name: entry for entry in reversed(listing.entries)}.values()))
     for left, right in pair(once, once):
         decision = decide(left, right, replace(rules, compare="auto"))
@@ -126,7 +126,7 @@ def test_same_time_is_symmetrical(one: Entry, other: Entry) -> None:
 
 
 @given(mtime=st.floats(0, 4e9), precision=st.sampled_from([1.0, 60.0, 86400.0]))
-def test_a_time_that_a_server_rounded_down_is_the_same(mtime: float, precision: float) -> None:
+def test_a_time_truncated_by_the_server_is_the_same(mtime: float, precision: float) -> None:
     exact = replace(FILE, mtime=mtime, precision=0.001)
     shown = replace(FILE, mtime=mtime // precision * precision, precision=precision)
     assert same_time(exact, shown)

@@ -82,7 +82,7 @@ def test_examples(patterns: list[str], result: str) -> None:
     assert kept("a.c a.o src/b.c src/b.o src/lib/c.c doc/d.txt", *patterns) == set(result.split())
 
 
-def test_a_directory_is_searched_but_not_kept_for_the_sake_of_an_include() -> None:
+def test_a_directory_is_entered_but_not_kept_if_only_an_include_may_be_in_it() -> None:
     chosen = filters("!*.c", "tmp")
     folder = Entry("src", Kind.DIR)
     assert (chosen.enters("src"), chosen.keeps("src", folder)) == (True, False)
@@ -127,7 +127,7 @@ def test_spelling(pattern: str, name: str) -> None:
         (r"[\]]", "not supported"),
     ],
 )
-def test_what_is_no_pattern(pattern: str, complaint: str) -> None:
+def test_invalid_patterns_are_refused(pattern: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         parse(pattern)
 
@@ -167,7 +167,7 @@ def test_times(mtime: float | None, precision: float, newer: bool, older: bool) 
     assert Filters(FilterRules(older_than=5000.0)).keeps("x", entry) is older
 
 
-def test_a_time_in_an_unknown_zone_is_in_doubt_by_hours() -> None:
+def test_a_time_in_an_unknown_zone_is_uncertain_by_hours() -> None:
     both = [Filters(FilterRules(newer_than=1e6)), Filters(FilterRules(older_than=1e6))]
     for hours, answers in [(-15, [False, True]), (-13, [True, True]), (13, [True, True]), (15, [True, False])]:
         entry = replace(FILE, mtime=1e6 + hours * 3600, mtime_is_utc=False)
@@ -175,7 +175,7 @@ def test_a_time_in_an_unknown_zone_is_in_doubt_by_hours() -> None:
 
 
 @pytest.mark.parametrize("kind", [Kind.DIR, Kind.LINK, Kind.OTHER])
-def test_sizes_and_times_are_for_files(kind: Kind) -> None:
+def test_sizes_and_times_limit_files_only(kind: Kind) -> None:
     chosen = Filters(FilterRules(min_size=10, newer_than=9e9))
     assert chosen.keeps("x", Entry("x", kind, size=1, mtime=1.0))
     assert chosen.enters("x")
@@ -245,14 +245,14 @@ def valid(text: str) -> bool:
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.filter_too_much])
 @given(patterns=st.lists(pattern_texts.filter(valid), max_size=5))
-def test_as_git_does(git: Git, patterns: list[str]) -> None:
+def test_random_patterns_match_as_in_git(git: Git, patterns: list[str]) -> None:
     """With an exclude as the first pattern, which matches nothing, so that the root is kept."""
     patterns = ["no such name", *patterns]
     assert git.paths - set(walk(filters(*patterns), TREE)) == git.ignored(patterns)
 
 
 @given(patterns=st.lists(pattern_texts.filter(valid), max_size=5))
-def test_what_is_kept_is_entered(patterns: list[str]) -> None:
+def test_every_kept_directory_is_entered(patterns: list[str]) -> None:
     chosen = filters(*patterns)
     for path in {path.rpartition("/")[0] for path in TREE} - {""}:
         assert chosen.enters(path) or not chosen.keeps(path, Entry("x", Kind.DIR))

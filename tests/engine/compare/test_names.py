@@ -49,7 +49,7 @@ listings = st.lists(names, unique=True).map(lambda found: Listing(tuple(Entry(na
         ("\udcff", "\udcfe", BOTH, False),
     ],
 )
-def test_keys(one: str, other: str, folding: Folding, same: bool) -> None:
+def test_only_names_that_are_folded_have_equal_keys(one: str, other: str, folding: Folding, same: bool) -> None:
     assert (folding.key(one) == folding.key(other)) is same
     assert EXACT.key(one) != EXACT.key(other)
 
@@ -77,7 +77,7 @@ def test_pairs(source: Listing, target: Listing, folding: Folding) -> None:
 
 
 @given(source=listings, target=listings, folding=foldings)
-def test_one_name_is_written_once(source: Listing, target: Listing, folding: Folding) -> None:
+def test_of_equal_names_only_one_is_written(source: Listing, target: Listing, folding: Folding) -> None:
     decisions = [decide(one, other, Rules(delete=True)) for one, other in pair_folded(source, target, folding)]
     settled = without_clashes(decisions, folding)
     assert [decision.name for decision in settled] == [decision.name for decision in decisions]
@@ -115,7 +115,7 @@ def mac(monkeypatch: pytest.MonkeyPatch) -> Mac:
 
 
 class TestDownload:
-    def test_nothing_is_probed_without_twins(self, side: Side, mac: Mac) -> None:
+    def test_the_file_system_is_not_probed_without_similar_names(self, side: Side, mac: Mac) -> None:
         side.put({"a": b"1", "b": b"2"}, {"c": b"3"})
         side.mirror(delete=True)
         assert mac.asked == []
@@ -134,7 +134,7 @@ class TestDownload:
         assert {"README", NFD, "D"} <= set(side.target)
         assert mac.asked
 
-    def test_it_is_asked_once(self, side: Side, mac: Mac) -> None:
+    def test_the_file_system_is_probed_once(self, side: Side, mac: Mac) -> None:
         side.put({f"d{n}": {"a": b"1", "A": b"2"} for n in range(5)}, {})
         side.mirror(parallel=1)
         assert len(mac.asked) == 1
@@ -149,7 +149,7 @@ class TestDownload:
         assert mac.asked
 
     @pytest.mark.usefixtures("mac")
-    def test_the_one_that_is_there_stays_whatever_the_order(self, side: Side) -> None:
+    def test_the_existing_name_is_kept_whatever_the_order(self, side: Side) -> None:
         side.put({"readme": b"first", "README": b"second"}, {"README": b"second"})
         report = side.mirror(delete=True)
         assert side.target == {"README": b"second"}
@@ -173,7 +173,7 @@ class TestDownload:
         assert list((tmp_path / "outside").iterdir()) == []
 
     @pytest.mark.usefixtures("mac")
-    def test_what_is_left_out_is_in_nobodys_way(self, side: Side) -> None:
+    def test_skipped_entries_cause_no_conflict(self, side: Side) -> None:
         side.put({"readme": b"first", "README": b"second", "A": Link("x"), "a": b"3"}, {})
         report = side.mirror(filters=FilterRules(patterns=("readme",)))
         assert side.target == {"README": b"second", "a": b"3"}
@@ -233,7 +233,9 @@ def vfat(tmp_path: Path) -> Iterator[Path]:
         (["cäd", "c d"], ["c_d"], {}),
     ],
 )
-def test_names_that_the_server_made_others_of(source: list[str], target: list[str], found: dict[str, str]) -> None:
+def test_names_altered_by_the_server_are_recognised(
+    source: list[str], target: list[str], found: dict[str, str]
+) -> None:
     def listing(names: list[str]) -> Listing:
         return Listing(tuple(Entry(name, Kind.FILE, 1) for name in names))
 
@@ -242,7 +244,7 @@ def test_names_that_the_server_made_others_of(source: list[str], target: list[st
 
 # Was: with --delete every second run sent such a file and deleted the altered one, with exit code 0.
 @pytest.mark.parametrize(("program", "raw"), [("pureftpd", b"c\x1ad"), ("pyftpdlib", b"u\xe4v")])
-def test_what_the_server_renamed_is_not_deleted(program: str, raw: bytes, tmp_path: Path) -> None:
+def test_a_file_whose_name_the_server_altered_is_not_deleted(program: str, raw: bytes, tmp_path: Path) -> None:
     folder = os.fsencode(tmp_path / "source")
     os.mkdir(folder)
     for name in (raw, b"plain"):
@@ -262,7 +264,7 @@ def test_what_the_server_renamed_is_not_deleted(program: str, raw: bytes, tmp_pa
 # Was: with --encoding big5 the UTF-8 bytes of "À" cannot be decoded, here they can; every run fetched and deleted it.
 @pytest.mark.skipif(sys.getfilesystemencoding() != "utf-8", reason="about file systems in UTF-8")
 @pytest.mark.parametrize("delete", [False, True])
-def test_names_that_would_be_others_here(delete: bool, tmp_path: Path) -> None:
+def test_names_that_would_be_listed_differently_here_are_reported(delete: bool, tmp_path: Path) -> None:
     with started(Setup("vsftpd")) as server:
         server.write("tree/À", b"content")
         server.write("tree/plain", b"content")

@@ -42,7 +42,7 @@ def test_only_known_differences_count(source: int | None, target: int | None, ex
     assert decide(*entries, Rules()).what is What.SKIP
 
 
-def test_what_is_copied_gets_its_mode_with_the_copy() -> None:
+def test_a_copy_gets_its_mode_when_it_is_made() -> None:
     assert decide(FILE, Entry("a", Kind.FILE, size=2, mode=0o600), PERMS).what is What.COPY
 
 
@@ -133,7 +133,7 @@ class TestPermissions:
         assert report.transferred == foreseen.would_transfer == 0
         assert report.skipped == foreseen.skipped
 
-    def test_a_read_only_directory_takes_what_is_new(self, side: Side) -> None:
+    def test_new_files_are_put_into_a_read_only_directory(self, side: Side) -> None:
         self.fill(side)
         side.mirror(perms=True)
         if side.up:
@@ -192,7 +192,7 @@ class TestDownload:
         return Direction.DOWNLOAD
 
     @pytest.mark.parametrize("content", [b"1", b"2", b"another"])
-    def test_where_a_listing_alone_tells_them(
+    def test_permissions_known_from_listings_only(
         self, side: Side, monkeypatch: pytest.MonkeyPatch, content: bytes
     ) -> None:
         monkeypatch.setattr("tests.engine.fake.FakeSession", ListsOnly)
@@ -204,7 +204,9 @@ class TestDownload:
         assert side.mirror(perms=True).exit_code == 0
         assert mode(side, "a") == 0o600
 
-    def test_a_large_file_where_a_listing_alone_tells_them(self, side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_large_file_with_permissions_known_from_listings_only(
+        self, side: Side, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Its exact time is asked for, so that it can be resumed."""
         monkeypatch.setattr("tests.engine.fake.FakeSession", ListsOnly)
         side.put({"a": bytes(1_200_000)}, {"a": b"1"})
@@ -219,7 +221,7 @@ class TestUpload:
     def direction(self) -> Direction:
         return Direction.UPLOAD
 
-    def test_a_server_that_cannot_is_said_once(self, side: Side) -> None:
+    def test_a_server_that_cannot_set_permissions_is_warned_of_once(self, side: Side) -> None:
         side.server.sets_modes = False
         side.put({"a": b"1", "b": b"2", "d": {"c": b"3"}}, {})
         report = side.mirror(perms=True)
@@ -228,7 +230,7 @@ class TestUpload:
         assert "the permissions of 4 files and directories could not be set" in warning
         assert (report.exit_code, report.failed) == (0, 0)
 
-    def test_a_refusal_costs_no_file(self, side: Side) -> None:
+    def test_a_refusal_does_not_fail_the_file(self, side: Side) -> None:
         side.put({"a": b"1", "b": b"2"}, {})
         side.server.on("set_mode", raising(Denied("cannot set it", reply="550 not yours")))
         report = side.mirror(perms=True, parallel=1)
@@ -237,7 +239,7 @@ class TestUpload:
         assert "550 not yours" in warning
         assert report.exit_code == 0
 
-    def test_the_bits_are_there_before_the_name_is(self, side: Side) -> None:
+    def test_the_bits_are_set_before_the_file_gets_its_name(self, side: Side) -> None:
         side.put({"a": b"1"}, {})
         set_modes(side, {"a": 0o600}, source=True)
         side.mirror(perms=True)
@@ -245,7 +247,7 @@ class TestUpload:
         assert verbs == ["set_mode", "rename"]
 
     # The next run could not resume a read-only part file.
-    def test_but_not_those_of_a_read_only_file(self, side: Side) -> None:
+    def test_a_read_only_file_gets_its_bits_after_its_name(self, side: Side) -> None:
         side.put({"a": b"1"}, {})
         set_modes(side, {"a": 0o444}, source=True)
         side.mirror(perms=True)

@@ -93,7 +93,7 @@ class TestOverlap:
         assert disk.mirror(direction, "tree", "tree/t").exit_code == 2
         assert TREE.items() <= disk.tree.items()
 
-    def test_two_that_are_apart(self, disk: Disk, direction: Direction) -> None:
+    def test_separate_directories_are_accepted(self, disk: Disk, direction: Direction) -> None:
         write(disk.server.root / "other", {"y": {"b.txt": b"2"}, "old": {"a.txt": b"x"}})
         assert disk.mirror(direction, "tree", "other").exit_code == 0
         assert read(disk.server.root / "other") == TREE == disk.tree
@@ -101,14 +101,14 @@ class TestOverlap:
         assert disk.mirror(direction, "tree", "new").exit_code == 0
         assert read(disk.server.root / "new") == TREE
 
-    def test_directories_of_one_name_in_one_another(self, disk: Disk, direction: Direction) -> None:
+    def test_nested_directories_of_the_same_name_are_accepted(self, disk: Disk, direction: Direction) -> None:
         """The paths look like an endless mirror, but are an ordinary tree."""
         write(disk.server.root / "tree/x", {"x": {"x": {"x": {"f": b"1"}}}})
         before = disk.tree
         assert disk.mirror(direction, "tree", "new").exit_code == 0
         assert read(disk.server.root / "new") == before == disk.tree
 
-    def test_a_dry_run_leaves_no_mark(self, disk: Disk, direction: Direction) -> None:
+    def test_a_dry_run_makes_no_marker(self, disk: Disk, direction: Direction) -> None:
         stamps = {path: path.stat().st_mtime_ns for path in disk.server.root.rglob("*")}
         disk.mirror(direction, "tree", "tree/t", dry_run=True)
         assert {path: path.stat().st_mtime_ns for path in disk.server.root.rglob("*")} == stamps
@@ -123,7 +123,7 @@ class TestOverlap:
         local = disk.server.root / ("other" if direction is Direction.DOWNLOAD else "tree")
         assert [name for name in left if os.path.lexists(local / name)] == [left[1]]
 
-    def test_a_stop_takes_the_marker_away(self, disk: Disk, direction: Direction) -> None:
+    def test_the_marker_is_removed_after_a_stop(self, disk: Disk, direction: Direction) -> None:
         listen = disk.events.append
 
         def stop_soon(event: object) -> None:
@@ -135,7 +135,7 @@ class TestOverlap:
         assert not list(disk.server.root.rglob(".ftpcli-here*"))
 
 
-def test_an_upload_around_its_source_keeps_it(disk: Disk, tmp_path: Path) -> None:
+def test_an_upload_to_a_target_that_contains_the_source_is_refused(disk: Disk, tmp_path: Path) -> None:
     """With --delete the target would lose the source, which is not in the source."""
     before = read(disk.server.root)
     report = disk.mirror(Direction.UPLOAD, "tree/z", "tree")
@@ -147,12 +147,14 @@ def test_an_upload_around_its_source_keeps_it(disk: Disk, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("inner", ["t", "z/t"])
-def test_an_upload_from_what_cannot_be_marked(disk: Disk, inner: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upload_from_a_directory_without_a_marker(disk: Disk, inner: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Overlap, "_mark", lambda *_: None)
     assert disk.mirror(Direction.UPLOAD, "tree", f"tree/{inner}").exit_code == 2
 
 
-def test_a_probe_that_could_not_be_taken_away_goes_in_the_end(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_probe_file_that_could_not_be_deleted_is_swept_at_the_end(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(disk.server.root / "tree/x", {"x": {"f": b"1"}})
     before = disk.tree
     remove, refused = FtpSession.remove, []
@@ -169,13 +171,13 @@ def test_a_probe_that_could_not_be_taken_away_goes_in_the_end(disk: Disk, monkey
     assert read(disk.server.root / "new") == before
 
 
-def test_a_target_that_the_server_never_lists_is_asked_for_twice(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_target_that_the_server_never_lists_is_listed_twice(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     """MKD says that it exists, MLSD that it does not, which may mean that it must not be read."""
     asked = []
 
     def refuse(_: FtpSession, path: str) -> Listing:
         asked.append(path)
-        assert len(asked) < 20, "it goes on for ever"
+        assert len(asked) < 20, "it goes on endlessly"
         raise NotFound("not found, or no permission", reply="550 no")
 
     monkeypatch.setattr(FtpSession, "list", refuse)

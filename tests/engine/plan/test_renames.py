@@ -95,7 +95,7 @@ class TestRuns:
         side.put(NEW, BEFORE)
         assert side.run(track_renames=False).transferred == 2
 
-    def test_a_dry_run_says_what_the_run_then_does(self, side: Moved) -> None:
+    def test_a_dry_run_reports_what_the_run_does(self, side: Moved) -> None:
         side.put({**NEW, "fresh": b"12"}, {**BEFORE, "gone": b"123"})
         foreseen = side.run(dry_run=True)
         assert side.target == {**BEFORE, "gone": b"123"}
@@ -125,7 +125,7 @@ class TestRuns:
         side.put({"n": b""}, {"o": b""})
         assert (side.run().renamed, side.target) == (0, {"n": b""})
 
-    def test_the_same_base_name_comes_first(self, side: Moved) -> None:
+    def test_a_file_of_the_same_base_name_is_preferred(self, side: Moved) -> None:
         """Even if a file that was found earlier would match, too."""
         side.server.digests = "sha256"
         side.put({"aa": b"11", "new": {"x": b"22", "y": b"33"}}, {"old": {"y": b"33", "x": b"22", "z": b"11"}})
@@ -134,20 +134,20 @@ class TestRuns:
         assert side.target == {"aa": b"11", "new": {"x": b"22", "y": b"33"}}
 
     # Was: the first of them was taken for the same file, whatever its content.
-    def test_where_others_have_that_size_and_time_only_a_digest_tells_which_it_is(self, side: Moved) -> None:
+    def test_only_a_digest_decides_between_files_of_the_same_size_and_time(self, side: Moved) -> None:
         after, before = {"a": b"11", "b": b"22", "c": {"x": b"33"}}, {"y": b"22", "z": b"11", "d": {"x": b"33"}}
         side.put(after, before)
         report = side.run()
         assert side.target == after
         assert (report.transferred, side.renames()) == (2, {"c/x": "d/x"}), "their names tell them apart"
 
-    def test_a_name_that_is_there_twice_tells_nothing(self, side: Moved) -> None:
+    def test_a_name_that_occurs_twice_does_not_identify_a_file(self, side: Moved) -> None:
         after, before = {"a": {"x": b"11"}, "b": {"x": b"22"}}, {"c": {"x": b"22"}, "d": {"x": b"11"}}
         side.put(after, before)
         report = side.run()
         assert (report.renamed, side.target) == (0, after)
 
-    def test_each_serves_once(self, side: Moved) -> None:
+    def test_each_old_file_is_renamed_once(self, side: Moved) -> None:
         side.server.digests = "sha256"
         side.put({"n1": b"11", "n2": b"11", "n3": b"11"}, {"o1": b"11", "o2": b"11"})
         report = side.run()
@@ -195,7 +195,7 @@ class TestRuns:
         assert (report.renamed, report.transferred, report.deleted) == (1, 1, 1)
 
     @pytest.mark.parametrize("option", ["compare", "verify"])
-    def test_where_there_are_no_digests_an_exact_time_will_do(self, side: Moved, option: str) -> None:
+    def test_without_digests_an_exact_time_suffices(self, side: Moved, option: str) -> None:
         side.put({"n1": b"11"}, {"o1": b"11"})
         assert side.run(**{option: "checksum"}).renamed == 1
 
@@ -245,7 +245,7 @@ class TestRuns:
         assert side.renames() == {f"n {name}": f"o {name}" for name in odd}
 
 
-class Vague(FakeSession):
+class ImpreciseListings(FakeSession):
     """Listings to the minute, in an unknown time zone; ``stat`` is exact if the server has MDTM."""
 
     def list(self, path: str) -> Any:
@@ -266,10 +266,10 @@ class Vague(FakeSession):
 
 
 @BOTH
-class TestVagueTimes:
+class TestImpreciseTimes:
     @pytest.fixture(autouse=True)
-    def _vague(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("tests.engine.fake.FakeSession", Vague)
+    def _imprecise(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("tests.engine.fake.FakeSession", ImpreciseListings)
 
     def test_the_server_is_asked(self, side: Moved) -> None:
         """Three of one size, within one minute; only their exact times tell which is which."""
@@ -284,12 +284,12 @@ class TestVagueTimes:
         assert side.renames() == {f"n{number}": f"o{number}" for number in range(3)}
         assert (report.exit_code, side.target) == (0, {f"n{number}": b"%d" % number for number in range(3)})
 
-    def test_it_says_that_they_differ(self, side: Moved) -> None:
+    def test_exact_times_that_differ_prevent_the_rename(self, side: Moved) -> None:
         side.put({"n": b"1"}, {"o": b"2"})
         side.age("o", 1_000_010, source=False)
         assert (side.run().renamed, side.target) == (0, {"n": b"1"})
 
-    def test_nothing_is_asked_where_nothing_fits(self, side: Moved) -> None:
+    def test_the_server_is_not_asked_without_candidates(self, side: Moved) -> None:
         side.put({"n": b"1"}, {"o": b"22"})
         side.run()
         assert not [call for call in side.server.verbs("stat") if call[1] in ("top/n", "top/o")][:-1]
@@ -300,7 +300,7 @@ class TestVagueTimes:
         report = side.run()
         assert (report.renamed, report.transferred, side.target) == (0, 1, {"n": b"1"})
 
-    def test_a_digest_will_do(self, side: Moved) -> None:
+    def test_a_digest_suffices(self, side: Moved) -> None:
         side.server.on("stat", raising(Denied("no MDTM")), times=1)
         side.server.digests = "md5"
         side.put({"n": b"1"}, {"o": b"1"})
@@ -313,7 +313,7 @@ class TestVagueTimes:
         assert (side.run(parallel=1).renamed, side.target) == (0, {"n": b"1"})
 
     @pytest.mark.parametrize("verb", ["stat", "digest", "rename"])
-    def test_lost_while_it_asks(self, side: Moved, verb: str) -> None:
+    def test_a_connection_lost_while_asking(self, side: Moved, verb: str) -> None:
         side.server.digests = "md5"
         side.put({"n": b"1"}, {"o": b"1"})
         side.server.on(verb, lost(), times=2)
@@ -336,7 +336,7 @@ class TestOnTheServer:
     @pytest.mark.parametrize("done", [False, True])
     @pytest.mark.parametrize("verb", ["stat", "rename", "list", "mkdir", "rmdir"])
     @pytest.mark.parametrize("after", range(5))
-    def test_lost_at_any_command(self, side: Moved, verb: str, done: bool, after: int) -> None:
+    def test_a_connection_lost_at_any_command(self, side: Moved, verb: str, done: bool, after: int) -> None:
         side.put(NEW, BEFORE)
         at_number(side.server, verb, after, lost(), done=done)
         report = side.run(parallel=1)
@@ -361,7 +361,7 @@ class TestOnTheServer:
         assert (report.renamed, report.transferred, side.target) == (0, 1, {"n": b"1"})
         assert ("rename", "top/o", "top/n") not in side.server.calls
 
-    def test_gone_for_good(self, side: Moved) -> None:
+    def test_a_server_that_stays_unreachable(self, side: Moved) -> None:
         """It is unknown whether it was renamed, so nothing is deleted; the next run continues."""
         side.put({"n": b"1", "x": b"2"}, {"o": b"1", "x": b"2"})
         side.server.on("rename", lost(), done=True)
@@ -399,7 +399,7 @@ class TestOnTheDisk:
 
     # Was: renamed all the same, out of the tree or into it, though nothing else follows a link in the local target.
     @pytest.mark.parametrize("folder", ["old", "new"])
-    def test_a_link_comes_in_the_place_of_a_directory(
+    def test_a_link_that_replaces_a_directory_is_not_followed(
         self, side: Moved, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         outside = tmp_path / "outside"
@@ -520,7 +520,7 @@ def found(candidates: Iterator[Candidate]) -> list[str]:
 
 
 class TestRenameIndex:
-    def test_what_nothing_can_be_like(self, candidates: RenameIndex) -> None:
+    def test_files_that_cannot_be_recognised_are_not_added(self, candidates: RenameIndex) -> None:
         assert not candidates.add(entry("a", size=0))
         assert not candidates.add(entry("a", size=2**63))
         assert not candidates.add(entry("a", size=None))
@@ -537,7 +537,7 @@ class TestRenameIndex:
         assert found(candidates.like(entry("b"), same_name=True)) == ["b"]
         assert found(candidates.like(entry("d"), same_name=True)) == []
 
-    def test_as_plan_has_it(self, candidates: RenameIndex) -> None:
+    def test_candidates_are_those_with_the_same_time(self, candidates: RenameIndex) -> None:
         """Imprecise times in any zone are found too."""
         candidates.add(entry("zone", mtime=1e9 + 13 * 3600, precision=60.0, mtime_is_utc=False))
         candidates.add(entry("day", mtime=1e9 - 80_000, precision=86_400.0))

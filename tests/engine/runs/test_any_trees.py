@@ -232,7 +232,7 @@ any_runs = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @BOTH
 @any_runs
 @given(source=trees, target=st.none() | trees, ways=ways)
-def test_a_run_does_what_the_rules_say(
+def test_a_run_does_what_the_rules_require(
     monkeypatch: pytest.MonkeyPatch, direction: Direction, source: Tree, target: Tree | None, ways: Ways
 ) -> None:
     expected = Expected(direction, ways)
@@ -271,7 +271,7 @@ patterns = st.lists(st.sampled_from(["!a", "!*.x", "a", "b/", "!b/", "a/b", "**/
 @BOTH
 @any_runs
 @given(source=trees, target=st.none() | trees, texts=patterns, delete=st.booleans())
-def test_a_dry_run_tells_the_truth_whatever_the_filters(
+def test_a_dry_run_reports_what_a_run_does_whatever_the_filters(
     monkeypatch: pytest.MonkeyPatch,
     direction: Direction,
     source: Tree,

@@ -221,7 +221,7 @@ def cases(monkeypatch: pytest.MonkeyPatch, folder: Path, seeds: range) -> Iterat
 
 
 @pytest.mark.timeout(600)  # where the disk is slow: each run syncs its files and its journal
-def test_a_thousand_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_fault_makes_delete_remove_what_the_source_has(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     hits: Counter[str] = Counter()
     deleting = 0
     for number, case in enumerate(cases(monkeypatch, tmp_path, range(1000))):

@@ -35,14 +35,14 @@ def patterns(*texts: str) -> FilterRules:
     return FilterRules(patterns=texts)
 
 
-def test_excluded_is_neither_copied_nor_listed(side: Side) -> None:
+def test_excluded_entries_are_neither_copied_nor_listed(side: Side) -> None:
     side.put(TREE, {})
     side.mirror(filters=patterns("*.log", "cache/"))
     assert side.target == {"keep.txt": b"1", "sub": {"keep.txt": b"4"}}
     assert not any("cache" in str(call[1]) for call in side.server.calls)
 
 
-def test_excluded_is_never_deleted(side: Side) -> None:
+def test_excluded_entries_are_never_deleted(side: Side) -> None:
     there = {"skip.log": b"x", "gone.txt": b"x", "old": {"skip.log": b"x", "y.txt": b"y"}, "cache": {"z": b"z"}}
     side.put({"keep.txt": b"1"}, there)
     report = side.mirror(delete=True, filters=patterns("*.log", "cache/"))
@@ -64,7 +64,7 @@ def test_includes_first_make_only_the_directories_that_are_needed(side: Side) ->
 
 
 # Was: such a directory's content counted twice, which distorted the share that the delete guard allows.
-def test_a_directory_that_is_needed_after_all_counts_once(side: Side) -> None:
+def test_a_directory_made_when_needed_counts_once(side: Side) -> None:
     gone = {f"{number}.txt": b"" for number in range(12)}
     side.put({"d": {"new.txt": b"1"}}, {"d": gone})
     assert side.mirror(delete=True, filters=patterns("!*.txt")).exit_code == 9
@@ -77,7 +77,7 @@ def test_sizes(side: Side) -> None:
     assert side.target == {"small": b"22", "large": b"1" * 100, "also small": b"3"}
 
 
-def test_dry_run_names_the_same(side: Side) -> None:
+def test_a_dry_run_reports_the_same(side: Side) -> None:
     side.put(TREE, {"old": {"y.txt": b"y", "skip.log": b""}})
     rules = {"delete": True, "filters": patterns("*.log")}
     side.mirror(dry_run=True, **rules)

@@ -39,7 +39,7 @@ def mirror(
 @pytest.mark.parametrize(
     ("direction", "age"), [(Direction.DOWNLOAD, 0), (Direction.UPLOAD, 0), (Direction.UPLOAD, 20 * 86_400)]
 )
-def test_two_contents_in_one_minute(
+def test_a_second_change_in_one_minute_is_detected(
     server: Running, direction: Direction, age: int, tmp_path: Path, stop: StopToken
 ) -> None:
     folder = tmp_path / "local"
@@ -60,9 +60,7 @@ def test_two_contents_in_one_minute(
         assert (again.transferred, again.skipped, again.exit_code) == (0, 1, 0)
 
 
-def test_what_was_over_when_it_was_copied_is_not_asked_for_again(
-    server: Running, tmp_path: Path, stop: StopToken
-) -> None:
+def test_a_file_copied_after_its_minute_is_not_rechecked(server: Running, tmp_path: Path, stop: StopToken) -> None:
     tree = server.root / "old"
     tree.mkdir()
     (tree / "file").write_bytes(b"1")

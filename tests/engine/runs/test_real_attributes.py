@@ -140,7 +140,7 @@ def test_links_are_copied_to_the_server(server: Server, tmp_path: Path) -> None:
     assert (server.root / "up" / "lf").read_bytes() == (server.root / "up" / "d" / "in").read_bytes() == b"inside"
 
 
-def test_a_doomed_link_is_not_emptied(server: Server, tmp_path: Path) -> None:
+def test_deleting_a_link_does_not_empty_what_it_leads_to(server: Server, tmp_path: Path) -> None:
     (server.root / "up" / "kept").mkdir(parents=True)
     (server.root / "up" / "kept" / "x").write_bytes(b"1")
     os.symlink("kept", server.root / "up" / "gone")

@@ -76,7 +76,7 @@ def test_rm_of_a_link_deletes_the_link(server: Server, stop: StopToken, path: st
     assert (server.root / "keep" / "precious").exists()
 
 
-def test_rm_of_a_directory_still_wants_recursive(server: Server, stop: StopToken) -> None:
+def test_rm_of_a_directory_still_needs_recursive(server: Server, stop: StopToken) -> None:
     with pytest.raises(Refused, match="-r"):
         rm(server, "keep", stop, recursive=False)
 

@@ -161,7 +161,7 @@ def test_active_mode_announces_the_ports_of_the_range(tmp_path: Path) -> None:
         assert ports
 
 
-def test_a_server_that_drops_idle_connections_is_no_trouble(tmp_path: Path) -> None:
+def test_a_server_that_drops_idle_connections_fails_nothing(tmp_path: Path) -> None:
     """The job runs longer than the server's idle timeout; it needs keepalive or a reconnect."""
     with started(Setup("proftpd", tls="implicit", idle_timeout=1)) as server:
         tree = fill(server.root / "tree", 30)
@@ -189,7 +189,7 @@ def test_times_are_set_on_both_sides(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("program", "uploaded"), [("proftpd", "time"), ("pureftpd", "size"), ("vsftpd", "size")])
-def test_what_vouches_for_a_copy(program: str, uploaded: str, tmp_path: Path) -> None:
+def test_how_a_copy_is_verified(program: str, uploaded: str, tmp_path: Path) -> None:
     """ProFTPD answers MFMT with the time it has set; the others only confirm it."""
     sizes = {"small": 10, "large": 1024 * 1024}
     (tmp_path / "source").mkdir()

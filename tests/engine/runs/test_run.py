@@ -136,7 +136,7 @@ class TestMirror:
         assert (report.exit_code, report.transferred, report.skipped, report.deleted) == (0, 0, 5, 0)
         assert side.events.of(Planned, Started) == []
 
-    def test_differences_are_brought_and_the_rest_stays(self, side: Side) -> None:
+    def test_differences_are_copied_and_the_rest_stays(self, side: Side) -> None:
         side.put({**TREE, "same": b"1"}, {**OLD, "same": b"1"})
         report = side.mirror()
         assert report.exit_code == 0
@@ -174,7 +174,7 @@ class TestMirror:
         assert report.exit_code == 0
         assert side.events.of(Started, Finished, Deleted) == []
 
-    def test_dry_run_says_what_the_run_then_does(self, side: Side) -> None:
+    def test_a_dry_run_reports_what_the_run_does(self, side: Side) -> None:
         side.put(TREE, OLD)
         foreseen = side.mirror(delete=True, dry_run=True)
         side.events.clear()
@@ -220,7 +220,7 @@ class TestMirror:
         assert side.mirror(delete=True).exit_code == 0
         assert side.target == {"new": b"1", ".hidden": b"2"}
 
-    def test_a_listing_that_may_be_cut_deletes_nothing(self, side: Side) -> None:
+    def test_a_listing_that_may_be_truncated_deletes_nothing(self, side: Side) -> None:
         if side.up:
             return
         side.put({"new": b"1"}, {"gone": b"3"})
@@ -238,7 +238,7 @@ class TestMirror:
         assert side.mirror(delete=True, allow_empty_source=True, max_delete_percent=100).exit_code == 0
         assert side.target == {}
 
-    def test_a_target_that_must_not_be_listed_is_no_empty_one(self, side: Side) -> None:
+    def test_a_target_that_cannot_be_listed_is_not_taken_for_empty(self, side: Side) -> None:
         """A server answers 550 for what does not exist and for what it does not show; MKD reveals that it exists."""
         if not side.up:
             pytest.skip("only a server mixes the two up")
@@ -263,12 +263,12 @@ class TestMirror:
         assert side.mirror(delete=True, max_delete=29).exit_code == 0
         assert set(side.target) == {"new", "file 0"}
 
-    def test_a_handful_may_always_go(self, side: Side) -> None:
+    def test_a_handful_may_always_be_deleted(self, side: Side) -> None:
         side.put({"new": b"1"}, {f"file {number}": b"" for number in range(10)})
         assert side.mirror(delete=True).exit_code == 0
         assert set(side.target) == {"new"}
 
-    def test_what_came_into_a_doomed_directory_meanwhile_stays(self, side: Side) -> None:
+    def test_entries_added_to_a_directory_to_be_deleted_stay(self, side: Side) -> None:
         """Only listed names are deleted, one by one, and a directory only if it is empty."""
         side.put({"new": b"1"}, {"gone": {"x": b"1"}})
         fresh = {"came.txt": b"just now"}
@@ -309,7 +309,7 @@ class TestMirror:
         assert side.target == {"a": b"1"}
         assert (tmp_path / "precious" / "file").exists()
 
-    def test_part_files_are_nobodys_business(self, side: Side) -> None:
+    def test_part_files_are_ignored(self, side: Side) -> None:
         part = ".x.00000000.ftpcli-part"
         side.put({part: b"1", "a": b"2"}, {".y.00000000.ftpcli-part": b"3"})
         side.mirror(delete=True)
@@ -526,7 +526,7 @@ class TestDeleting:
         assert report.exit_code == 0
 
     # Was: deleted entries of a directory were neither reported nor counted if a later one failed.
-    def test_what_is_gone_is_told_in_any_case(self, side: Side) -> None:
+    def test_deleted_entries_are_reported_even_if_a_later_one_fails(self, side: Side) -> None:
         side.put({}, {"gone": {"x": b"1", "y": b"2"}})
         side.server.on("rmdir", raising(Denied("no")))
         report = side.mirror(delete=True, allow_empty_source=True)
@@ -534,7 +534,7 @@ class TestDeleting:
         assert {event.path for event in side.events if isinstance(event, Deleted)} == {"gone/x", "gone/y"}
         assert report.deleted == 2
 
-    def test_a_directory_that_cannot_be_listed_whole_stays(self, side: Side) -> None:
+    def test_a_directory_with_an_incomplete_listing_is_not_deleted(self, side: Side) -> None:
         side.put({}, {"gone": {"x": b"1"}})
         side.server.problems["top/gone"] = ("???",)
         report = side.mirror(delete=True, allow_empty_source=True)
@@ -542,7 +542,9 @@ class TestDeleting:
         assert report.exit_code == 6
 
 
-def test_a_defect_of_ours_is_raised_and_nothing_stays(server: FakeServer, tmp_path: Path, stop: StopToken) -> None:
+def test_an_unexpected_exception_is_raised_and_nothing_is_left(
+    server: FakeServer, tmp_path: Path, stop: StopToken
+) -> None:
     server.root = FakeServer({"top": {f"f{number}": b"1" for number in range(20)}}).root
     server.on("read", raising(ZeroDivisionError()))
     job = Job(Direction.DOWNLOAD, ENDPOINT, (Root("top", str(tmp_path), tree=True, into=False),))
@@ -551,7 +553,7 @@ def test_a_defect_of_ours_is_raised_and_nothing_stays(server: FakeServer, tmp_pa
     assert server.live == 0
 
 
-def test_two_workers_may_make_the_same_directories(server: FakeServer) -> None:
+def test_two_workers_make_the_same_directories(server: FakeServer) -> None:
     """After the parent is made, the other worker makes the directory that both need first."""
     session = server.open()
 
@@ -568,7 +570,7 @@ def test_two_workers_may_make_the_same_directories(server: FakeServer) -> None:
 # Was: an OSError, and so an internal error: a buffered write fails only when the file is read or closed.
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
 @pytest.mark.parametrize("count", [1, 500])
-def test_no_room_for_the_list_of_deletes(
+def test_no_disk_space_for_the_list_of_deletes(
     server: FakeServer,
     tmp_path: Path,
     stop: StopToken,

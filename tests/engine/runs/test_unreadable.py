@@ -15,7 +15,7 @@ from tests.servers.real import Setup, started
 
 # Was: vsftpd answers 226 after an empty listing, and --delete emptied the directory's counterpart.
 @pytest.mark.parametrize("program", ["vsftpd", "proftpd", "pureftpd"])
-def test_its_counterpart_keeps_what_it_has(program: str, tmp_path: Path) -> None:
+def test_nothing_is_deleted_in_its_counterpart(program: str, tmp_path: Path) -> None:
     target = tmp_path / "t"
     for name in ("closed/precious", "open/old"):
         (target / name).parent.mkdir(parents=True)
@@ -39,7 +39,7 @@ def warnings(events: list[Event]) -> list[str]:
     return [event.message for event in events if isinstance(event, Warned)]
 
 
-def test_an_empty_directory_that_shows_itself_is_believed(tmp_path: Path) -> None:
+def test_an_empty_directory_that_lists_itself_counts_as_empty(tmp_path: Path) -> None:
     target = tmp_path / "t"
     (target / "emptied").mkdir(parents=True)
     (target / "emptied/old").write_bytes(b"x")

@@ -60,8 +60,8 @@ def test_a_second_mirror_moves_nothing(
         report, _ = carry_out(up)
         assert (report.exit_code, report.transferred) == (0, 0)
         if "use_localtime=YES" in setup.extra:
-            # Its MDTM takes and tells local time, against RFC 3659: west of Greenwich fresh files are of the future,
-            # and LIST shows no more than the day of such.
+            # Its MDTM uses local time, against RFC 3659: west of Greenwich fresh files lie in the future, and LIST
+            # shows only the day of such files.
             return
         # A change that keeps the size is still detected.
         changed = tmp_path / "source" / "f0"

@@ -40,7 +40,7 @@ def test_nothing_is_sent_again(side: Side) -> None:
     assert {side.server.file(f"top/{name}").mtime for name in NAMES} == {ARRIVED}
 
 
-def test_a_dry_run_says_the_same(side: Side) -> None:
+def test_a_dry_run_reports_the_same(side: Side) -> None:
     assert side.mirror(dry_run=True).would_transfer == 0
 
 
@@ -53,24 +53,24 @@ def test_what_changed_since_is_sent(side: Side, newer: bool) -> None:
     assert side.target == side.source
 
 
-def test_a_newer_target_says_something_where_times_can_be_set(side: Side) -> None:
+def test_a_newer_target_counts_as_different_if_times_can_be_set(side: Side) -> None:
     side.server.sets_times = True
     assert side.mirror(parallel=1).transferred == len(NAMES)
     assert {side.server.file(f"top/{name}").mtime for name in NAMES} == {1_000_000}
 
 
-def test_a_file_that_is_somebody_elses_says_nothing_of_the_others(side: Side) -> None:
+def test_a_refusal_for_one_file_says_nothing_about_others(side: Side) -> None:
     side.server.sets_times = True
     side.server.on("set_mtime", raising(Denied("not yours", reply="550 no")), path="top/a", times=99)
     assert side.mirror(parallel=1).transferred >= len(NAMES) - 1, "it may be asked about the first of all"
 
 
 @pytest.mark.parametrize(("compare", "transferred"), [("size", 0), ("time", 5), ("checksum", 5)])
-def test_only_auto_believes_it(side: Side, compare: str, transferred: int) -> None:
+def test_arrival_times_are_ignored_with_auto_only(side: Side, compare: str, transferred: int) -> None:
     assert side.mirror(compare=compare).transferred == transferred
 
 
-def test_downloads_compare_as_ever(server: FakeServer, tmp_path: Path, stop: StopToken, events: Events) -> None:
+def test_downloads_are_not_affected(server: FakeServer, tmp_path: Path, stop: StopToken, events: Events) -> None:
     down = Side(Direction.DOWNLOAD, server, tmp_path / "local", stop, events)
     down.put({"a": b"content"}, {"a": b"content"})
     os.utime(down.folder / "a", (ARRIVED, ARRIVED))

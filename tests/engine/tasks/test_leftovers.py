@@ -176,7 +176,9 @@ def test_without_a_journal_nothing_is_swept(mirror: Mirror) -> None:
 
 
 @BOTH
-def test_a_dead_run_is_resumed_at_the_byte_and_leaves_nothing(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_run_is_resumed_at_the_byte_and_leaves_nothing(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for direction in ("download", "upload"):
         monkeypatch.setattr(f"ftpcli.engine.transfer.{direction}.WORTH_RESUMING", 100)
         monkeypatch.setattr(f"ftpcli.engine.transfer.{direction}.OVERLAP", 100)
@@ -260,7 +262,7 @@ def test_a_stopped_run_sweeps_nothing_and_remembers(mirror: Mirror) -> None:
     assert {"part": OURS} in mirror.journal()
 
 
-def test_a_part_file_that_the_server_keeps_is_warned_of_and_remembered(upload: Mirror) -> None:
+def test_a_part_file_that_cannot_be_deleted_is_warned_of_and_remembered(upload: Mirror) -> None:
     upload.put({"a": b"alpha"}, {OURS: b"al"})
     upload.leave(part=OURS)
     upload.server.on("remove", raising(Denied("no", reply="550 no")), path=f"top/{OURS}")
@@ -275,7 +277,7 @@ def test_a_part_file_that_the_server_keeps_is_warned_of_and_remembered(upload: M
     assert upload.journal() == []
 
 
-def test_not_found_is_believed_of_a_part_file_that_is_not_listed_either(upload: Mirror) -> None:
+def test_not_found_counts_only_if_stat_does_not_find_the_part_file_either(upload: Mirror) -> None:
     """FTP answers 550 both to "does not exist" and to "not allowed"."""
     upload.put({"a": b"alpha"}, {OURS: b"al"})
     upload.leave(part=OURS)
@@ -375,7 +377,7 @@ def test_a_directory_with_the_name_of_a_part_file_stays(download: Mirror) -> Non
 
 
 @BOTH
-def test_the_journal_knows_of_a_part_file_before_it_is_there(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_file_is_in_the_journal_before_it_is_made(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     mirror.put({"a": BIG, "b": b"beta", "empty": b""}, {})
     known: list[bool] = []
 
@@ -396,7 +398,9 @@ ASIDE = part_name("a", "aside", "part")
 
 @pytest.mark.parametrize("aside_there", [True, False])
 @pytest.mark.parametrize("target_there", [True, False])
-def test_a_file_that_stepped_aside(upload: Mirror, aside_there: bool, target_there: bool) -> None:
+def test_a_file_that_was_moved_aside_is_restored_or_deleted(
+    upload: Mirror, aside_there: bool, target_there: bool
+) -> None:
     """Only the first of these would be lost otherwise: the source no longer has that file."""
     there = {ASIDE: b"old"} if aside_there else {}
     there |= {"a": b"new"} if target_there else {}
@@ -414,7 +418,7 @@ def test_a_file_that_stepped_aside(upload: Mirror, aside_there: bool, target_the
     assert upload.warned() == []
 
 
-def test_it_is_back_before_the_target_is_listed(upload: Mirror) -> None:
+def test_a_file_moved_aside_is_restored_before_the_target_is_listed(upload: Mirror) -> None:
     """It is then compared as usual: here it is up to date and not sent again."""
     upload.put({"a": b"old"}, {ASIDE: b"old"})
     upload.leave(aside=ASIDE, of="a")
@@ -432,7 +436,7 @@ def test_a_directory_in_its_place_keeps_the_old_content(upload: Mirror) -> None:
     assert upload.journal() == [{"aside": ASIDE, "of": "a"}]
 
 
-def test_the_answer_to_a_recovery_may_be_lost(upload: Mirror) -> None:
+def test_a_recovery_whose_reply_is_lost_succeeds(upload: Mirror) -> None:
     upload.put({}, {ASIDE: b"old"})
     upload.leave(aside=ASIDE, of="a")
     upload.server.on("rename", lost(), done=True)
@@ -451,7 +455,7 @@ def test_a_wrong_password_is_tried_once_and_nothing_is_forgotten(upload: Mirror)
 
 
 @pytest.mark.parametrize("moment", range(1, 9))
-def test_a_replacement_cut_anywhere_is_mended_by_the_next_run(upload: Mirror, moment: int) -> None:
+def test_a_replacement_killed_at_any_step_is_completed_by_the_next_run(upload: Mirror, moment: int) -> None:
     """On a server that does not rename over existing files; the process dies at the n-th step of the replacement."""
     upload.put({"a": b"new content"}, {"a": b"old"})
     upload.server.renames_over = False
@@ -483,7 +487,7 @@ def test_a_replacement_cut_anywhere_is_mended_by_the_next_run(upload: Mirror, mo
     assert died or steps < moment
 
 
-def test_a_file_that_came_back_in_the_same_run_is_nobodys_business(upload: Mirror) -> None:
+def test_a_file_restored_in_the_same_run_is_not_recovered_again(upload: Mirror) -> None:
     """The new content cannot be renamed, neither before nor after the old one was moved aside."""
     upload.put({"a": b"new content"}, {"a": b"old"})
     upload.server.renames_over = False
@@ -493,7 +497,7 @@ def test_a_file_that_came_back_in_the_same_run_is_nobodys_business(upload: Mirro
     assert upload.journal() == [{"part": part}]
 
 
-def test_a_file_that_could_not_come_back_at_once_does_at_the_end(upload: Mirror) -> None:
+def test_a_file_that_could_not_be_restored_at_once_is_at_the_end(upload: Mirror) -> None:
     upload.put({"a": b"new content"}, {"a": b"old"})
     upload.server.renames_over = False
     part = refuse_the_name_to_the_part_file(upload)
@@ -512,7 +516,7 @@ def refuse_the_name_to_the_part_file(upload: Mirror) -> str:
     return part
 
 
-def test_events_of_clearing_away_are_no_deletes(upload: Mirror) -> None:
+def test_clearing_away_leftovers_emits_no_delete_events(upload: Mirror) -> None:
     upload.put({"a": b"alpha"}, {OURS: b"x", ASIDE: b"y"})
     upload.leave(part=OURS)
     upload.leave(aside=ASIDE, of="gone")

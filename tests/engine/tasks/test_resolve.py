@@ -81,7 +81,7 @@ def test_patterns(pattern: str, paths: list[str]) -> None:
     assert [path for path, _ in expand(FakeServer(TREE).open(), pattern)] == paths
 
 
-def test_entries_come_along() -> None:
+def test_matches_come_with_their_entries() -> None:
     found = dict(expand(FakeServer(TREE).open(), "*"))
     assert found["one"].kind is Kind.DIR
     assert found["a.txt"].size == 1
@@ -94,7 +94,7 @@ def test_entries_come_along() -> None:
     ),
     pattern=st.text("ab.*?[]!", min_size=1, max_size=4),
 )
-def test_expand_is_fnmatch_but_for_hidden_names(names: list[str], pattern: str) -> None:
+def test_expand_matches_like_fnmatch_except_hidden_names(names: list[str], pattern: str) -> None:
     server = FakeServer(dict.fromkeys(names, b""))
     found = [path for path, _ in expand(server.open(), pattern)]
     if not set(pattern) & set("*?["):
@@ -141,7 +141,7 @@ class TestDownload:
         (found,) = go(FakeServer(TREE), Root("li*", str(tmp_path), glob=True), Direction.DOWNLOAD)
         assert (found.entry.kind, found.entry.size) == (Kind.FILE, None)
 
-    def test_a_tree_is_taken_at_its_word(self, tmp_path: Path, go: Go) -> None:
+    def test_a_tree_is_not_looked_up(self, tmp_path: Path, go: Go) -> None:
         server = FakeServer(TREE)
         (found,) = go(server, Root("one", str(tmp_path), tree=True), Direction.DOWNLOAD)
         assert found.entry.kind is Kind.DIR
@@ -173,7 +173,7 @@ class TestUpload:
 
     @pytest.mark.parametrize("written", ["folder/.", "folder/./", "folder/sub/.."])
     @pytest.mark.parametrize("target", ["", "one", "new"])
-    def test_a_source_that_is_no_name_is_what_it_holds(self, tmp_path: Path, go: Go, written: str, target: str) -> None:
+    def test_a_source_without_a_name_means_its_content(self, tmp_path: Path, go: Go, written: str, target: str) -> None:
         (tmp_path / "folder" / "sub").mkdir(parents=True)
         (found,) = go(FakeServer(TREE), Root(f"{tmp_path}/{written}", target, into=True), Direction.UPLOAD)
         assert found.target == target

@@ -90,7 +90,7 @@ class TestMirror:
         side.events.clear()
         assert side.mirror().transferred == 0
 
-    def test_a_server_that_never_stands_it_gets_one_after_the_other(
+    def test_after_repeated_lost_connections_files_are_sent_one_by_one(
         self, side: Side, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         tried = []
@@ -155,7 +155,7 @@ class TestMirror:
 
 @pytest.mark.parametrize("direction", [Direction.UPLOAD])
 class TestUploads:
-    def test_a_source_that_changes_after_it_was_stored_is_sent_anew(
+    def test_a_source_that_changes_after_it_was_stored_is_sent_again(
         self, side: Side, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         side.put(MANY, {})
@@ -214,7 +214,7 @@ class TestUploads:
         assert_done(side, {"a": b"six"})
         assert side.mirror(parallel=1).transferred == 0
 
-    def test_a_source_that_changes_while_it_is_read_goes_alone(
+    def test_a_source_that_changes_while_it_is_read_leaves_the_batch(
         self, side: Side, monkeypatch: pytest.MonkeyPatch, batches: list[int]
     ) -> None:
         side.put(MANY, {})
@@ -224,7 +224,7 @@ class TestUploads:
         assert batches
         assert set(batches) == {0}
 
-    def test_a_renaming_whose_answer_was_lost_counts_as_done(self, side: Side) -> None:
+    def test_a_rename_whose_reply_was_lost_counts_as_done(self, side: Side) -> None:
         side.put(MANY, {})
         side.server.on("rename", lost(), done=True)
         assert side.mirror(parallel=1).transferred == 100
@@ -245,7 +245,7 @@ class TestUploads:
 
     # Was: a worker that waited for the server held up all others.
     @pytest.mark.parametrize("verb", ["write", "open"])
-    def test_the_turn_is_not_kept_while_the_server_is_waited_for(
+    def test_the_local_work_lock_is_released_while_waiting_for_the_server(
         self, side: Side, monkeypatch: pytest.MonkeyPatch, verb: str
     ) -> None:
         """A source that changed after it was stored is sent again, after the connection was lost."""
@@ -301,7 +301,7 @@ class TestUploads:
 
 @pytest.mark.parametrize("direction", [Direction.DOWNLOAD])
 @pytest.mark.parametrize("error", [NotFound("gone", reply="550 gone"), Denied("no", reply="553 no")])
-def test_one_that_is_refused_is_told_and_the_others_go(side: Side, error: FtpcliError) -> None:
+def test_a_refused_file_is_reported_and_the_others_are_sent(side: Side, error: FtpcliError) -> None:
     side.put(MANY, {})
     side.server.on("read", raising(error), path="top/d2/f50", times=2)  # once in the batch, once by itself
     report = side.mirror()
@@ -311,7 +311,7 @@ def test_one_that_is_refused_is_told_and_the_others_go(side: Side, error: Ftpcli
 
 
 @pytest.mark.parametrize("direction", [Direction.DOWNLOAD])
-def test_another_version_than_was_listed_is_not_taken(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_version_other_than_the_listed_one_is_not_accepted(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
     side.put(MANY, {})
     monkeypatch.setattr(FakePipelined, "fetch_one", lambda _, _path, size: Fetched(b"?" * size, 2_000_000.0))
     assert side.mirror().exit_code == 0
@@ -320,7 +320,7 @@ def test_another_version_than_was_listed_is_not_taken(side: Side, monkeypatch: p
 
 @pytest.mark.parametrize("direction", [Direction.DOWNLOAD])
 @pytest.mark.parametrize("rules", [{}, {"verify": "checksum"}])
-def test_where_nothing_goes_together_each_worker_takes_one(side: Side, rules: dict[str, object]) -> None:
+def test_without_batches_each_worker_takes_one_file(side: Side, rules: dict[str, object]) -> None:
     side.server.pipelines = bool(rules)
     side.put({f"f{number}": b"x" for number in range(30)}, {})
     three = threading.Barrier(3)

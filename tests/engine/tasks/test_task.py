@@ -67,7 +67,7 @@ def test_there_is_one_of_each() -> None:
 
 
 @pytest.mark.parametrize("value", [*TASKS, *RESULTS], ids=name)
-def test_it_goes_to_another_process_and_back(value: Task | Result) -> None:
+def test_it_can_be_pickled_and_unpickled(value: Task | Result) -> None:
     back = pickle.loads(pickle.dumps(value))
     assert repr(back) == repr(value)
     if not isinstance(value, (Listed, Probe, Probed)):  # which hold an error, and errors are equal to themselves only
@@ -75,14 +75,14 @@ def test_it_goes_to_another_process_and_back(value: Task | Result) -> None:
 
 
 @pytest.mark.parametrize("value", [*TASKS, *RESULTS], ids=name)
-def test_it_cannot_change(value: Task | Result) -> None:
+def test_it_is_immutable(value: Task | Result) -> None:
     assert dataclasses.is_dataclass(value)
     for field in dataclasses.fields(value):
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(value, field.name, None)
 
 
-def test_a_failure_keeps_what_the_server_said() -> None:
+def test_a_pickled_failure_keeps_the_reply() -> None:
     failure = Failure(COPY, NotFound("it is not there", reply="550 no such file"))
     back = pickle.loads(pickle.dumps(failure))
     assert back.task == COPY

@@ -53,12 +53,12 @@ def warnings(side: Side) -> list[str]:
         (None, LINK, What.DELETE),
     ],
 )
-def test_what_copying_links_comes_to(source: Entry | None, target: Entry | None, expected: What) -> None:
+def test_decisions_when_links_are_copied(source: Entry | None, target: Entry | None, expected: What) -> None:
     assert decide(source, target, Rules(symlinks="copy", delete=True)).what is expected
 
 
 @pytest.mark.parametrize("symlinks", ["skip", "follow"])
-def test_otherwise_a_link_is_left_alone(symlinks: str) -> None:
+def test_links_are_skipped_unless_they_are_copied(symlinks: str) -> None:
     for target in (None, LINK, Entry("a", Kind.FILE)):
         assert decide(LINK, target, Rules(symlinks=symlinks, delete=True)).what is What.SKIP
 
@@ -78,7 +78,7 @@ def test_otherwise_a_link_is_left_alone(symlinks: str) -> None:
         ("../..", "/", False),
     ],
 )
-def test_a_link_as_proftpd_writes_it(text: str, there: str, expected: bool) -> None:
+def test_an_absolute_link_written_by_proftpd_counts_as_the_same(text: str, there: str, expected: bool) -> None:
     source, target = (Entry("l", Kind.LINK, target=target) for target in (text, there))
     assert same_text(source, target, "top/sub") is expected
 
@@ -124,7 +124,7 @@ class TestFollow:
         assert side.mirror(symlinks="follow").exit_code == 0
         assert side.target == {"f": large, "l": large}
 
-    def test_a_dangling_link_fails_alone_and_protects_its_name(self, side: Side) -> None:
+    def test_a_dangling_link_fails_by_itself_and_nothing_is_deleted(self, side: Side) -> None:
         side.put({"a": Link("nowhere"), "b": b"1"}, {"a": b"old", "c": b"extra"})
         report = side.mirror(symlinks="follow", delete=True)
         assert side.target == {"a": b"old", "b": b"1", "c": b"extra"}, "nothing goes where something failed"
@@ -154,7 +154,7 @@ class TestFollow:
         assert all("leads back" in event.message for event in side.events if isinstance(event, Failed))
         assert side.target["sub"]["f"] == b"1"
 
-    def test_a_link_out_of_the_tree_is_said_once(self, side: Side, tmp_path: Path) -> None:
+    def test_a_link_out_of_the_tree_is_warned_of_once(self, side: Side, tmp_path: Path) -> None:
         (tmp_path / "outside").mkdir()
         (tmp_path / "outside" / "x").write_bytes(b"far")
         side.put({"out": Link("../outside"), "in": Link("real"), "real": b"1"}, {})
@@ -184,7 +184,7 @@ class TestCopy:
     def mirror(self, side: Side, **rules: object) -> Report:
         return side.mirror(symlinks="copy", **rules)  # type: ignore[arg-type]
 
-    def test_links_say_the_same_afterwards(self, side: Side) -> None:
+    def test_copied_links_have_the_same_text(self, side: Side) -> None:
         side.put(LINKS, {})
         report = self.mirror(side)
         assert side.target == LINKS
@@ -249,7 +249,7 @@ class TestUploadOnly:
         assert side.target == {"f": b"1", "l": Link("old")}, "what cannot be replaced stays"
         assert report.exit_code == 1
 
-    def test_with_a_backup_one_that_cannot_be_made_costs_nothing_either(self, side: Side) -> None:
+    def test_with_a_backup_the_old_link_stays_if_the_new_one_cannot_be_made(self, side: Side) -> None:
         side.server.makes_links = False
         side.put({"l": Link("f"), "f": b"1"}, {"l": Link("old")})
         side.mirror(symlinks="copy", backup="kept/now")
@@ -281,7 +281,7 @@ class TestUploadOnly:
         assert side.target == {"l": Link("new")}
 
     # A server that shows links as what they lead to (pyftpdlib's MLSD) would have their content deleted.
-    def test_what_a_doomed_link_leads_to_is_not_emptied(self, side: Side) -> None:
+    def test_deleting_a_link_does_not_empty_what_it_leads_to(self, side: Side) -> None:
         side.server.masks_links = True
         side.put(
             {"keep": {"x": b"1"}, "f": b"2"}, {"keep": {"x": b"1"}, "l": Link("keep"), "e": {"m": Link("../keep")}}
@@ -298,7 +298,7 @@ class TestDownloadOnly:
     def direction(self) -> Direction:
         return Direction.DOWNLOAD
 
-    def test_a_server_that_does_not_tell_what_a_link_says(self, side: Side) -> None:
+    def test_a_server_that_does_not_provide_link_texts(self, side: Side) -> None:
         side.server.tells_links = False
         side.put({"l": Link("f"), "f": b"1"}, {})
         report = side.mirror(symlinks="copy")
@@ -306,7 +306,7 @@ class TestDownloadOnly:
         assert side.target == {"f": b"1"}
         assert report.exit_code == 1
 
-    def test_a_link_that_appears_in_the_target_while_it_runs(self, side: Side, tmp_path: Path) -> None:
+    def test_a_link_that_appears_in_the_target_during_the_run_is_not_followed(self, side: Side, tmp_path: Path) -> None:
         """A directory of the target is replaced by a link after the target was listed."""
         (tmp_path / "outside").mkdir()
         side.put({"d": {"f": b"1"}}, {"d": {}})
@@ -322,7 +322,7 @@ class TestDownloadOnly:
         assert report.exit_code == 7
 
     @pytest.mark.parametrize("delete", [False, True])
-    def test_a_link_that_appears_after_the_listing_leads_nothing_away(
+    def test_a_link_that_appears_after_the_listing_is_not_followed(
         self, side: Side, tmp_path: Path, delete: bool
     ) -> None:
         """Hours may pass between listing a directory and copying or deleting in it."""
@@ -346,7 +346,7 @@ class TestDownloadOnly:
 
     # Was: chmod and symlink followed it.
     @pytest.mark.parametrize("swapped", ["d", "d/sub"])
-    def test_a_link_that_appears_leads_no_attributes_away(self, side: Side, tmp_path: Path, swapped: str) -> None:
+    def test_attributes_are_not_set_through_a_link_that_appears(self, side: Side, tmp_path: Path, swapped: str) -> None:
         outside = tmp_path / "outside"
         (outside / "sub").mkdir(parents=True)
         (outside / "l").symlink_to("precious")
@@ -366,7 +366,9 @@ class TestDownloadOnly:
         assert [path.lstat().st_mode for path in (outside, outside / "sub")] == before
         assert os.readlink(outside / "l") == "precious"
 
-    def test_two_names_of_one_kind_each(self, side: Side, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_name_listed_as_link_and_directory_is_not_written_through(
+        self, side: Side, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """A server that lists a name as a link and again as a directory gets nothing written through the link."""
         (tmp_path / "outside").mkdir()
         side.put({"d": {"f": b"1"}}, {})

@@ -43,7 +43,7 @@ def fill(target: Path, data: bytes, *identity: object, resume: bool = True, mtim
 
 class TestPartNames:
     @given(name=st.text(min_size=1, max_size=300).filter(lambda name: not set(name) & set("/\0")) | st.just("ä" * 200))
-    def test_every_name_fits_a_directory(self, name: str) -> None:
+    def test_every_part_name_is_a_valid_file_name(self, name: str) -> None:
         try:
             name.encode("utf-8", "surrogateescape")
         except UnicodeEncodeError:
@@ -53,7 +53,7 @@ class TestPartNames:
         assert len(part.encode("utf-8", "surrogateescape")) <= 255
         assert "/" not in part
 
-    def test_bytes_that_are_no_utf8(self) -> None:
+    def test_names_with_undecodable_bytes(self) -> None:
         assert part_name("\udcff", 1).startswith(".\udcff.")
         assert is_part(part_name("\udcff" * 300, 1))
 
@@ -65,14 +65,14 @@ class TestPartNames:
         assert part_name("a", "x", 1) == part_name("a", "x", 1)
 
     @pytest.mark.parametrize("name", ["a", "a.ftpcli-part", ".hidden", ""])
-    def test_other_names_are_none(self, name: str) -> None:
+    def test_other_names_are_not_part_names(self, name: str) -> None:
         assert not is_part(name)
 
 
 class TestPartFile:
     # Was: resumed, though its end may be zeros.
     @pytest.mark.parametrize("in_order", [False, True])
-    def test_a_part_file_of_before_the_machine_went_down(
+    def test_after_a_reboot_only_a_properly_closed_part_file_is_resumed(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_order: bool
     ) -> None:
         part = PartFile(str(tmp_path / "a"), "source", resume=True)
@@ -91,8 +91,8 @@ class TestPartFile:
         assert part.size == 0, "it was not left in order this time"
         part.close()
 
-    def test_a_file_system_with_few_times(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """FAT has even seconds only, and none before 1980. Was: no part file there was ever gone on with."""
+    def test_a_file_system_with_coarse_times_resumes(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """FAT has even seconds only, and none before 1980. Was: no part file was ever resumed there."""
         utime = os.utime
 
         def coarse(file: int, times: tuple[float, float] | None = None) -> None:
@@ -105,9 +105,7 @@ class TestPartFile:
             part.append(b"12")
             part.close()
 
-    def test_a_disk_that_fails_when_a_part_file_is_taken_up(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_disk_error_while_resuming_a_part_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         part = PartFile(str(tmp_path / "a"), "source", resume=True)
         part.append(b"12")
         part.close()
@@ -119,7 +117,7 @@ class TestPartFile:
         with pytest.raises(LocalFileError, match="input/output error"):
             PartFile(str(tmp_path / "a"), "source", resume=True)
 
-    def test_what_was_left_in_order_has_no_odd_time(self, tmp_path: Path) -> None:
+    def test_a_finished_file_does_not_keep_the_mark_of_a_part_file(self, tmp_path: Path) -> None:
         part = PartFile(str(tmp_path / "a"), "source", resume=True)
         part.append(b"12")
         part.close()
@@ -174,7 +172,7 @@ class TestPartFile:
         part.commit(None)
         assert (tmp_path / "a").read_bytes() == b"z"
 
-    def test_an_empty_part_file_does_not_stay(self, tmp_path: Path) -> None:
+    def test_an_empty_part_file_is_deleted(self, tmp_path: Path) -> None:
         part = PartFile(str(tmp_path / "a"), resume=True)
         part.close()
         assert os.listdir(tmp_path) == []
@@ -213,7 +211,9 @@ class TestPartFile:
 
     # Was: between open() and flock() another process may commit: the lock is then on the finished file itself,
     # and `resume=False` (or another `restart`) empties it.
-    def test_another_process_finishes_just_then(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_another_process_commits_between_open_and_lock(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         target = tmp_path / "a"
         first = PartFile(str(target), resume=True)
         first.file.write(b"precious")
@@ -238,14 +238,14 @@ class TestPartFile:
             PartFile(str(tmp_path / "a"), 1, resume=False)
         assert (tmp_path / "precious").read_bytes() == b"precious"
 
-    def test_a_symbolic_link_at_the_target_gives_way(self, tmp_path: Path) -> None:
+    def test_a_symbolic_link_at_the_target_is_replaced(self, tmp_path: Path) -> None:
         (tmp_path / "elsewhere").write_bytes(b"old")
         os.symlink("elsewhere", tmp_path / "a")
         fill(tmp_path / "a", b"new")
         assert not (tmp_path / "a").is_symlink()
         assert (tmp_path / "elsewhere").read_bytes() == b"old"
 
-    def test_a_device_is_written_as_it_is(self) -> None:
+    def test_a_device_is_written_to_directly(self) -> None:
         fill(Path("/dev/null"), b"data", mtime=5e8)
         assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
         assert leftovers(Path("/dev")) == []
@@ -273,7 +273,7 @@ class TestPartFile:
             PartFile(str(tmp_path / ("l" if link else "d")), resume=True)
         assert leftovers(tmp_path) == []
 
-    def test_a_directory_that_came_in_the_way(self, tmp_path: Path) -> None:
+    def test_a_directory_that_appears_at_the_target(self, tmp_path: Path) -> None:
         part = PartFile(str(tmp_path / "a"), resume=True)
         part.file.write(b"x")
         (tmp_path / "a").mkdir()
@@ -361,7 +361,7 @@ class TestLooking:
             assert entry is not None
             assert (entry.name, entry.kind, entry.size) == (name, kind, size)
 
-    def test_names_that_are_no_utf8(self, tmp_path: Path) -> None:
+    def test_names_that_are_not_utf8(self, tmp_path: Path) -> None:
         (tmp_path / os.fsdecode(b"\xff")).touch()
         assert [entry.name for entry in local.scan(str(tmp_path)).entries] == ["\udcff"]
 
@@ -371,7 +371,7 @@ class TestLooking:
         assert local.look(str(tmp_path / name)) is None
 
     @pytest.mark.parametrize("name", ["a\0b", "x" * 300])
-    def test_names_that_cannot_be(self, tmp_path: Path, name: str) -> None:
+    def test_impossible_names(self, tmp_path: Path, name: str) -> None:
         with pytest.raises(LocalFileError):
             local.look(str(tmp_path / name))
 
@@ -405,7 +405,7 @@ class TestLooking:
                 doing()
 
 
-def test_only_links_below_the_root_are_crooked(tmp_path: Path) -> None:
+def test_only_links_below_the_root_are_refused(tmp_path: Path) -> None:
     (tmp_path / "real/a/b").mkdir(parents=True)
     (tmp_path / "root").symlink_to("real")
     (tmp_path / "real/link").symlink_to("a")

@@ -128,7 +128,7 @@ def test_what_is_there(on: On) -> None:
     assert not on.tree.is_directory(on.path("none"))
 
 
-def test_a_directory_that_may_not_be_there(on: On) -> None:
+def test_listing_a_directory_that_may_not_exist(on: On) -> None:
     put(on, "file")
     assert on.tree.list_if_there(on.path("none"), expected=False) is None
     listing = on.tree.list_if_there(on.root, expected=True)
@@ -214,14 +214,14 @@ def test_links_are_followed(on: On) -> None:
     assert not followed.outside
 
 
-def test_a_part_file_is_swept_and_one_that_is_gone_is_fine(on: On) -> None:
+def test_a_part_file_is_swept_and_a_missing_one_is_no_error(on: On) -> None:
     put(on, ".a.part")
     on.tree.sweep(on.path(".a.part"))
     assert on.names() == []
     on.tree.sweep(on.path(".a.part"))
 
 
-def test_paths_are_put_together_as_the_side_does(on: On) -> None:
+def test_each_side_joins_paths_its_own_way(on: On) -> None:
     join = os.path.join if on.tree.side is Side.LOCAL else posixpath.join
     assert on.path("a") == join(on.root, "a")
     assert on.tree.side.join("", "a") == "a"

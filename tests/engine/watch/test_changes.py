@@ -52,7 +52,7 @@ def test_one_change(path: str, kind: Kind | None, modified: bool, expected: Scop
     assert found.scope() == expected
 
 
-def test_the_root_itself_came_or_went() -> None:
+def test_the_root_itself_appears_or_vanishes() -> None:
     found = changes()
     found.add("a/b", FILE, modified=False)
     found.add("", None, modified=False)
@@ -80,7 +80,7 @@ def test_the_root_itself_came_or_went() -> None:
         ((), part_name("x", 1) + "/x", FILE, True),
     ],
 )
-def test_what_is_excluded_makes_no_round(
+def test_excluded_changes_start_no_round(
     patterns: tuple[str, ...], path: str, kind: Kind | None, matters: bool
 ) -> None:
     found = changes(*patterns)
@@ -94,7 +94,7 @@ def test_sizes_and_times_are_left_to_the_round() -> None:
     assert found
 
 
-def test_very_many_are_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_very_many_changes_count_as_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MANY", 10)
     found = changes()
     for number in range(20):
@@ -136,7 +136,7 @@ def listed(side: Side) -> set[str]:
     return {str(call[1]).removeprefix("top").lstrip("/") for call in side.server.verbs("list")}
 
 
-def test_a_directory_is_compared_and_what_is_below_is_left_alone(side: Side) -> None:
+def test_a_directory_is_compared_without_its_subdirectories(side: Side) -> None:
     report = side.mirror(delete=True, only=scope({"changed"}))
     assert report.exit_code == 0
     inner = {"g": b"old!", "stray": b""}
@@ -153,24 +153,24 @@ def test_a_tree_is_compared_with_all_below(side: Side) -> None:
     assert side.target["other"] == TARGET["other"]
 
 
-def test_what_is_above_is_only_passed_through(side: Side) -> None:
+def test_directories_above_are_only_passed_through(side: Side) -> None:
     side.mirror(delete=True, only=scope({"other/deep"}))
     assert side.target == {**TARGET, "other": {**TARGET["other"], "deep": SOURCE["other"]["deep"]}}
     assert listed(side) == {"", "other", "other/deep"}
 
 
-def test_a_directory_that_is_gone_from_both_sides_again_is_no_failure(side: Side) -> None:
+def test_a_directory_missing_on_both_sides_is_no_failure(side: Side) -> None:
     assert side.mirror(delete=True, only=scope({"nowhere/at/all"}, {"nowhere/at/all/x"})).exit_code == 0
     assert side.target == TARGET
 
 
-def test_a_target_that_is_gone_is_made_whole(side: Side) -> None:
+def test_a_missing_target_is_mirrored_completely(side: Side) -> None:
     side.server.root.inside.clear()
     side.mirror(only=scope({"changed"}))
     assert side.target == SOURCE
 
 
-def test_a_directory_above_that_the_target_lacks_is_made_whole(side: Side) -> None:
+def test_a_missing_parent_in_the_target_is_mirrored_completely(side: Side) -> None:
     del side.server.find("top").inside["other"]  # type: ignore[union-attr]
     side.mirror(only=scope({"other/deep"}))
     assert side.target == {**TARGET, "other": SOURCE["other"]}
@@ -214,7 +214,9 @@ def tell(found: Changes, old: Tree, new: Tree, prefix: str = "") -> None:
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(old=trees, new=trees)
-def test_what_a_watcher_tells_is_enough(monkeypatch: pytest.MonkeyPatch, old: Tree, new: Tree) -> None:
+def test_the_reported_changes_suffice_to_update_the_target(
+    monkeypatch: pytest.MonkeyPatch, old: Tree, new: Tree
+) -> None:
     assume(not list(clashes(new, old)))
     found = changes()
     tell(found, old, new)

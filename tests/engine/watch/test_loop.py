@@ -128,7 +128,7 @@ def here(folder: Path) -> Tree:
         return {}
 
 
-def test_changes_are_mirrored_and_nothing_else_is_looked_at(rounds: Up, folder: Path, server: FakeServer) -> None:
+def test_changes_are_mirrored_and_nothing_else_is_listed(rounds: Up, folder: Path, server: FakeServer) -> None:
     up = rounds(delete=True)
     up.start(NEVER)
     up.until(lambda: up.done == 1)
@@ -181,7 +181,7 @@ def test_a_failed_file_does_not_keep_others_from_being_mirrored(rounds: Up, fold
     assert up.scopes == [None, Scope(frozenset({"a/b"}))]
 
 
-def test_lost_connections_are_said_in_one_line_and_waited_out(rounds: Up, folder: Path, server: FakeServer) -> None:
+def test_lost_connections_are_reported_in_one_line_and_retried(rounds: Up, folder: Path, server: FakeServer) -> None:
     up = rounds()
     up.start(SOON)
     up.until(lambda: up.done == 1)
@@ -203,7 +203,7 @@ def test_a_connection_that_is_lost_in_a_round(rounds: Up, folder: Path, server: 
 
 
 @pytest.mark.parametrize("error", [GuardRefused("no"), ConnectFailed("nobody answers"), Refused("the password")])
-def test_a_first_round_that_was_ended_ends_it_all(rounds: Up, error: Exception) -> None:
+def test_an_error_that_ends_the_first_round_ends_the_watch(rounds: Up, error: Exception) -> None:
     up = rounds()
     up.made_up[1] = failing(error, transferred=3)
     up.start(SOON)
@@ -211,14 +211,14 @@ def test_a_first_round_that_was_ended_ends_it_all(rounds: Up, error: Exception) 
     assert up.scopes == [None]
 
 
-def test_a_first_round_that_could_do_nothing_ends_it_all(rounds: Up) -> None:
+def test_a_first_round_that_achieves_nothing_ends_the_watch(rounds: Up) -> None:
     down = rounds(Direction.DOWNLOAD)  # there is no such directory on the server
     down.start(SOON)
     assert down.wait() == 6
     assert down.scopes == [None]
 
 
-def test_a_first_round_with_failures_does_not(rounds: Up) -> None:
+def test_a_first_round_with_some_failures_does_not_end_the_watch(rounds: Up) -> None:
     up = rounds()
     up.made_up[1] = failing(Refused("one"), "a/f", transferred=1)
     up.start(SOON)
@@ -268,7 +268,7 @@ def test_a_guard_sees_the_whole_tree(rounds: Up, folder: Path, server: FakeServe
     assert all(event.report.exit_code == 0 for event in up.events if isinstance(event, Summary))
 
 
-def test_what_the_guard_refuses_stays_and_changes_wait(rounds: Up, folder: Path, server: FakeServer) -> None:
+def test_entries_that_the_guard_protects_stay_and_changes_wait(rounds: Up, folder: Path, server: FakeServer) -> None:
     for number in range(20):
         (folder / f"a/f{number}").write_bytes(b"")
     up = rounds(delete=True)
@@ -297,7 +297,7 @@ def test_a_remote_source_is_polled(rounds: Up, folder: Path, server: FakeServer)
     assert down.end() == 130
 
 
-def test_what_is_up_to_date_is_told_once(rounds: Up, server: FakeServer) -> None:
+def test_up_to_date_files_are_reported_once(rounds: Up, server: FakeServer) -> None:
     server.root = FakeServer({"top": {"x": b"1"}}).root
     down = rounds(Direction.DOWNLOAD)
     down.start(SOON)
@@ -318,7 +318,7 @@ def test_stopping_in_the_middle_of_a_round(rounds: Up, server: FakeServer, stop:
     assert server.live == 0
 
 
-def test_no_cutter_is_kept_from_round_to_round(rounds: Up, server: FakeServer, stop: StopToken) -> None:
+def test_stop_callbacks_are_removed_after_each_round(rounds: Up, server: FakeServer, stop: StopToken) -> None:
     server.root = FakeServer({"top": {}}).root
     down = rounds(Direction.DOWNLOAD)
     down.start(SOON)

@@ -115,7 +115,7 @@ def test_reading_changes_nothing(root: Path, seen: Seen) -> None:
     assert seen.directories == {""}
 
 
-def test_nothing_is_told_twice(root: Path, seen: Seen, watcher: Watcher) -> None:
+def test_nothing_is_reported_twice(root: Path, seen: Seen, watcher: Watcher) -> None:
     assert not watcher.take()
     (root / "a/f").write_bytes(b"2")
     seen.until(lambda: "a" in seen.directories)
@@ -156,7 +156,7 @@ def test_a_root_that_is_a_link(root: Path, tmp_path: Path, stop: StopToken) -> N
 
 
 @pytest.mark.parametrize("back", [False, True])
-def test_a_root_that_went_away_makes_it_blind(root: Path, seen: Seen, back: bool) -> None:
+def test_a_removed_root_makes_the_watcher_blind(root: Path, seen: Seen, back: bool) -> None:
     root.rename(root.parent / "elsewhere")
     if back:
         shutil.copytree(root.parent / "elsewhere", root)
@@ -164,13 +164,13 @@ def test_a_root_that_went_away_makes_it_blind(root: Path, seen: Seen, back: bool
 
 
 @pytest.mark.skipif(os.uname().sysname != "Linux", reason="file names are UTF-8 there")
-def test_a_name_that_is_not_utf_8_is_a_reason_to_look_at_everything(root: Path, seen: Seen) -> None:
+def test_a_name_that_is_not_utf_8_counts_as_a_loss(root: Path, seen: Seen) -> None:
     Path(os.fsdecode(os.fsencode(root) + b"/\xff")).write_bytes(b"1")
     seen.until(lambda: seen.everything)
     assert seen.watcher.blind
 
 
-def test_a_storm_is_a_reason_to_look_at_everything(root: Path, seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_very_many_changes_at_once_count_as_a_loss(root: Path, seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_STORM", 5)
     for number in range(50):
         (root / f"a/f{number}").write_bytes(b"1")
@@ -184,7 +184,7 @@ def test_only_a_directory_can_be_watched(tmp_path: Path, kind: str) -> None:
         Watcher(str(tmp_path / kind), FilterRules())
 
 
-def test_what_the_system_refuses_is_said(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_the_system_is_reported(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def watch(*_: object, **__: object) -> Iterator[None]:
         raise OSError("OS file watch limit reached.")
         yield

@@ -51,7 +51,7 @@ class OneByOne:
 
     def size(self, task: object) -> None: ...
     def begin(self, tasks: Sequence[object], worker: Worker) -> Sequence[None]:  # noqa: ARG002  (never called)
-        raise AssertionError("it goes alone")
+        raise AssertionError("it is never part of a batch")
 
 
 def results(pool: Pool, told: list[Any] | None = None) -> list[Any]:
@@ -113,7 +113,7 @@ def test_work_is_done_at_the_same_time(busy_server: FakeServer, hire: Hire) -> N
 
 
 # Was: such a task had left the queue while its worker still counted as idle, so no worker was started for the next.
-def test_a_task_that_was_just_taken_has_its_worker(busy_server: FakeServer, hire: Hire) -> None:
+def test_a_task_just_taken_occupies_its_worker(busy_server: FakeServer, hire: Hire) -> None:
     class Queue(SimpleQueue[Any]):
         def get(self, *arguments: Any, **options: Any) -> Any:
             task = super().get(*arguments, **options)
@@ -138,7 +138,7 @@ def test_a_task_that_was_just_taken_has_its_worker(busy_server: FakeServer, hire
     assert sorted(number for number, _ in results(pool)) == [1, 2]
 
 
-def test_nobody_is_hired_without_need(busy_server: FakeServer, hire: Hire) -> None:
+def test_no_more_workers_start_than_needed(busy_server: FakeServer, hire: Hire) -> None:
     pool = hire(busy_server, 8)
     for number in range(5):
         pool.submit(Ask(number))
@@ -146,7 +146,7 @@ def test_nobody_is_hired_without_need(busy_server: FakeServer, hire: Hire) -> No
     assert busy_server.logins == 1
 
 
-def test_the_first_goes_alone_until_its_session_is_open(busy_server: FakeServer, hire: Hire) -> None:
+def test_the_first_worker_runs_alone_until_its_session_is_open(busy_server: FakeServer, hire: Hire) -> None:
     opening, go_on = threading.Event(), threading.Event()
 
     def wait() -> None:
@@ -176,7 +176,7 @@ def test_a_wrong_password_is_tried_once(busy_server: FakeServer, hire: Hire, tas
 
 
 @pytest.mark.parametrize("admits", [1, 2, 3])
-def test_a_limit_is_kept_and_told_once(busy_server: FakeServer, hire: Hire, admits: int) -> None:
+def test_a_connection_limit_is_kept_and_reported_once(busy_server: FakeServer, hire: Hire, admits: int) -> None:
     busy_server.admits = admits
     pool = hire(busy_server, 8)
     told: list[Any] = []
@@ -196,7 +196,7 @@ def test_a_limit_is_kept_and_told_once(busy_server: FakeServer, hire: Hire, admi
 
 
 @pytest.mark.parametrize("turn", range(10))
-def test_several_are_turned_away_at_once(busy_server: FakeServer, hire: Hire, turn: int) -> None:
+def test_several_workers_are_refused_at_once(busy_server: FakeServer, hire: Hire, turn: int) -> None:
     """Six workers are refused at the same time; their tasks are done by the one that has a session."""
     pool = hire(busy_server, 7)
     together, door = threading.Barrier(2), threading.Barrier(6)
@@ -256,7 +256,7 @@ def test_a_firewall_that_refuses_further_connections(busy_server: FakeServer, hi
     ]
 
 
-def test_a_full_server_fails_the_first(busy_server: FakeServer, hire: Hire) -> None:
+def test_a_full_server_fails_the_first_worker(busy_server: FakeServer, hire: Hire) -> None:
     busy_server.admits = 0
     pool = hire(busy_server, 8)
     pool.submit(Ask(0))
@@ -274,7 +274,7 @@ def test_errors_come_back_with_their_task(busy_server: FakeServer, hire: Hire) -
     assert failure.task.number == 7
 
 
-def test_our_own_defects_come_back_too(busy_server: FakeServer, hire: Hire) -> None:
+def test_unexpected_exceptions_come_back_too(busy_server: FakeServer, hire: Hire) -> None:
     busy_server.on("stat", raising(ZeroDivisionError()))
     pool = hire(busy_server, 2)
     pool.submit(Ask(0))
@@ -293,7 +293,7 @@ def test_a_lost_session_is_replaced(busy_server: FakeServer, hire: Hire) -> None
     assert busy_server.live == 1
 
 
-def test_dismiss_leaves_nothing(busy_server: FakeServer, hire: Hire) -> None:
+def test_dismiss_ends_all_threads_and_sessions(busy_server: FakeServer, hire: Hire) -> None:
     pool = hire(busy_server, 4)
     for number in range(20):
         pool.submit(Ask(number))
@@ -313,7 +313,7 @@ def test_idle_sessions_are_kept_alive(busy_server: FakeServer, hire: Hire) -> No
 
 
 # Was: the worker ended silently, and its tasks were waited for forever.
-def test_a_defect_between_two_tasks_comes_back(busy_server: FakeServer, hire: Hire) -> None:
+def test_an_exception_between_two_tasks_comes_back(busy_server: FakeServer, hire: Hire) -> None:
     pool = hire(busy_server, 1, keepalive=0.01)
     pool.submit(Ask(1))
     assert results(pool) == [(1, 0)]
@@ -323,7 +323,7 @@ def test_a_defect_between_two_tasks_comes_back(busy_server: FakeServer, hire: Hi
     assert isinstance(result.error, RuntimeError)
 
 
-def test_after_a_stop_nobody_is_hired_and_tasks_fail(busy_server: FakeServer, hire: Hire, stop: StopToken) -> None:
+def test_after_a_stop_no_worker_starts_and_tasks_fail(busy_server: FakeServer, hire: Hire, stop: StopToken) -> None:
     pool = hire(busy_server, 4)
     pool.submit(Ask(0))
     results(pool)

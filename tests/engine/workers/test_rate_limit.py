@@ -26,7 +26,7 @@ def test_the_average_is_exact() -> None:
     assert abs(25_000 / clock.now - 1000.0) < 50
 
 
-def test_time_that_nobody_used_is_lost() -> None:
+def test_unused_time_is_lost() -> None:
     clock = Clock()
     limit = RateLimit(1000.0, clock.sleep, clock)
     clock.now = 3600.0

@@ -54,14 +54,14 @@ def waits() -> Iterator[Waits]:
     token.close()
 
 
-def test_nothing_is_repeated_that_works(waits: Waits) -> None:
+def test_a_success_is_not_repeated(waits: Waits) -> None:
     attempt = Attempt()
     assert retry.run(Policy(), Slot(FakeServer().open), waits, attempt) == "done"
     assert len(attempt.sessions) == 1
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
-def test_each_error_says_what_is_done(kind: type[FtpcliError], waits: Waits) -> None:
+def test_each_error_decides_whether_it_is_retried(kind: type[FtpcliError], waits: Waits) -> None:
     server = FakeServer()
     slot = Slot(server.open)
     attempt = Attempt(kind("once"))
@@ -96,7 +96,7 @@ def test_a_lost_connection_is_replaced_at_once(waits: Waits) -> None:
     assert waits.seconds == [2, 4]
 
 
-def test_progress_begins_the_count_anew(waits: Waits) -> None:
+def test_progress_resets_the_count(waits: Waits) -> None:
     reached = 0
 
     def attempt(_: Session) -> str:
@@ -111,7 +111,7 @@ def test_progress_begins_the_count_anew(waits: Waits) -> None:
     assert waits.seconds == []
 
 
-def test_every_retry_is_told(waits: Waits) -> None:
+def test_every_retry_is_reported(waits: Waits) -> None:
     told: list[tuple[str, int, float]] = []
     retry.run(
         Policy(3, 1.0),
@@ -157,13 +157,13 @@ def test_a_port_that_closes_later_is_tried_again(waits: Waits) -> None:
     assert retry.run(Policy(), slot, waits, Attempt(ConnectionLost("x"))) == "done"
 
 
-def test_a_port_that_others_found_open_is_tried_again(waits: Waits) -> None:
+def test_a_port_to_which_others_connected_is_tried_again(waits: Waits) -> None:
     server = FakeServer()
     server.on("open", raising(PortClosed("restarting")), times=2)
     assert retry.run(Policy(), Slot(server.open, proven=lambda: True), waits, Attempt()) == "done"
 
 
-def test_our_own_defects_are_not_retried(waits: Waits) -> None:
+def test_unexpected_exceptions_are_not_retried(waits: Waits) -> None:
     attempt = Attempt(ValueError("a defect"))
     with pytest.raises(ValueError, match="defect"):
         retry.run(Policy(), Slot(FakeServer().open), waits, attempt)

@@ -45,7 +45,7 @@ def test_retire_closes_once() -> None:
     assert (slot.live, server.live) == (False, 0)
 
 
-def test_a_session_that_sat_idle_is_asked_for_a_sign_of_life() -> None:
+def test_an_idle_session_is_pinged_before_use() -> None:
     server = FakeServer()
     slot = Slot(server.open)
     first = session_of(slot)
@@ -74,7 +74,9 @@ def test_keep_alive() -> None:
 @pytest.mark.parametrize(
     ("others", "opened", "error"), [(True, 0, NotAdmitted), (False, 0, Busy), (True, 1, Busy), (False, 1, Busy)]
 )
-def test_only_a_newcomer_beside_others_is_not_admitted(others: bool, opened: int, error: type[Exception]) -> None:
+def test_not_admitted_is_raised_only_if_others_have_a_session(
+    others: bool, opened: int, error: type[Exception]
+) -> None:
     server = FakeServer()
     slot = Slot(server.open, lambda: others)
     for _ in range(opened):
