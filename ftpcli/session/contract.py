@@ -199,23 +199,28 @@ class Session(Protocol):
 
 @dataclass
 class HostMemory:
-    """What sessions of one run have learnt about one server, so that each lesson is paid for once.
+    """What the sessions of one run have learnt about one server, so that each fact costs its commands only once.
 
-    Shared by all workers: every field goes from unknown to one value, and learning it twice does no harm.
-    ``here``: the server's address is one of this machine's own. ``ssh_secrets``: passphrases and passwords that were
-    asked for and were right, by key file or ``user@host:port``.
+    Shared by all workers' threads without a lock: a field is only ever assigned what has worked, sets and dicts change
+    by single atomic operations, and what has worked counts before what is ``unsupported``, so that the order in which
+    threads learn does not matter.
+
+    ``here``: the server's address is one of this machine's own. ``zone_ahead``: seconds by which its LIST is ahead of
+    UTC. ``unsupported``: purposes for which the server has no working command. ``ssh_secrets``: passphrases and
+    passwords that were asked for and were right, by key file or ``user@host:port``.
     """
 
     here: bool | None = None
     logged_in: bool = False
     data_mode: str | None = None
-    list_all: bool | None = None
+    list_all: bool = False
     zone_ahead: float | None = None
     time_command: str | None = None
     digest_command: str | None = None
     mode_command: str | None = None
-    symlinks: bool | None = None
+    symlinks: bool = False
     reads_telnet: bool | None = None
+    unsupported: set[str] = field(default_factory=set)
     ssh_secrets: dict[str, Secret] = field(default_factory=dict)
 
 

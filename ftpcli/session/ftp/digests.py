@@ -9,14 +9,16 @@ from ftpcli.session.ftp.reply_errors import unexpected
 from ftpcli.wire.ftp.digests import Offer, parse_digest
 from ftpcli.wire.ftp.reply import Reply
 
-_NO_DIGESTS = "none"
-# The command is no good, whatever the file. 552: the user may not use HASH (draft-bryan-ftpext-hash-02 §3.5; ProFTPD).
+_DIGEST = "digest"  # an entry of HostMemory.unsupported
+# The command cannot be used, whatever the file. 552: this user may not use HASH (draft-bryan-ftpext-hash-02 §3.5;
+# ProFTPD).
 _COMMAND_REFUSED = (500, 501, 502, 504, 552)
 _SYNTAX = 501
 
 
 class Digests:
-    """One session's way to digests. ``patience``: for the answer, which takes the server a look at the whole file."""
+    """Asks for digests in one session. ``patience``: seconds to wait for a reply, for which the server reads the whole
+    file."""
 
     def __init__(
         self, control: ControlConnection, memory: HostMemory, offers: tuple[Offer, ...], patience: float
@@ -28,7 +30,7 @@ class Digests:
         self._selected = next((offer.name for offer in offers if offer.selected), None)
 
     def of(self, path: str) -> Digest | None:
-        """See ``session.protocol.Session.digest``. Remembers which command works, or that none does."""
+        """See ``session.contract.Session.digest``. Remembers which command works, or that none does."""
         certain = True
         for offer in self._candidates():
             reply = self._ask(offer, path)
@@ -38,14 +40,16 @@ class Digests:
                 return digest
             if reply.code not in _COMMAND_REFUSED:
                 raise unexpected(reply, f"get a digest of {path}")
-            # ProFTPD says 501 to the X commands for an empty file too: that teaches nothing about the next one.
+            # ProFTPD says 501 to the X commands for an empty file too, which tells nothing about the next file.
             certain = certain and reply.code != _SYNTAX
         if certain:
-            self._memory.digest_command = self._memory.digest_command or _NO_DIGESTS
+            self._memory.unsupported.add(_DIGEST)
         return None
 
     def _candidates(self) -> tuple[Offer, ...]:
         known = self._memory.digest_command
+        if known is None and _DIGEST in self._memory.unsupported:
+            return ()
         return tuple(offer for offer in self._offers if known in (None, offer.command))
 
     def _ask(self, offer: Offer, path: str) -> Reply:

@@ -28,6 +28,7 @@ from ftpcli.wire.ftp.reply import Reply
 if TYPE_CHECKING:
     from ftpcli.net.tls import TlsIdentity
 
+_LIST_ALL = "LIST -a"  # an entry of HostMemory.unsupported
 _SHOWS_ITSELF = re.compile(rb"(?:^|[ \t])\.\r?\n")
 
 
@@ -87,14 +88,13 @@ class FtpSession:
 
     def _list_lines(self, target: str) -> Listing:
         argument = None if self._directory.enter(target) else target
-        if self._memory.list_all is not False:
+        if self._memory.list_all or _LIST_ALL not in self._memory.unsupported:
             listing, shows_itself = self._read_listing("LIST", "-a", facts=False) if argument is None else (None, False)
             if listing is not None and shows_itself:
                 self._memory.list_all = True
                 return listing
             # Where -a is taken for a file name the listing is empty: never believe that one.
-            if not self._memory.list_all:
-                self._memory.list_all = False
+            self._memory.unsupported.add(_LIST_ALL)
         listing, shows_itself = self._read_listing("LIST", argument, facts=False)
         # vsftpd says 226 for a directory that it may not read, too.
         doubt = (

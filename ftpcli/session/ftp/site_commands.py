@@ -11,7 +11,8 @@ from ftpcli.session.ftp.reply_errors import refusal, unexpected
 from ftpcli.wire.ftp.answers import parse_modify, write_time
 from ftpcli.wire.ftp.reply import Reply
 
-_NONE = "none"
+# Entries of HostMemory.unsupported.
+_TIME, _MODE, _SYMLINK = "set time", "set mode", "symlink"
 _MFF = "MFF"
 _CHMOD = "SITE CHMOD"
 # The years 1 to 9999, which is what fits into a command; file systems keep others.
@@ -47,13 +48,15 @@ class FileAttributes:
                 self._memory.time_command = command
                 return TimeSet(True, parse_modify(reply))
         if is_ours:
-            self._memory.time_command = self._memory.time_command or _NONE
+            self._memory.unsupported.add(_TIME)
         return TimeSet(False)
 
     def _time_commands(self) -> tuple[str, ...]:
         known = self._memory.time_command
         if known is not None:
-            return () if known == _NONE else (known,)
+            return (known,)
+        if _TIME in self._memory.unsupported:
+            return ()
         return ("MFMT", "MDTM", "SITE UTIME") if "MFMT" in self._features else ("MDTM", "SITE UTIME")
 
     def set_mode(self, path: str, mode: int) -> bool:
@@ -67,14 +70,16 @@ class FileAttributes:
             if reply.code not in _COMMAND_REFUSED:
                 break
         if reply is None or reply.code in _COMMAND_REFUSED or self._site_is_closed(self._memory.mode_command):
-            self._memory.mode_command = self._memory.mode_command or _NONE
+            self._memory.unsupported.add(_MODE)
             return False
         raise unexpected(reply, f"set the permissions of {path}")
 
     def _mode_commands(self) -> tuple[str, ...]:
         known = self._memory.mode_command
         if known is not None:
-            return () if known == _NONE else (known,)
+            return (known,)
+        if _MODE in self._memory.unsupported:
+            return ()
         # ProFTPD's SITE CHMOD loses the spaces at either end of a name, its MFF does not.
         return (_MFF, _CHMOD) if _MFF in self._features else (_CHMOD,)
 
@@ -94,7 +99,7 @@ class FileAttributes:
         """
         doing = f"make the symbolic link {name}"
         unknown = f"cannot {doing}: this server has no command for that (SITE SYMLINK)"
-        if self._memory.symlinks is False:
+        if _SYMLINK in self._memory.unsupported and not self._memory.symlinks:
             raise Unsupported(unknown)
         # Otherwise a link to the first of two words, with the name of the second, would be made without a complaint.
         if _UNSAFE.search(target) or _UNSAFE.search(name.replace(" ", "")) or name != name.strip():
@@ -104,6 +109,6 @@ class FileAttributes:
             self._memory.symlinks = True
             return
         if reply.code in _COMMAND_REFUSED or self._site_is_closed(self._memory.symlinks):
-            self._memory.symlinks = self._memory.symlinks or False
+            self._memory.unsupported.add(_SYMLINK)
             raise Unsupported(unknown, reply=reply.text)
         raise refusal(reply, f"{doing}, which leads to {target}")
