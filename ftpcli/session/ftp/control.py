@@ -1,4 +1,4 @@
-"""A control connection: the machine of ``wire.control`` over a stream, with waiting and a trace."""
+"""A control connection: the machine of ``wire.ftp.control`` over a stream, with waiting and a trace."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ControlConnection:
 
     @property
     def doubles_iac(self) -> bool:
-        """Whether byte 0xFF is sent doubled; see ``session.telnet``."""
+        """Whether byte 0xFF is sent doubled; see ``session.ftp.telnet``."""
         return self._machine.doubles_iac
 
     @doubles_iac.setter

@@ -1,12 +1,8 @@
-"""SFTP on one server, over an SSH connection that is trusted and logged in already.
+"""SFTP on one server, over an SSH connection that is logged in already; the worker's thread does all of it.
 
-``channel`` is the edge to paramiko: bytes out, and bytes in by way of the ``inbox``. ``conversation`` sends requests
-and sorts the answers by their ids. ``download`` and ``upload`` carry one file, with a ``window`` of requests that are
-on their way, ``pipelined`` several small ones; ``listing`` reads directories, ``renaming`` gives new names. ``session``
-puts it together into what the engine wants, ``opening`` makes one.
-
-The worker's thread does all of this, and mostly reads and decrypts what comes, too; else paramiko's own thread leaves
-it in the channel's inbox.
+``login`` makes a ``session``. ``channel`` is the edge to paramiko, whose own thread puts what it receives into the
+``inbox``; ``conversation`` sends requests and matches the answers by their ids. ``reader`` and ``writer`` carry one
+file with a ``window`` of outstanding requests, ``small_files`` several at once; ``listing`` reads directories.
 """
 
 import ftpcli.session.ssh  # noqa: F401 - which imports paramiko, as lean as it can be

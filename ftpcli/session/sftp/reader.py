@@ -45,7 +45,7 @@ class _Span:
 
 
 class Download:
-    """Source of ``session.protocol`` for SFTP. ``block``: the longest READ that the server takes, in bytes."""
+    """``Source`` of ``session.contract`` for SFTP. ``block``: the longest READ that the server takes, in bytes."""
 
     def __init__(
         self,

@@ -35,7 +35,7 @@ _STATVFS = "statvfs@openssh.com"
 
 
 class SftpSession:
-    """See ``session.protocol.Session``. Made by ``session.sftp.opening``."""
+    """See ``session.contract.Session``. Made by ``session.sftp.login``."""
 
     def __init__(
         self,
@@ -158,7 +158,7 @@ class SftpSession:
     def _remember(self, path: bytes, size: int) -> None:
         self._stored = path, size, self._conversation.asked()
 
-    # Small verbs
+    # Single requests
 
     def mkdir(self, path: str) -> None:
         status = self._conversation.ask(requests.make_directory(self._path(path)))
@@ -178,7 +178,7 @@ class SftpSession:
 
     def rename(self, path: str, target: str) -> None:
         """Give ``path`` the name ``target``, on another file system of the server, too, where it can. What has that
-        name is replaced or makes the server refuse: see ``renaming``."""
+        name is replaced or makes the server refuse: see ``session.sftp.rename``."""
         folder, name = posixpath.split(self.absolute(target))
         part = self._path(posixpath.join(folder, part_name(name, "moved", self.absolute(path))))
         self._renaming.do(Move(self._path(path), self._path(target), part, f"rename {path} to {target}"))
@@ -233,7 +233,7 @@ class SftpSession:
         self._conversation.forget(requests.close(handle))
         return parse_digest(self._conversation.wanted(reply, ExtendedReply, doing), algorithm)
 
-    # Life and end
+    # Keepalive and the end
 
     def ping(self) -> None:
         """REALPATH costs the server next to nothing. Being refused is an answer too."""

@@ -28,8 +28,8 @@ Answer = Reply | bytearray
 
 
 class PipelinedFiles:
-    """See ``session.protocol.Pipelined``. ``encoded`` makes of a path what goes to the server; ``extensions``: what
-    it offers; ``final_reply``: seconds that it may take to store what it has got."""
+    """See ``session.contract.Pipelined``. ``encoded`` turns a path into the bytes to send; ``extensions``: what
+    it offers; ``final_reply``: seconds that it may take to store what it has received."""
 
     def __init__(
         self,

@@ -26,8 +26,8 @@ _HELD = 32 * 1024
 
 
 class Upload:
-    """Sink of ``session.protocol`` for SFTP. ``block``: the longest WRITE that the server takes, in bytes;
-    ``extensions``: what it offers; ``final_reply``: seconds that it may take to store what it has got;
+    """``Sink`` of ``session.contract`` for SFTP. ``block``: the longest WRITE that the server takes, in bytes;
+    ``extensions``: what it offers; ``final_reply``: seconds that it may take to store what it has received;
     ``buffer``: for one WRITE, as ``buffer_for`` makes it. ``on_stored`` is called where the server has told that the
     file, now closed, is as long as what was sent."""
 

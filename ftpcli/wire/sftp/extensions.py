@@ -14,7 +14,7 @@ from ftpcli.wire.sftp.replies import ExtendedReply
 SAFE_LENGTH = 32 * 1024
 # As long as OpenSSH's server takes them: its packets are limited to 256 KiB.
 _LONGEST = 255 * 1024
-# Algorithm → bytes of a digest, the best one first; see wire.digests.
+# Algorithm → bytes of a digest, the best one first; see wire.ftp.digests.
 _DIGESTS = {"sha256": 32, "sha512": 64, "sha1": 20, "md5": 16, "crc32": 4}
 
 
