@@ -108,7 +108,7 @@ def test_decisions(source: Listing, target: Listing, rules: Rules) -> None:
             assert left.kind is {What.COPY: Kind.FILE, What.DESCEND: Kind.DIR}[decision.what]
             assert decision.what is What.DESCEND or decision.why
         if left is not None and left.kind in (Kind.FILE, Kind.DIR) and right is None:
-            assert decision.what in (What.COPY, What.DESCEND), "what is missing is brought"
+            assert decision.what in (What.COPY, What.DESCEND), "missing files are copied"
 
 
 @given(listing=listings, rules=rules)

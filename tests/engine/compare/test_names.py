@@ -71,7 +71,7 @@ def test_pairs(source: Listing, target: Listing, folding: Folding) -> None:
         if one and other:
             assert folding.key(one.name) == folding.key(other.name)
         elif other:
-            assert folding.key(other.name) not in keys, "what the source has under another form is not to be deleted"
+            assert folding.key(other.name) not in keys, "the source has it under another form"
     if not folding:
         assert pairs == list(pair(source, target))
 

@@ -84,7 +84,7 @@ class TestOverlap:
             assert report.exit_code == 2
             (message,) = disk.refusals()
             assert "the source contains the target" in message
-            assert max(name.count("/") for name in names(disk.tree)) < 8, "it does not go on and on"
+            assert max(name.count("/") for name in names(disk.tree)) < 8, "it ends"
         assert disk.events.of(Deleted) == []
         assert [name for name in names(disk.tree) if name.endswith("ftpcli-part")] == []
 

@@ -62,7 +62,7 @@ def test_a_newer_target_counts_as_different_if_times_can_be_set(side: Side) -> N
 def test_a_refusal_for_one_file_says_nothing_about_others(side: Side) -> None:
     side.server.sets_times = True
     side.server.on("set_mtime", raising(Denied("not yours", reply="550 no")), path="top/a", times=99)
-    assert side.mirror(parallel=1).transferred >= len(NAMES) - 1, "it may be asked about the first of all"
+    assert side.mirror(parallel=1).transferred >= len(NAMES) - 1, "the refused file may be the first one tried"
 
 
 @pytest.mark.parametrize(("compare", "transferred"), [("size", 0), ("time", 5), ("checksum", 5)])
@@ -94,7 +94,7 @@ def test_without_times_a_second_run_moves_nothing(
     assert side.mirror(times=False).transferred == 0
     assert server.verbs("set_mtime") == []
     side.mirror(times=False, compare="time", dry_run=True)
-    assert {event.path for event in events if isinstance(event, Planned)} == {"a", "b"}, "time is time"
+    assert {event.path for event in events if isinstance(event, Planned)} == {"a", "b"}, "times always count"
     there, here = files["b"]
     there.mtime, newer = (there.mtime, ARRIVED + 9) if side.up else (ARRIVED + 9, ARRIVED)
     os.utime(here, (newer, newer))
@@ -143,4 +143,4 @@ def test_a_server_with_no_command_for_times(lists_facts: bool, tmp_path: Path) -
         before = len(server.commands)
         assert carry_out(job)[0].transferred == 0
         asked = [c for c in server.commands[before:] if c.verb in ("MDTM", "SITE") and " " in c.argument]
-        assert len(asked) <= 6, "two commands for each of three files settle it"
+        assert len(asked) <= 6, "two commands for each of three files are enough"

@@ -338,7 +338,7 @@ def test_a_link_out_of_the_tree_is_not_followed(download: Mirror, tmp_path: Path
     download.leave(part=part_name("b"))
     assert download().exit_code == 0
     assert (outside / OURS).read_bytes() == b"precious"
-    assert not (download.local / part_name("b")).is_symlink(), "a link goes, and nothing that it leads to"
+    assert not (download.local / part_name("b")).is_symlink(), "a link is deleted, but not what it leads to"
     assert len(download.warned()) == 1
     assert download.journal() == [{"part": f"d/{OURS}"}]
 

@@ -127,7 +127,7 @@ class TestFollow:
     def test_a_dangling_link_fails_by_itself_and_nothing_is_deleted(self, side: Side) -> None:
         side.put({"a": Link("nowhere"), "b": b"1"}, {"a": b"old", "c": b"extra"})
         report = side.mirror(symlinks="follow", delete=True)
-        assert side.target == {"a": b"old", "b": b"1", "c": b"extra"}, "nothing goes where something failed"
+        assert side.target == {"a": b"old", "b": b"1", "c": b"extra"}, "nothing is deleted where something failed"
         assert set(side.failures()) == {"a"}
         (failure,) = (event for event in side.events if isinstance(event, Failed))
         assert "leads nowhere" in failure.message

@@ -88,7 +88,7 @@ class TestPartFile:
         part.append(b"3")
         part.file.close()
         part = PartFile(str(tmp_path / "a"), "source", resume=True)
-        assert part.size == 0, "it was not left in order this time"
+        assert part.size == 0, "it was not closed properly this time"
         part.close()
 
     def test_a_file_system_with_coarse_times_resumes(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
