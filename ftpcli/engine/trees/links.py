@@ -215,7 +215,7 @@ def same_text(source: Entry, target: Entry, folder: str) -> bool:
     return meant not in (".", "..") and not meant.startswith("../") and target.target.endswith(f"/{meant.lstrip('/')}")
 
 
-def in_sources_words(source: Listing, target: Listing, folder: str) -> Listing:
+def with_source_texts(source: Listing, target: Listing, folder: str) -> Listing:
     """The server's listing of ``folder``, with the source's text for each link that is equivalent to the source's."""
     links = {entry.name: entry for entry in source.entries if entry.kind is Kind.LINK}
     entries = tuple(

@@ -68,7 +68,7 @@ class RemoteTree:
         return links.with_links(self._links, path, listing)
 
     def with_texts_like(self, source: Listing, path: str, listing: Listing) -> Listing:
-        return links.in_sources_words(source, self.with_link_texts(path, listing), path)
+        return links.with_source_texts(source, self.with_link_texts(path, listing), path)
 
     def unmasked(self, path: str, listing: Listing) -> Listing:
         return self.with_link_texts(path, listing)

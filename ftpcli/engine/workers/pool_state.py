@@ -10,7 +10,7 @@ from ftpcli.engine.workers.slot import NotAdmitted
 from ftpcli.errors import FtpcliError
 
 # After this many connections lost during batches, files are sent one by one.
-_MISHAPS = 3
+_MOST_BATCHES_LOST = 3
 
 
 class PoolState:
@@ -25,7 +25,7 @@ class PoolState:
         self._opening = 0
         self._refusal: NotAdmitted | None = None
         self._refusal_told = False
-        self._mishaps = 0
+        self._batches_lost = 0
         self.fatal: FtpcliError | None = None
 
     def submitted(self) -> None:
@@ -97,11 +97,11 @@ class PoolState:
         with self._lock:
             self.fatal = self.fatal or error
 
-    def mishap(self) -> None:
+    def batch_lost(self) -> None:
         """A connection was lost during a batch."""
         with self._lock:
-            self._mishaps += 1
+            self._batches_lost += 1
 
     @property
-    def stands_batches(self) -> bool:
-        return self._mishaps < _MISHAPS
+    def may_batch(self) -> bool:
+        return self._batches_lost < _MOST_BATCHES_LOST

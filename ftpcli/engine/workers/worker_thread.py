@@ -161,7 +161,7 @@ class WorkerThread(Generic[TaskT, ResultT]):
         return tasks
 
     def _may_batch(self) -> bool:
-        if not self._state.stands_batches or self._worker.rate is not None or self._state.fatal is not None:
+        if not self._state.may_batch or self._worker.rate is not None or self._state.fatal is not None:
             return False
         session = self._worker.slot.at_hand()
         return session is not None and session.pipelined is not None
@@ -176,7 +176,7 @@ class WorkerThread(Generic[TaskT, ResultT]):
             self._outbox.put(Failure(tasks[0], error))
             return [_Held(task) for task in tasks[1:]]
         if self._worker.slot.at_hand() is None:
-            self._state.mishap()
+            self._state.batch_lost()
         return [_Held(task, how) for task, how in zip(tasks, begun, strict=True)]
 
     def _leave(self, tasks: Sequence[TaskT], error: NotAdmitted) -> None:

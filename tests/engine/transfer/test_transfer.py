@@ -659,7 +659,7 @@ class TestVerification:
         assert server.tree() == {"a": b"good"}
 
 
-class TestVagueTimes:
+class TestImpreciseTimes:
     """A LIST line tells the minute or the day; another version of the file may have been there within it."""
 
     def transfer(self, server: FakeServer, target: Path, precision: float) -> Download:
