@@ -259,7 +259,7 @@ class FtpSession:
     # Keepalive and the end
 
     def ping(self) -> None:
-        """NOOP. A 500 is a sign of life too."""
+        """NOOP. A 500 shows too that the server is there."""
         self._control.ask("NOOP")
 
     def idle_seconds(self) -> float:

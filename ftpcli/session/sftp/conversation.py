@@ -75,7 +75,7 @@ class Conversation:
     # Asking
 
     def post(self, *several: Request, stop: StopSignal | None = None) -> list[int]:
-        """Send requests, in one go, without waiting for their answers; gives their ids."""
+        """Send requests with one write, without waiting for their answers; returns their ids."""
         ids = [self._new_id() for _ in several]
         if several[0].kind not in _UNTRACED and log.isEnabledFor(logging.DEBUG):
             for request in several:

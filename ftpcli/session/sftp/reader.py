@@ -93,14 +93,14 @@ class Download:
             raise self._error
 
     def _begin(self) -> None:
-        """The first block, and in the same go the file's size: with both a small file is known to be whole."""
+        """The first block, and with the same write the file's size: with both a small file is known to be whole."""
         span = self._new_span()
         fstat, read = requests.fstat(self._open_handle), self._read(span)
         self._size_id, number = self._conversation.post(fstat, read, stop=self._stop)
         self._sent([span], [number])
 
     def _fill(self) -> None:
-        """Ask for as much as the window allows, several blocks in one go."""
+        """Ask for as much as the window allows, several blocks with one write."""
         if self._size_id is not None:
             return  # in a moment it is known whether a short block was the last one
         if not (self._by_id or self._receiving or self._gaps):

@@ -1,7 +1,7 @@
-"""paramiko, imported without what is not used of it.
+"""paramiko, imported without the dependencies that are not used here.
 
-Its reader of ssh_config imports invoke, and that asyncio and a YAML reader: a third of this program's start. The reader
-takes well that there is no invoke, and nobody asks it anything.
+Its ssh_config parser imports invoke, which imports asyncio and a YAML parser: a third of this program's start-up time.
+That parser works without invoke, and is not used here anyway.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Action(Enum):
     SHUT_WR = "send FIN"
     GRACE = "wait only a short time from now on"
     CLOSE = "close the socket"
-    ABORT = "close the socket without ceremony"
+    ABORT = "close the socket without close_notify or FIN"
 
 
 class Verdict(Enum):
@@ -59,14 +59,14 @@ class Verdict(Enum):
 
 
 _S, _E, _A, _V = State, Event, Action, Verdict
-_FAREWELL = (_A.CLOSE_NOTIFY, _A.SHUT_WR, _A.CLOSE)
+_ORDERLY_CLOSE = (_A.CLOSE_NOTIFY, _A.SHUT_WR, _A.CLOSE)
 
 # (state, event) → (actions, next state, verdict). What is not here is not possible there, but for _ANYWHERE.
 _TABLE: dict[tuple[State, Event], tuple[tuple[Action, ...], State, Verdict | None]] = {
     (_S.SENDING, _E.LOCAL_END): ((_A.CLOSE_NOTIFY, _A.SHUT_WR), _S.LINGERING, None),
-    (_S.SENDING, _E.REPLY_REFUSED): (_FAREWELL, _S.DONE, _V.REFUSED),
+    (_S.SENDING, _E.REPLY_REFUSED): (_ORDERLY_CLOSE, _S.DONE, _V.REFUSED),
     # A server that says 2yz before it has all of the file will not get the rest: the byte count tells.
-    (_S.SENDING, _E.REPLY_OK): (_FAREWELL, _S.DONE, _V.REFUSED),
+    (_S.SENDING, _E.REPLY_OK): (_ORDERLY_CLOSE, _S.DONE, _V.REFUSED),
     # Half-close: the peer's direction is over, ours is not.
     (_S.SENDING, _E.PEER_END): ((), _S.SENDING, None),
     (_S.SENDING, _E.RAW_END): ((), _S.SENDING, None),
@@ -81,13 +81,13 @@ _TABLE: dict[tuple[State, Event], tuple[tuple[Action, ...], State, Verdict | Non
     (_S.LINGERING, _E.DEADLINE): ((_A.CLOSE,), _S.DONE, _V.UNCONFIRMED),
     # The reset says nothing of whether all was read before it; the final reply will.
     (_S.LINGERING, _E.BROKEN): ((_A.CLOSE,), _S.DONE, _V.UNCONFIRMED),
-    (_S.RECEIVING, _E.PEER_END): (_FAREWELL, _S.DONE, _V.CLEAN),
+    (_S.RECEIVING, _E.PEER_END): (_ORDERLY_CLOSE, _S.DONE, _V.CLEAN),
     (_S.RECEIVING, _E.RAW_END): ((_A.CLOSE,), _S.DONE, _V.TRUNCATED),
     # 226 may overtake the last bytes; only the data connection says when they are over.
     (_S.RECEIVING, _E.REPLY_OK): ((), _S.RECEIVING, None),
     (_S.RECEIVING, _E.REPLY_REFUSED): ((_A.GRACE,), _S.DRAINING, None),
     (_S.RECEIVING, _E.DEADLINE): ((_A.ABORT,), _S.DONE, _V.BROKEN),
-    (_S.DRAINING, _E.PEER_END): (_FAREWELL, _S.DONE, _V.REFUSED),
+    (_S.DRAINING, _E.PEER_END): (_ORDERLY_CLOSE, _S.DONE, _V.REFUSED),
     (_S.DRAINING, _E.RAW_END): ((_A.CLOSE,), _S.DONE, _V.REFUSED),
     (_S.DRAINING, _E.BROKEN): ((_A.ABORT,), _S.DONE, _V.REFUSED),
     (_S.DRAINING, _E.DEADLINE): ((_A.ABORT,), _S.DONE, _V.REFUSED),
@@ -99,7 +99,7 @@ _ANYWHERE: dict[Event, tuple[tuple[Action, ...], State, Verdict | None]] = {
 
 
 class Closing:
-    """One data connection's way to its end."""
+    """The closing of one data connection."""
 
     def __init__(self, *, sending: bool) -> None:
         self.state = State.SENDING if sending else State.RECEIVING

@@ -1,7 +1,7 @@
 """What every dialect shares: the page of lines being read, the check on names, and the words for what is wrong.
 
-A dialect is a function ``parse(line, page)``. It answers an ``Entry``, or None where the line is not of its making.
-A line that it does know, but that gives no entry, it leaves by raising ``NotAnEntry``.
+A dialect is a function ``parse(line, page)``. It returns an ``Entry``, or None where the line is of another dialect.
+For a line of its own that is no entry it raises ``NotAnEntry``.
 """
 
 from __future__ import annotations
