@@ -201,9 +201,9 @@ class Session(Protocol):
 class HostMemory:
     """What the sessions of one run have learnt about one server, so that each fact costs its commands only once.
 
-    Shared by all workers' threads without a lock: a field is only ever assigned what has worked, sets and dicts change
-    by single atomic operations, and what has worked counts before what is ``unsupported``, so that the order in which
-    threads learn does not matter.
+    Shared by all workers' threads without a lock: each change is one atomic assignment or one operation on a set or
+    dict, every value is one that any session can work with, and a command that has worked counts before what is
+    ``unsupported``, so the order in which threads learn does not matter.
 
     ``here``: the server's address is one of this machine's own. ``zone_ahead``: seconds by which its LIST is ahead of
     UTC. ``unsupported``: purposes for which the server has no working command. ``ssh_secrets``: passphrases and
