@@ -8,8 +8,7 @@ from ftpcli.engine.compare.decide import TIME_DIFFERS
 from ftpcli.engine.compare.times import is_imprecise, same_time
 from ftpcli.engine.job import Side
 from ftpcli.engine.tasks.context import TaskContext
-from ftpcli.engine.transfer.verify import look_again, same_digest
-from ftpcli.errors import VerifyMismatch
+from ftpcli.engine.transfer.verify import compare_digests, look_again
 from ftpcli.model import Entry
 
 
@@ -35,11 +34,8 @@ class Recheck:
         """Why they differ, empty if they do not; None if the server provides no digest."""
         here, there = context.job.direction.local_and_remote(self.source, self.target)
         worker = context.worker
-        try:
-            same = worker.insist(self.shown, lambda session: same_digest(session, there, here, worker.stop))
-        except VerifyMismatch as error:
-            return error.message
-        return None if same is None else ""
+        compared = worker.insist(self.shown, lambda session: compare_digests(session, there, here, worker.stop))
+        return None if compared is None else compared.difference
 
     def _by_time(self, context: TaskContext) -> Rechecked:
         """Only the server's listing may be less precise than the time it knows."""

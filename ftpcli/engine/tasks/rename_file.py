@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from ftpcli.engine.events import Finished, Planned
 from ftpcli.engine.tasks.context import TaskContext
-from ftpcli.engine.transfer.verify import same_digest
-from ftpcli.errors import LocalFileError, Refused, Unsupported, VerifyMismatch
+from ftpcli.engine.transfer.verify import compare_digests
+from ftpcli.errors import LocalFileError, Refused, Unsupported
 from ftpcli.model import Entry
 
 log = logging.getLogger("ftpcli.renames")
@@ -90,11 +90,8 @@ class RenameFile:
     def _same(self, context: TaskContext) -> bool:
         here, there = context.job.direction.local_and_remote(self.new.source, self.old.path)
         worker = context.worker
-        try:
-            same = worker.insist(self.shown, lambda session: same_digest(session, there, here, worker.stop))
-        except VerifyMismatch:
-            return False
-        return same is not None or self.certain
+        compared = worker.insist(self.shown, lambda session: compare_digests(session, there, here, worker.stop))
+        return self.certain if compared is None else not compared.difference
 
 
 @dataclass(frozen=True)

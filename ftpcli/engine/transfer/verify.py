@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from dataclasses import replace
+from typing import NamedTuple
 
 from ftpcli.engine.compare.times import is_exact, same_time
 from ftpcli.engine.trees.local import open_source, translated
@@ -38,10 +39,17 @@ def digest_of(path: str, algorithm: str, stop: StopToken) -> str:
     return f"{crc:08x}" if hasher is None else hasher.hexdigest()
 
 
-def same_digest(session: Session, remote: str, local: str, stop: StopToken) -> str | None:
-    """The algorithm by which the two files are the same; None where the server tells no digest of this one.
+class Compared(NamedTuple):
+    """What two digests say. ``difference``: how they differ, for people; empty if they are equal."""
 
-    Raises VerifyMismatch.
+    algorithm: str
+    difference: str
+
+
+def compare_digests(session: Session, remote: str, local: str, stop: StopToken) -> Compared | None:
+    """Compare a file on the server with a local one; None if the server provides no digest of it.
+
+    A difference is an answer here and no error, so that it is not retried.
     """
     try:
         told = session.digest(remote)
@@ -50,9 +58,22 @@ def same_digest(session: Session, remote: str, local: str, stop: StopToken) -> s
     if told is None:
         return None
     ours = digest_of(local, told.algorithm, stop)
-    if ours != told.value:
-        raise VerifyMismatch(f"the {told.algorithm} digests differ: {ours} here, {told.value} on the server")
-    return told.algorithm
+    if ours == told.value:
+        return Compared(told.algorithm, "")
+    return Compared(told.algorithm, f"the {told.algorithm} digests differ: {ours} here, {told.value} on the server")
+
+
+def same_digest(session: Session, remote: str, local: str, stop: StopToken) -> str | None:
+    """The algorithm by which what arrived is what was sent; None if the server provides no digest of it.
+
+    Raises VerifyMismatch.
+    """
+    compared = compare_digests(session, remote, local, stop)
+    if compared is None:
+        return None
+    if compared.difference:
+        raise VerifyMismatch(compared.difference)
+    return compared.algorithm
 
 
 def same_size(session: Session, remote: str, size: int) -> bool:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Report, Summary
+from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Report, Retrying, Summary
 from ftpcli.engine.job import Direction, FilterRules
 from ftpcli.engine.plan.rename_index import Candidate, RenameIndex, open_database
 from ftpcli.engine.plan.renames import Renames
@@ -193,6 +193,8 @@ class TestRuns:
         report = side.run()
         assert side.target == {"n1": b"11", "n2": b"222"}
         assert (report.renamed, report.transferred, report.deleted) == (1, 1, 1)
+        assert not side.events.of(Retrying), "another digest is an answer, not a failure to retry"
+        assert report.reconnects == 0
 
     @pytest.mark.parametrize("option", ["compare", "verify"])
     def test_without_digests_an_exact_time_suffices(self, side: Moved, option: str) -> None:

@@ -161,6 +161,14 @@ class TestMirror:
         kinds = [type(event) for event in side.events if isinstance(event, (Finished, Deleted))]
         assert [kind for kind, _ in itertools.groupby(kinds)] == [Finished, Deleted]
 
+    def test_a_digest_that_differs_is_an_answer_and_not_retried(self, side: Side) -> None:
+        side.server.digests = "sha256"
+        side.put({"a": b"11", "b": b"22", "same": b"33"}, {"a": b"99", "b": b"88", "same": b"33"})
+        report = side.mirror(compare="checksum")
+        assert side.target == {"a": b"11", "b": b"22", "same": b"33"}
+        assert (report.transferred, report.skipped, report.reconnects) == (2, 1, 0)
+        assert not side.events.of(Retrying)
+
     def test_dry_run(self, side: Side) -> None:
         side.put(TREE, OLD)
         report = side.mirror(delete=True, dry_run=True)
