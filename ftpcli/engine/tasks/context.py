@@ -24,9 +24,9 @@ from ftpcli.stop import StopToken
 class Shared:
     """Everything that the threads of a run share, besides the pool's queues and its state.
 
-    Each part is thread-safe: the job is immutable; each number of ``progress`` is written by one thread only; fields of
-    ``host`` only go from unknown to known; ``journal``, ``local``, ``times`` and ``rate`` have a lock each; ``backup``
-    only remembers which folders exist, and making one twice does no harm.
+    Each part is thread-safe: the job is immutable; each number of ``progress`` is written by one thread only; the order
+    in which the fields of ``host`` are assigned does not matter; ``journal``, ``local``, ``times`` and ``rate`` have a
+    lock each; ``backup`` only remembers which folders exist, and making one twice does no harm.
 
     ``times`` is None if a different time always means different content, ``backup`` if nothing is kept, ``rate`` if
     there is no limit.
