@@ -14,6 +14,9 @@ from ftpcli.engine.tasks.rename_file import Renamed
 from ftpcli.errors import FtpcliError
 from ftpcli.model import Entry
 
+# Stands for every skipped entry if nobody listens: one object, however many entries a tree has.
+_UNHEARD = Skipped("", "")
+
 
 class Reporter:
     """For the coordinator's thread only. ``fatal`` is the error that ends the run early."""
@@ -47,10 +50,10 @@ class Reporter:
 
     def skip(self, name: str, reason: str, where: Pair | None = None) -> None:
         """``name`` is an entry of ``where``, or a whole shown path. On a hot path: called for every up-to-date file."""
-        event = Skipped(shown(where, name) if where is not None else name, reason)
-        count(self.report, event)
         if self._tell_skipped:
-            self._on_event(event)
+            self.tell(Skipped(shown(where, name) if where is not None else name, reason))
+        else:
+            count(self.report, _UNHEARD)
 
     def directory_made(self, where: Pair) -> None:
         name = where.shown or "."

@@ -60,9 +60,8 @@ class LocalTree:
         return local.scan(path)
 
     def list_if_there(self, path: str, *, expected: bool) -> Listing | None:
-        there = local.look(path) if expected else None
-        if there is not None and there.kind is Kind.LINK:
-            raise LocalFileError(f"a symbolic link is in the place of the directory {path}; remove that first")
+        if expected:
+            _require_no_link(path)
         return local.scan(path) if local.is_directory(path) else None
 
     # Symbolic links in it
@@ -90,6 +89,7 @@ class LocalTree:
     # Changing it
 
     def make_directory(self, path: str, mode: int | None) -> bool:
+        _require_no_link(path)
         new = not local.is_directory(path)
         # A directory that will be private is private before anything is put into it.
         local.make_directory(path, 0o777 if mode is None else mode & 0o777 | 0o700)
@@ -138,3 +138,9 @@ class LocalTree:
 
     def sweep(self, part: str) -> None:
         part_file.sweep(part, self._root)
+
+
+def _require_no_link(path: str) -> None:
+    there = local.look(path)
+    if there is not None and there.kind is Kind.LINK:
+        raise LocalFileError(f"a symbolic link is in the place of the directory {path}; remove that first")

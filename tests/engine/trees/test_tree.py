@@ -225,3 +225,14 @@ def test_each_side_joins_paths_its_own_way(on: On) -> None:
     join = os.path.join if on.tree.side is Side.LOCAL else posixpath.join
     assert on.path("a") == join(on.root, "a")
     assert on.tree.side.join("", "a") == "a"
+
+
+@pytest.mark.parametrize("leads", ["elsewhere", "nowhere"])
+def test_a_link_in_the_place_of_a_new_local_directory_is_refused(tmp_path: Path, leads: str) -> None:
+    """Somebody put it there after the target was listed: what it leads to is not the run's to write to."""
+    (tmp_path / "top").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "top" / "new").symlink_to(tmp_path / leads)
+    with pytest.raises(LocalFileError, match="symbolic link is in the place"):
+        LocalTree(str(tmp_path / "top")).make_directory(str(tmp_path / "top" / "new"), None)
+    assert not (tmp_path / "nowhere").exists()
