@@ -21,6 +21,7 @@ from ftpcli.model import Capabilities, Digest, Endpoint, Entry, Kind, Listing, T
 from ftpcli.net.pump import Reader, Writer
 from ftpcli.net.wait import StopSignal, check
 from ftpcli.session.contract import Fetched, HostMemory, Moved, Notify, OnMoved, Stored, TimeSet, ToStore
+from tests.servers.name_rules import EXACT
 
 ENDPOINT = Endpoint("ftp", "fake.test", 21)
 CHUNK = 100
@@ -88,6 +89,7 @@ class FakeServer:
         self.calls: list[tuple[object, ...]] = []
         self.faults: list[Fault] = []
         self.problems: dict[str, tuple[str, ...]] = {}
+        self.names = EXACT
         self.admits: int | None = None
         self.takes_password = True
         self.hides_dot_files = False
@@ -161,6 +163,7 @@ class FakeServer:
         node: Node = self.root
         parts = _parts(path)
         for position, name in enumerate(parts):
+            name = self.names.place(name, node.inside) if isinstance(node, Folder) else name
             if not isinstance(node, Folder) or name not in node.inside or depth > 40:
                 raise NotFound(f"{path} is not there", reply="550 not found")
             node = node.inside[name]
@@ -179,7 +182,7 @@ class FakeServer:
         node = self.find("/".join(above))
         if not isinstance(node, Folder):
             raise NotFound(f"{path} is below a file", reply="550 not a directory")
-        return node, name
+        return node, self.names.place(name, node.inside)
 
 
 def _parts(path: str) -> list[str]:
@@ -348,10 +351,14 @@ class FakeSession:
         with self.call("rename", path, target):
             node = self.server.find(path)
             folder, name = self.server.parent(target)
-            if name in folder.inside and (isinstance(folder.inside[name], Folder) or not self.server.renames_over):
+            there = folder.inside.get(name, node)
+            if there is not node and (isinstance(there, Folder) or not self.server.renames_over):
                 raise Refused(f"{target} exists", reply="553 exists")
             origin, old = self.server.parent(path)
             del origin.inside[old]
+            if there is node or not self.server.names.keeps_spelling:
+                folder.inside.pop(name, None)
+                name = self.server.names.stored(_parts(target)[-1])
             folder.inside[name] = node
 
     def set_mtime(self, path: str, seconds: float) -> TimeSet:

@@ -16,6 +16,8 @@ from pathlib import Path
 import paramiko
 from paramiko import SFTPAttributes, SFTPHandle, SFTPServer, SFTPServerInterface
 
+from .name_rules import EXACT, NameRules
+
 USER, PASSWORD = "tester", "secret-Pw1"
 _FLAGS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_EXCL
 
@@ -58,7 +60,32 @@ class _Handle(SFTPHandle):
         return SFTPAttributes.from_stat(os.fstat(self.readfile.fileno()))
 
 
-def _interface(root: Path) -> type[SFTPServerInterface]:
+class _Names:
+    """``NameRules`` for what is below ``root`` on this machine's disk."""
+
+    def __init__(self, root: Path, rules: NameRules) -> None:
+        self._root = str(root)
+        self._rules = rules
+
+    def place(self, path: str) -> str:
+        if self._rules is EXACT or not path.startswith(f"{self._root}/"):
+            return path
+        return self._root + self._rules.place_all(path.removeprefix(self._root), self._names_in)
+
+    def _names_in(self, folder: str) -> list[str]:
+        inside = self._root + folder
+        return os.listdir(inside) if os.path.isdir(inside) else []
+
+    def rename(self, old: str, new: str) -> None:
+        """``old`` was placed, ``new`` is as it was typed."""
+        there = self.place(new)
+        keeps = self._rules.keeps_spelling and os.path.lexists(there)
+        os.replace(old, there)
+        if not keeps:
+            os.rename(there, os.path.join(os.path.dirname(there), self._rules.stored(os.path.basename(new))))
+
+
+def _interface(root: Path, names: _Names) -> type[SFTPServerInterface]:
     class Files(SFTPServerInterface):
         """Paths are absolute ones of this machine, as with sshd."""
 
@@ -67,20 +94,22 @@ def _interface(root: Path) -> type[SFTPServerInterface]:
 
         def list_folder(self, path: str) -> list[SFTPAttributes] | int:
             try:
-                names = sorted(os.listdir(path))
-                return [SFTPAttributes.from_stat(os.lstat(os.path.join(path, name)), name) for name in names]
+                found = sorted(os.listdir(names.place(path)))
+                return [
+                    SFTPAttributes.from_stat(os.lstat(os.path.join(names.place(path), name)), name) for name in found
+                ]
             except OSError as error:
                 return int(SFTPServer.convert_errno(error.errno))
 
         def stat(self, path: str) -> SFTPAttributes | int:
-            return _tried(lambda: SFTPAttributes.from_stat(os.stat(path)))
+            return _tried(lambda: SFTPAttributes.from_stat(os.stat(names.place(path))))
 
         def lstat(self, path: str) -> SFTPAttributes | int:
-            return _tried(lambda: SFTPAttributes.from_stat(os.lstat(path)))
+            return _tried(lambda: SFTPAttributes.from_stat(os.lstat(names.place(path))))
 
         def open(self, path: str, flags: int, _attr: SFTPAttributes) -> SFTPHandle | int:
             try:
-                descriptor = os.open(path, flags & _FLAGS, 0o644)
+                descriptor = os.open(names.place(path), flags & _FLAGS, 0o644)
             except OSError as error:
                 return int(SFTPServer.convert_errno(error.errno))
             handle = _Handle(flags)
@@ -92,26 +121,26 @@ def _interface(root: Path) -> type[SFTPServerInterface]:
             return handle
 
         def remove(self, path: str) -> int:
-            return _done(lambda: os.remove(path))
+            return _done(lambda: os.remove(names.place(path)))
 
         def rename(self, oldpath: str, newpath: str) -> int:
-            return _done(lambda: os.replace(oldpath, newpath))
+            return _done(lambda: names.rename(names.place(oldpath), newpath))
 
         def mkdir(self, path: str, _attr: SFTPAttributes) -> int:
-            return _done(lambda: os.mkdir(path))
+            return _done(lambda: os.mkdir(names.place(path)))
 
         def rmdir(self, path: str) -> int:
-            return _done(lambda: os.rmdir(path))
+            return _done(lambda: os.rmdir(names.place(path)))
 
         def chattr(self, path: str, attr: SFTPAttributes) -> int:
-            return _done(lambda: SFTPServer.set_file_attr(path, attr))
+            return _done(lambda: SFTPServer.set_file_attr(names.place(path), attr))
 
         def symlink(self, target_path: str, path: str) -> int:
-            return _done(lambda: os.symlink(target_path, path))
+            return _done(lambda: os.symlink(target_path, names.place(path)))
 
         def readlink(self, path: str) -> str | int:
             try:
-                return os.readlink(path)
+                return os.readlink(names.place(path))
             except OSError as error:
                 return int(SFTPServer.convert_errno(error.errno))
 
@@ -134,8 +163,10 @@ def _done(do: object) -> int:
 
 
 @contextlib.contextmanager
-def paramiko_server(subsystem: type[paramiko.SubsystemHandler] | None = SFTPServer) -> Iterator[ParamikoServer]:
-    """``subsystem``: what answers in place of SFTP; None: nothing does."""
+def paramiko_server(
+    subsystem: type[paramiko.SubsystemHandler] | None = SFTPServer, names: NameRules = EXACT
+) -> Iterator[ParamikoServer]:
+    """``subsystem``: what answers in place of SFTP; None: nothing does. ``names``: see ``name_rules``."""
     root = Path(tempfile.mkdtemp(prefix="paramiko-")).resolve()
     keys = [paramiko.ECDSAKey.generate()]
     transports: list[paramiko.Transport] = []
@@ -149,7 +180,7 @@ def paramiko_server(subsystem: type[paramiko.SubsystemHandler] | None = SFTPServ
                 transports.append(transport)
                 transport.add_server_key(keys.pop(0) if len(keys) > 1 else keys[0])
                 if subsystem is not None:
-                    files = (_interface(root),) if subsystem is SFTPServer else ()
+                    files = (_interface(root, _Names(root, names)),) if subsystem is SFTPServer else ()
                     transport.set_subsystem_handler("sftp", subsystem, *files)
                 with contextlib.suppress(paramiko.SSHException, EOFError):
                     transport.start_server(server=_Login())

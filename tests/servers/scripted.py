@@ -28,6 +28,7 @@ from typing import Literal
 import pytest
 
 from .certificates import session_certificates
+from .name_rules import EXACT, NameRules
 from .scripted_channel import can_queue_tickets, server_context
 from .scripted_connection import SETUP, Connection, Dropped
 from .scripted_data import Course, Transfer
@@ -76,6 +77,7 @@ class ScriptedServer:
     features: tuple[str, ...] = FEATURES
     home: str = "/"
     rename_replaces: bool = True
+    names: NameRules = EXACT  # which names are one and the same here; see `name_rules`
     patience: float = 20.0  # the longest wait for anything
     # TLS
     require_tls: bool = True  # explicit: USER in clear is refused
@@ -100,7 +102,7 @@ class ScriptedServer:
     intruder: str | None = None  # active: a stranger connects from this address first
 
     def __post_init__(self) -> None:
-        self.tree = Tree(self.files)
+        self.tree = Tree(self.files, self.names)
         self.files = self.tree.files
         self.commands: list[Command] = []
         self.transfers: list[Transfer] = []

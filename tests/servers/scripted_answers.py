@@ -259,7 +259,7 @@ def mlst(c: Connection, argument: str) -> None:
     if not c.server.tree.exists(path):
         c.reply("550 No such file or directory.")
         return
-    c.lines(250, "Facts", [c.server.tree.facts(path, name=path)])
+    c.lines(250, "Facts", [c.server.tree.facts(path, name=c.typed_path(argument))])
 
 
 @answers("DELE")
@@ -307,10 +307,10 @@ def rnto(c: Connection, argument: str) -> None:
     path = c.path(argument)
     if c.renaming is None:
         c.reply("503 RNFR first.")
-    elif not c.server.rename_replaces and c.server.tree.exists(path):
+    elif not c.server.rename_replaces and c.server.tree.exists(path) and path != c.renaming:
         c.reply("550 There is such a file already.")
     else:
-        c.server.tree.rename(c.renaming, path)
+        c.server.tree.rename(c.renaming, c.typed_path(argument))
         c.reply("250 Renamed.")
 
 

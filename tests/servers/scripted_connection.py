@@ -95,6 +95,10 @@ class Connection:
             answer(self, argument)
 
     def path(self, argument: str) -> str:
+        """Absolute, normalised, and spelled as it is in the tree."""
+        return self.server.tree.place(self.typed_path(argument))
+
+    def typed_path(self, argument: str) -> str:
         """Absolute and normalised."""
         joined = posixpath.normpath(posixpath.join(self.cwd, argument))
         return "/" + joined.lstrip("/")

@@ -7,11 +7,17 @@ import threading
 import time
 from datetime import datetime, timezone
 
+from .name_rules import EXACT, NameRules
+
 
 class Tree:
-    """Absolute paths to contents. Parents of a file need not be named: they exist because the file does."""
+    """Absolute paths to contents. Parents of a file need not be named: they exist because the file does.
 
-    def __init__(self, files: dict[str, bytes] | None = None) -> None:
+    Paths are those that ``place`` gives; only ``rename`` takes the new name as it was typed.
+    """
+
+    def __init__(self, files: dict[str, bytes] | None = None, names: NameRules = EXACT) -> None:
+        self.names = names
         self.lock = threading.RLock()
         self.files: dict[str, bytes] = {}
         self.mtimes: dict[str, float] = {}
@@ -30,9 +36,24 @@ class Tree:
             del self.files[path]
             self.mtimes.pop(path, None)
 
-    def rename(self, old: str, new: str) -> None:
-        """A file, or a directory with all that is below it."""
+    def place(self, path: str) -> str:
+        """The absolute path that this one means here, whether there is something or not."""
+        if self.names is EXACT:
+            return path
         with self.lock:
+            return self.names.place_all(path, self.children)
+
+    def rename(self, old: str, new: str) -> None:
+        """A file, or a directory with all that is below it. A file in its place is replaced."""
+        with self.lock:
+            there = self.place(new)
+            folder, name = posixpath.split(new)
+            if there in self.files and there != old:
+                self.remove(there)
+            elif not self.exists(there):
+                there = ""
+            spelled = posixpath.basename(there) if there and self.names.keeps_spelling else self.names.stored(name)
+            new = posixpath.join(self.place(folder), spelled)
             moved = [path for path in self.files if path == old or path.startswith(old + "/")]
             for path in moved:
                 target = new + path[len(old) :]

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from .certificates import session_certificates
+from .name_rules import IGNORES_CASE, IGNORES_CASE_KEEPS_SPELLING, LOWER, NFD, UPPER, WINDOWS, NameRules
 from .scripted import Connection, Course, ScriptedServer, can_queue_tickets, scripted
 from .scripted_faults import black_hole, endless, silence
 
@@ -110,6 +111,36 @@ def test_plain_session_does_what_an_ordinary_server_does(scripted: Start) -> Non
     assert server.max_open == 1
     assert server.data_connections == 8
     assert server.sent("PASS")[0].argument == server.password
+
+
+@pytest.mark.parametrize(
+    ("names", "other", "after"),
+    [
+        (IGNORES_CASE, "dIR/LOGO.png", "LOGO.png"),
+        (IGNORES_CASE_KEEPS_SPELLING, "dir/LOGO.png", "Logo.png"),
+        (LOWER, "DIR/LOGO.png", "logo.png"),
+        (UPPER, "Dir/logo.PNG", "LOGO.PNG"),
+        (WINDOWS, "Dir./logo.png. ", "logo.png"),
+        (NFD, "Dir/Logo.png", "Logo.png"),
+    ],
+)
+def test_names_that_are_one_file(scripted: Start, names: NameRules, other: str, after: str) -> None:
+    server = scripted(names=names)
+    client = login(server)
+    client.mkd("Dir")
+    client.storbinary("STOR Dir/Logo.png", io.BytesIO(b"first"))
+    client.storbinary(f"STOR {other}", io.BytesIO(b"second"))
+    (stored,) = server.files
+    assert stored == names.stored("/Dir").rstrip(".") + "/" + names.stored("Logo.png")
+    assert fetch(client, other) == b"second"
+    client.storbinary("STOR Dir/part", io.BytesIO(b"third"))
+    client.rename("Dir/part", other)
+    assert [name for name, _ in client.mlsd("Dir")] == [after]
+    assert fetch(client, "Dir/Logo.png") == b"third"
+    client.rename("Dir/Logo.png", other)
+    client.delete("Dir/Logo.png")
+    client.rmd(other.partition("/")[0])
+    assert server.files == {}
 
 
 def test_type_is_ascii_until_told_and_rest_counts_once(scripted: Start) -> None:
