@@ -28,6 +28,7 @@ from typing import Literal
 import pytest
 
 from .certificates import session_certificates
+from .clock import Clock
 from .name_rules import EXACT, NameRules
 from .scripted_channel import can_queue_tickets, server_context
 from .scripted_connection import SETUP, Connection, Dropped
@@ -77,6 +78,10 @@ class ScriptedServer:
     features: tuple[str, ...] = FEATURES
     home: str = "/"
     rename_replaces: bool = True
+    clock_offset: float = 0.0  # this and the next three: see `Clock`; while it runs, change `server.tree.clock`
+    time_precision: int = 1
+    ignores_times: bool = False
+    time_shift: float = 0.0
     names: NameRules = EXACT  # which names are one and the same here; see `name_rules`
     patience: float = 20.0  # the longest wait for anything
     # TLS
@@ -102,7 +107,8 @@ class ScriptedServer:
     intruder: str | None = None  # active: a stranger connects from this address first
 
     def __post_init__(self) -> None:
-        self.tree = Tree(self.files, self.names)
+        clock = Clock(self.clock_offset, self.time_precision, self.ignores_times, self.time_shift)
+        self.tree = Tree(self.files, self.names, clock)
         self.files = self.tree.files
         self.commands: list[Command] = []
         self.transfers: list[Transfer] = []

@@ -249,7 +249,7 @@ def mfmt(c: Connection, argument: str) -> None:
     if not c.server.tree.exists(path):
         c.reply("550 No such file.")
         return
-    c.server.tree.mtimes[path] = unstamp(when)
+    c.server.tree.set_time(path, unstamp(when))
     c.reply(f"213 Modify={when}; {name}")
 
 

@@ -15,6 +15,8 @@ from ftpcli.wire.sftp.attributes import Attributes, parse_attributes, write_attr
 from ftpcli.wire.sftp.codes import Code, OpenFlag, Packet
 from ftpcli.wire.sftp.fields import Fields, string, uint32, uint64
 
+from .clock import Clock
+
 OPENSSH = {
     "posix-rename@openssh.com": b"1",
     "statvfs@openssh.com": b"2",
@@ -51,6 +53,8 @@ class ScriptedSftp:
     than that. ``reorder``: answers that wait are shuffled. ``told_size``: what STAT says, whatever is there.
     ``answers``: called after the honest answer; bytes take its place, b"" leaves it out, None lets it be.
     ``end_after``: bytes of answers after which the channel ends. ``piece``: answers come in blocks of that many bytes.
+    ``clock_offset``, ``time_precision``, ``ignores_times``, ``time_shift``: see ``Clock``; without the first one no
+    time passes, and what is written is of 1970.
     """
 
     files: dict[str, bytearray] = field(default_factory=dict)
@@ -72,6 +76,10 @@ class ScriptedSftp:
     times: dict[str, int] = field(default_factory=dict)
     modes: dict[str, int] = field(default_factory=dict)
     owners: dict[str, tuple[int, int]] = field(default_factory=dict)
+    clock_offset: float | None = None
+    time_precision: int = 1
+    ignores_times: bool = False
+    time_shift: float = 0.0
     mounts: set[str] = field(default_factory=set)
     greeting: bytes | None = None
     closed: bool = False
@@ -180,12 +188,14 @@ class ScriptedSftp:
             return status(asked, Code.FAILURE if asked.path in self.directories else Code.NO_SUCH_FILE)
         if flags & OpenFlag.CREATE:
             if asked.path not in self.files:
+                self._arrived(asked.path)
                 self._set(asked.path, parse_attributes(body))
             self.files.setdefault(asked.path, bytearray())
         if asked.path not in self.files:
             return status(asked, Code.NO_SUCH_FILE)
         if flags & OpenFlag.TRUNCATE:
             self.files[asked.path].clear()
+            self._arrived(asked.path)
         return self._new_handle(asked)
 
     def _new_handle(self, asked: Asked) -> bytes:
@@ -214,7 +224,16 @@ class ScriptedSftp:
         content = self.files[self._handles[first]]
         content.extend(bytes(max(0, asked.offset - len(content))))
         content[asked.offset : asked.offset + len(data)] = data
+        self._arrived(self._handles[first])
         return status(asked, Code.OK)
+
+    @property
+    def _clock(self) -> Clock:
+        return Clock(self.clock_offset or 0.0, self.time_precision, self.ignores_times, self.time_shift)
+
+    def _arrived(self, path: str) -> None:
+        if self.clock_offset is not None:
+            self.times[path] = int(self._clock.arrival())
 
     def _do_fsync(self, asked: Asked, first: bytes, _body: Fields) -> bytes:
         return status(asked, Code.OK if first in self._handles else Code.FAILURE)
@@ -243,8 +262,8 @@ class ScriptedSftp:
         return status(asked, Code.OK)
 
     def _set(self, path: str, told: Attributes) -> None:
-        if told.mtime is not None:
-            self.times[path] = told.mtime
+        if told.mtime is not None and (kept := self._clock.kept(told.mtime)) is not None:
+            self.times[path] = int(kept)
         if told.permissions is not None:
             self.modes[path] = told.permissions
         if told.uid is not None and told.gid is not None:

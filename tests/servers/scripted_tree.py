@@ -7,6 +7,7 @@ import threading
 import time
 from datetime import datetime, timezone
 
+from .clock import Clock
 from .name_rules import EXACT, NameRules
 
 
@@ -16,8 +17,11 @@ class Tree:
     Paths are those that ``place`` gives; only ``rename`` takes the new name as it was typed.
     """
 
-    def __init__(self, files: dict[str, bytes] | None = None, names: NameRules = EXACT) -> None:
+    def __init__(
+        self, files: dict[str, bytes] | None = None, names: NameRules = EXACT, clock: Clock | None = None
+    ) -> None:
         self.names = names
+        self.clock = clock or Clock()
         self.lock = threading.RLock()
         self.files: dict[str, bytes] = {}
         self.mtimes: dict[str, float] = {}
@@ -28,8 +32,14 @@ class Tree:
     def write(self, path: str, content: bytes, mtime: float | None = None) -> None:
         with self.lock:
             self.files[path] = content
-            self.mtimes[path] = float(int(time.time())) if mtime is None else mtime
+            self.mtimes[path] = self.clock.arrival() if mtime is None else mtime
             self._keep_parents(path)
+
+    def set_time(self, path: str, given: float) -> None:
+        """As far as the server's clock keeps it."""
+        kept = self.clock.kept(given)
+        if kept is not None:
+            self.mtimes[path] = kept
 
     def remove(self, path: str) -> None:
         with self.lock:
