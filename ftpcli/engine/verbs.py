@@ -28,9 +28,13 @@ def remove(solo: Solo, path: str, *, recursive: bool, glob: bool) -> None:
     for target, entry in targets:
         if entry.kind is Kind.DIR and not recursive:
             raise Refused(f"{target} is a directory; -r deletes directories as well")
+
+    def gone(name: str) -> None:
+        solo.tell(Deleted(name))
+        solo.stop.check()
+
     for target, entry in targets:
-        removal = Removal(target, entry.kind, lambda name: solo.tell(Deleted(name)), recursive=True)
-        solo.insist(target, removal.attempt)
+        solo.insist(target, Removal(target, entry.kind, gone, recursive=True).attempt)
 
 
 def _links_unmasked(session: Session, targets: list[tuple[str, Entry]]) -> list[tuple[str, Entry]]:

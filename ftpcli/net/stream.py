@@ -55,6 +55,10 @@ class Stream(Protocol):
         """Send FIN."""
         ...
 
+    def acknowledge(self) -> None:
+        """Tell the peer now what has arrived: until then it may hold back the rest of what it wrote (RFC 896)."""
+        ...
+
     def unsent_shrinks(self) -> bool:
         """True when bytes are on their way and fewer than at the last call: the peer is slow, not gone."""
         ...
@@ -99,6 +103,11 @@ class SocketStream:
         if error.errno in (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED):
             return ConnectionLost(f"{self.peer} reset the connection")
         return ConnectionLost(f"the connection to {self.peer} broke: {error.strerror or error}")
+
+    def acknowledge(self) -> None:
+        if sys.platform == "linux":
+            with contextlib.suppress(OSError):
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def unsent_shrinks(self) -> bool:
         before, self._unsent = self._unsent, self._count_unsent()

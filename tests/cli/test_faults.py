@@ -3,6 +3,7 @@ success."""
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
@@ -144,6 +145,28 @@ def test_interrupted_download_keeps_its_part_file_and_is_resumed(
     assert result.code == 0, result.stderr
     assert files_below(down) == {"f.bin": BIG}
     assert [int(command.argument) for command in server.sent("REST") if command.argument != "0"] == [kept]
+
+
+@pytest.mark.parametrize("tls", ["none", "explicit"])
+@pytest.mark.parametrize("verb", ["SIZE", "CWD", "FEAT", "MDTM", "EPSV"])
+def test_a_deadline_ends_the_wait_for_an_answer(
+    scripted: Start, run_ftpcli: Program, down: Path, tls: str, verb: str
+) -> None:
+    server = scripted(tls=tls, files={"/d/f.bin": SMALL}, features=("SIZE", "MDTM", "EPSV"))
+    server.on(verb, silence)
+    result = run_ftpcli("get", server.url("d/*"), "-d", down, "--deadline", "1", *options(*LONG), timeout=LIMIT)
+    assert result.code == 11, result.stderr
+    assert files_below(down) == {}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_wait_for_an_answer(scripted: Start, run_ftpcli: Program, number: signal.Signals) -> None:
+    """A second one is not needed, not even in the middle of deleting a tree."""
+    server = scripted(files=many(40, "/d"), features=("SIZE", "EPSV"))
+    server.on("DELE", lambda c, argument: (os.kill(process.pid, number), c.default("DELE", argument)), times=1)
+    process = run_ftpcli.start("rm", "-r", server.url("d"), *options(*LONG))
+    assert process.wait(LIMIT) == 128 + number
+    assert server.verbs().count("DELE") < 20
 
 
 def test_deadline_stops_in_order_and_the_next_run_resumes(scripted: Start, run_ftpcli: Program, down: Path) -> None:

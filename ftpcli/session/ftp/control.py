@@ -14,11 +14,12 @@ from ftpcli.errors import (
     NotTls,
     PeerProtocolError,
     ServiceClosing,
+    Stopped,
     TimedOut,
     TlsFailed,
 )
 from ftpcli.net.stream import BLOCKED, PlainStream, Stream
-from ftpcli.net.wait import Deadline, StopSignal, ready
+from ftpcli.net.wait import Deadline, StopSignal, check, ready
 from ftpcli.wire.ftp.command import Command
 from ftpcli.wire.ftp.control import ControlMachine, State
 from ftpcli.wire.ftp.reply import Reply, ReplyParser
@@ -28,11 +29,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("ftpcli.wire")
 
+# Seconds that answers may still take once a stop was requested: what was begun (a renaming, say) is heard out.
+_STOP_GRACE = 5.0
+
 
 class ControlConnection:
-    """Sends commands, waits for replies. ``healthy`` turns False for good with the first doubt."""
+    """Sends commands, waits for replies. ``healthy`` turns False for good with the first doubt.
 
-    def __init__(self, stream: Stream, place: str, encoding: str, timeout: float) -> None:
+    Nothing is sent while a reply that nobody asked for is there: it would be taken for the answer.
+
+    A stop ends the wait for what only reads. What changes something on the server is heard out, and so is what is sent
+    after the stop, since only the rest of such a change is (the old file was moved aside, and the new one has not its
+    name yet): both for ``_STOP_GRACE`` seconds from the stop on.
+    """
+
+    def __init__(self, stream: Stream, place: str, encoding: str, timeout: float, stop: StopSignal | None) -> None:
         self.stream = stream
         self.healthy = True
         self.last_used = time.monotonic()
@@ -41,8 +52,9 @@ class ControlConnection:
         self._machine = ControlMachine(encoding)
         self._buffer = memoryview(bytearray(16 * 1024))
         self._ended = False
-        # While it logs in a stop ends every wait; afterwards what was begun (a rename, say) is heard out.
-        self.stop: StopSignal | None = None
+        self._stop = stop
+        self._stop_grace: Deadline | None = None
+        self._hears_out = False
 
     def fileno(self) -> int:
         return self.stream.fileno()
@@ -60,7 +72,7 @@ class ControlConnection:
     def outstanding(self) -> int:
         return self._machine.outstanding
 
-    def start_tls(self, identity: TlsIdentity, stop: StopSignal | None) -> None:
+    def start_tls(self, identity: TlsIdentity) -> None:
         """Put TLS over the connection. Raises TlsFailed, also for plaintext that followed the 234.
 
         Such bytes may be injected, to be taken for protected ones (RFC 4217 §15.1 and CVE-2011-0411).
@@ -73,7 +85,7 @@ class ControlConnection:
         deadline = Deadline(self._timeout)
         try:
             while not self.stream.handshake():
-                if not ready((self.fileno(),), (), deadline.left, stop):
+                if not ready((self.fileno(),), (), deadline.left, self._stop):
                     self.healthy = False
                     raise TimedOut(f"{self._place} did not finish the TLS handshake within {self._timeout:g} seconds")
         except NotTls as error:
@@ -114,7 +126,10 @@ class ControlConnection:
 
     def post(self, command: Command) -> Command:
         """Send a command without waiting for its reply."""
+        if not self._machine.outstanding:  # else it is a NOOP, and a transfer goes on
+            self._hears_out = command.changes or (self._stop is not None and self._stop.requested)
         try:
+            self._refuse_spare_replies()
             data = memoryview(self._machine.send(command))
             log.debug("> %s", command)
             deadline = Deadline(self._timeout)
@@ -131,10 +146,38 @@ class ControlConnection:
         self.last_used = time.monotonic()
         return command
 
+    def _refuse_spare_replies(self) -> None:
+        """Take in what is there without waiting. Raises PeerProtocolError for any of it where no answer is awaited, as
+        NOOPs of a transfer may be."""
+        if self._machine.outstanding:
+            return
+        self.stream.acknowledge()
+        while self._take() is None and self._receive():
+            pass
+        if not self._machine.quiet:
+            self.healthy = False
+            raise PeerProtocolError(f"{self._place} sent part of a reply to a command that was never sent")
+
     def _wait_writable(self, deadline: Deadline, verb: str) -> None:
-        if not ready((), (self.fileno(),), deadline.left):
+        if not self._wait((), (self.fileno(),), deadline):
             self.healthy = False
             raise TimedOut(f"{self._place} did not take {verb} within {self._timeout:g} seconds")
+
+    def _wait(self, readable: tuple[int, ...], writable: tuple[int, ...], deadline: Deadline) -> frozenset[int]:
+        """As ``net.wait.ready``. Raises Stopped, when that is due (see above)."""
+        if self._stop_grace is None:
+            try:
+                return ready(readable, writable, deadline.left, self._stop)
+            except Stopped:
+                if not self._hears_out:
+                    self.healthy = False
+                    raise
+                self._stop_grace = Deadline(_STOP_GRACE)
+        found = ready(readable, writable, min(deadline.left, self._stop_grace.left))
+        if not found and self._stop_grace.passed:
+            self.healthy = False
+            check(self._stop)
+        return found
 
     def _with_last_words(self, error: ConnectionLost) -> ConnectionLost:
         """A server that closes often says why (``421 Timeout``) before it does; that is worth more than EPIPE."""
@@ -169,7 +212,7 @@ class ControlConnection:
             item = self._take()
             if item is not None:
                 return item
-            if not self._receive() and not ready((self.fileno(),), (), deadline.left, self.stop) and deadline.passed:
+            if not self._receive() and not self._wait((self.fileno(),), (), deadline) and deadline.passed:
                 self.healthy = False
                 raise TimedOut(f"{self._place} did not {doing} in time")
 
@@ -206,8 +249,10 @@ class ControlConnection:
         return count != BLOCKED
 
     def pending(self) -> bool:
-        """True when something came that nobody asked for: on an idle connection that is its end, or a 421."""
-        return bool(ready((self.fileno(),), (), 0))
+        """True when something came that nobody asked for: on an idle connection that is its end, a 421, or a reply too
+        many."""
+        self.stream.acknowledge()
+        return not self._machine.quiet or bool(ready((self.fileno(),), (), 0))
 
     def close(self) -> None:
         """Close without waiting for the other side; the control connection carries nothing that could be lost."""

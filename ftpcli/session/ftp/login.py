@@ -38,7 +38,8 @@ def open_ftp(endpoint: Endpoint, memory: HostMemory, notify: Notify, stop: StopS
     """A fresh session. Raises ConnectFailed, Busy, TlsFailed, LoginRejected, ConnectionLost, PeerProtocolError."""
     timing = endpoint.timing
     sock = dial.connect(endpoint.host, endpoint.port, timeout=timing.idle, family=endpoint.family, stop=stop)
-    control = ControlConnection(PlainStream(sock, endpoint.place), endpoint.place, endpoint.encoding, timing.idle)
+    stream = PlainStream(sock, endpoint.place)
+    control = ControlConnection(stream, endpoint.place, endpoint.encoding, timing.idle, stop)
     try:
         dial.no_delay(sock)
         if timing.keepalive and timing.keepalive_in_transfer != "off":
@@ -76,12 +77,6 @@ class _Login:
         self._offers: tuple[Offer, ...] = ()
 
     def run(self) -> FtpSession:
-        self._control.stop = self._stop
-        session = self._open()
-        self._control.stop = None
-        return session
-
-    def _open(self) -> FtpSession:
         endpoint = self._endpoint
         if endpoint.tls is TlsMode.IMPLICIT:
             self._start_tls()
@@ -116,7 +111,7 @@ class _Login:
         from ftpcli.net.tls import TlsIdentity  # plain FTP starts without OpenSSL
 
         self._identity = TlsIdentity(self._endpoint.tls_settings, self._endpoint.host)
-        self._control.start_tls(self._identity, self._stop)
+        self._control.start_tls(self._identity)
 
     def _greet(self) -> Reply:
         try:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from ftpcli.errors import BadName
 
 _FORBIDDEN = ("\r", "\n", "\0")
+# RNFR changes nothing, but it is half of a renaming.
+_CHANGING = frozenset({"STOR", "APPE", "DELE", "MKD", "RMD", "RNFR", "RNTO", "MFMT", "MFF", "SITE"})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -37,6 +39,11 @@ class Command:
         if argument is None:
             raise BadName(f"the name {self._shown()} cannot be written in {encoding}")
         return self.verb.encode("ascii") + b" " + argument + b"\r\n"
+
+    @property
+    def changes(self) -> bool:
+        """Whether something on the server is different once it is done."""
+        return self.verb in _CHANGING
 
     def _shown(self) -> str:
         return "***" if self.secret else ascii(self.argument)

@@ -1,9 +1,10 @@
 """The control connection as a machine: commands out, replies in, and which reply belongs to which command.
 
 Commands that were sent stand in a queue until their final reply came (RFC 959 §5.4: each command has exactly one,
-after any number of 1yz). A reply that belongs to nothing means the two sides no longer agree on where they are;
-the machine says so once and takes part in nothing afterwards, because every later answer would be taken for that
-to the wrong command.
+after any number of 1yz). A reply that answers no command, or cannot answer the one that waits, means the two sides no
+longer agree on where they are; the machine says so once and takes part in nothing afterwards, because every later
+answer would be taken for that to the wrong command. Only a greeting or the end of a login said twice is skipped: some
+servers do that every time, so that another connection would be no better.
 
     state      event                            next
     GREETING   220                              READY
@@ -13,7 +14,8 @@ to the wrong command.
     READY      1yz and a reply is expected      READY, the command stays at the head
     READY      final reply, one is expected     READY, the command is done
     READY      421                              CLOSED, the command at the head gets it
-    READY      a reply nobody waits for         CLOSED, PeerProtocolError
+    READY      220 or 230 once more             READY, skipped
+    READY      a reply that answers nothing     CLOSED, PeerProtocolError
 """
 
 from __future__ import annotations
@@ -23,11 +25,12 @@ from enum import Enum
 
 from ftpcli.errors import ConnectionLost, PeerProtocolError
 from ftpcli.wire.ftp.command import Command
+from ftpcli.wire.ftp.pairing import LOGIN, TRANSFERS, can_answer
 from ftpcli.wire.ftp.reply import Reply, ReplyParser
 
 # One 1yz goes before a transfer, a few before a slow login; nobody means thousands.
 MOST_PRELIMINARIES = 1000
-_TRANSFERS = frozenset({"RETR", "STOR", "APPE", "LIST", "MLSD"})
+_MOST_SKIPPED = 10
 
 
 class State(Enum):
@@ -46,6 +49,8 @@ class ControlMachine:
         self._parser = ReplyParser(encoding)
         self._expected: deque[Command] = deque()
         self._preliminaries = 0
+        self._may_repeat: int | None = None  # the code of a greeting or login that was the last thing to be answered
+        self._skipped = 0
 
     @property
     def outstanding(self) -> int:
@@ -75,26 +80,34 @@ class ControlMachine:
     def next_reply(self) -> tuple[Command | None, Reply] | None:
         """The next reply with its command (None: the greeting), or None when more bytes are needed.
 
-        Raises PeerProtocolError for garbage and for a reply that no command waits for.
+        Raises PeerProtocolError for garbage and for a reply that answers no command.
         """
         if self.state is State.CLOSED:
             return None
         try:
-            reply = self._parser.next()
-            if reply is None:
-                return None
-            self._preliminaries = self._preliminaries + 1 if reply.preliminary else 0
-            if self._preliminaries > MOST_PRELIMINARIES:
-                raise PeerProtocolError("the server sends preliminary replies without end", reply=reply.text)
-            return self._place(reply)
+            while (reply := self._parser.next()) is not None:
+                self._preliminaries = self._preliminaries + 1 if reply.preliminary else 0
+                if self._preliminaries > MOST_PRELIMINARIES:
+                    raise PeerProtocolError("the server sends preliminary replies without end", reply=reply.text)
+                if not self._repeats(reply):
+                    return self._place(reply)
         except PeerProtocolError:
             self.state = State.CLOSED
             raise
+        return None
+
+    def _repeats(self, reply: Reply) -> bool:
+        """Whether it is a greeting or the end of a login once more."""
+        if reply.code != self._may_repeat or (self._expected and can_answer(reply.code, self._expected[0].verb)):
+            return False
+        self._skipped += 1
+        return self._skipped <= _MOST_SKIPPED
 
     def _place(self, reply: Reply) -> tuple[Command | None, Reply]:
         if self.state is State.GREETING:
             if not reply.preliminary:
                 self.state = State.READY if reply.completed else State.CLOSED
+                self._may_repeat = reply.code
             return None, reply
         if reply.code == 421:
             self.state = State.CLOSED
@@ -108,8 +121,13 @@ class ControlMachine:
         if noop is not None:
             self._expected.remove(noop)
             return noop, reply
+        if not can_answer(reply.code, command.verb):
+            raise PeerProtocolError(
+                f"the server answered {command.verb} with the reply to another command", reply=reply.text
+            )
         if not reply.preliminary:
             self._expected.popleft()
+            self._may_repeat = reply.code if command.verb in LOGIN and reply.completed else None
         return command, reply
 
     def _noop_during_transfer(self, reply: Reply, head: Command) -> Command | None:
@@ -118,7 +136,7 @@ class ControlMachine:
         vsftpd answers it after the transfer, others in the middle. 200 is no possible end of a transfer (226 and 250
         are), so a 200 can only be meant for the NOOP.
         """
-        if reply.code != 200 or head.verb not in _TRANSFERS:
+        if reply.code != 200 or head.verb not in TRANSFERS:
             return None
         return next((command for command in self._expected if command.verb == "NOOP"), None)
 

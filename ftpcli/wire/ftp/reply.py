@@ -9,6 +9,7 @@ from ftpcli.errors import NotFtp, PeerProtocolError
 
 MAX_LINE = 64 * 1024
 MAX_REPLY = 1024 * 1024
+MAX_LINES = 20_000
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:
@@ -122,6 +123,8 @@ class ReplyParser:
         self._size += len(line) + 1
         if self._size > MAX_REPLY:
             raise PeerProtocolError(f"the server sent a reply of more than {MAX_REPLY} bytes")
+        if len(self._lines) >= MAX_LINES:
+            raise PeerProtocolError(f"the server sent a reply of more than {MAX_LINES} lines")
         # Only the same code followed by a space ends it: inner lines may begin with digits of their own.
         if line[:3] == self._code and line[3:4] in (b"", b" "):
             lines = [*self._lines, line[4:]]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftpcli.errors import PeerProtocolError
-from ftpcli.wire.ftp.reply import MAX_LINE, MAX_REPLY, Reply, ReplyParser
+from ftpcli.wire.ftp.reply import MAX_LINE, MAX_LINES, MAX_REPLY, Reply, ReplyParser
 
 EXAMPLES = [
     (b"220 ready\r\n", Reply(220, ("ready",))),
@@ -157,3 +157,8 @@ def test_clean_says_whether_anything_is_held() -> None:
     parser.feed(b"26 c\r\n")
     assert parser.next() is not None
     assert parser.clean
+
+
+@pytest.mark.parametrize("line", [b"\r\n", b"220-\r\n", b" x\r\n"])
+def test_lines_without_end_are_not_collected(line: bytes) -> None:
+    assert parse([b"220-hello\r\n" + line * (2 * MAX_LINES)]) == ([], True)
