@@ -44,6 +44,25 @@ def receiver(stream: Stream, file: Writer, buffer: memoryview) -> Callable[[], i
     return step
 
 
+class Enough(Exception):
+    """A ``Sample`` is full."""
+
+
+class Sample:
+    """A ``Writer`` that keeps the first ``most`` bytes, and raises Enough at the first one beyond them."""
+
+    def __init__(self, most: int) -> None:
+        self.data = bytearray()
+        self._most = most
+
+    def write(self, data: memoryview, /) -> int:
+        room = self._most - len(self.data)
+        self.data += data[:room]
+        if len(data) > room:
+            raise Enough
+        return len(data)
+
+
 def write_all(file: Writer, data: memoryview) -> None:
     """Raises LocalFileError: a full disk, a quota, a broken pipe."""
     try:

@@ -141,6 +141,11 @@ class Session(Protocol):
         ...
 
     def open_read(self, path: str, offset: int) -> Source: ...
+    def read_range(self, path: str, offset: int, length: int) -> bytes:
+        """``length`` bytes of a file from ``offset`` on, fewer only at its end. FTP has to break a download off for
+        that unless it is the file's end, and the session is not ``healthy`` then. Raises NotFound, Refused, Unsupported."""
+        ...
+
     def open_write(self, path: str, offset: int) -> Sink: ...
     def free_bytes(self, directory: str, wanted: int) -> int | None:
         """How many bytes this user may still write in a directory; None where the server does not tell. An answer of a
@@ -206,7 +211,8 @@ class HostMemory:
     ``unsupported``, so the order in which threads learn does not matter.
 
     ``here``: the server's address is one of this machine's own. ``zone_ahead``: seconds by which its LIST is ahead of
-    UTC. ``unsupported``: purposes for which the server has no working command. ``ssh_secrets``: passphrases and
+    UTC. ``unsupported``: purposes for which the server has no working command. ``resumes_uploads``,
+    ``resumes_downloads``: False once it refused to, or mixed up what came of it. ``ssh_secrets``: passphrases and
     passwords that were asked for and were right, by key file or ``user@host:port``.
     """
 
@@ -221,6 +227,8 @@ class HostMemory:
     symlinks: bool = False
     reads_telnet: bool | None = None
     unsupported: set[str] = field(default_factory=set)
+    resumes_uploads: bool = True
+    resumes_downloads: bool = True
     ssh_secrets: dict[str, Secret] = field(default_factory=dict)
 
 

@@ -97,6 +97,7 @@ class FakeServer:
         self.alter: Callable[[str, Listing], Listing] | None = None
         self.renames_over = True
         self.restarts = True
+        self.survives_samples = True
         self.sets_times = True
         self.tells_times = False
         self.times_step = 1
@@ -314,6 +315,11 @@ class FakeSession:
             if offset and not self.server.restarts:
                 raise Unsupported("no REST here", reply="502 no")
             return FakeSource(self, path, self.server.file(path).data[offset:], offset)
+
+    def read_range(self, path: str, offset: int, length: int) -> bytes:
+        with self.call("read_range", path, offset, length):
+            self.healthy = self.server.survives_samples
+            return self.server.file(path).data[offset : offset + length]
 
     def open_write(self, path: str, offset: int) -> FakeSink:
         with self.call("write", path, offset):

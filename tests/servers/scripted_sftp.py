@@ -29,7 +29,7 @@ OPENSSH = {
 @dataclass
 class Asked:
     """One request that came. ``path`` and ``target`` where it has such, ``offset`` and ``length`` of READ, WRITE and
-    copy-data."""
+    copy-data, ``flags`` of OPEN."""
 
     kind: int
     id: int
@@ -38,6 +38,7 @@ class Asked:
     offset: int = 0
     length: int = 0
     name: str = ""
+    flags: int = 0
 
 
 Answer = Callable[["ScriptedSftp", Asked], bytes | None]
@@ -181,7 +182,7 @@ class ScriptedSftp:
         return method(asked, first, body)
 
     def _do_open(self, asked: Asked, _first: bytes, body: Fields) -> bytes:
-        flags = body.uint32()
+        flags = asked.flags = body.uint32()
         if flags & OpenFlag.EXCLUSIVE and asked.path in self.files:
             return status(asked, Code.FAILURE)
         if asked.path in self.directories or asked.path.rpartition("/")[0] not in {*self.directories, ""}:

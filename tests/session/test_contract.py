@@ -165,6 +165,16 @@ def test_resume_both_ways(case: Case, tmp_path: Path) -> None:
         case.session.remove(name)
 
 
+def test_a_range_of_a_file(case: Case) -> None:
+    data = os.urandom(3_000_000)
+    case.server.write("whole.bin", data)
+    try:
+        for offset, length in ((2_999_000, 1000), (2_999_999, 5), (2_500_000, 500_000)):
+            assert case.session.read_range("whole.bin", offset, length) == data[offset : offset + length]
+    finally:
+        case.session.remove("whole.bin")
+
+
 def test_listing_and_stat(case: Case, tmp_path: Path) -> None:
     session = case.session
     session.mkdir("listed")

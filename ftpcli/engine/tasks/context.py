@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ftpcli.engine.backup.contract import Backup
+from ftpcli.engine.events import Warned
 from ftpcli.engine.job import Job, Side
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.progress import RunProgress
@@ -99,4 +100,6 @@ class TaskContext:
             job.endpoint.place,
             self.shared.journal,
             worker.local_work,
+            self.shared.host,
+            lambda text: worker.tell(Warned(text)),
         )

@@ -9,6 +9,7 @@ from ftpcli.engine.job import Rules
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.progress import WorkerProgress
 from ftpcli.engine.workers.local_work_lock import LocalWorkLock
+from ftpcli.session.contract import HostMemory, Notify
 from ftpcli.stop import StopToken
 
 
@@ -16,7 +17,7 @@ from ftpcli.stop import StopToken
 class CopyContext:
     """What a worker lends to a transfer. ``moved`` is told of all bytes that go over the data connection.
 
-    ``place`` is the server's HOST:PORT, which is part of a part file's identity.
+    ``place`` is the server's HOST:PORT, which is part of a part file's identity. ``warn`` tells the user.
     """
 
     progress: WorkerProgress
@@ -26,3 +27,5 @@ class CopyContext:
     place: str
     journal: Journal = field(default_factory=Journal)
     local_work: LocalWorkLock = field(default_factory=LocalWorkLock)
+    host: HostMemory = field(default_factory=HostMemory)
+    warn: Notify = lambda _: None

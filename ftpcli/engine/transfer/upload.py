@@ -8,7 +8,7 @@ import os
 import posixpath
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from ftpcli.engine.compare.times import settles_in
@@ -18,10 +18,21 @@ from ftpcli.engine.transfer.context import CopyContext
 from ftpcli.engine.transfer.free_space import require_room
 from ftpcli.engine.transfer.outcome import OVERLAP, WORTH_RESUMING, Done
 from ftpcli.engine.transfer.request import CopyRequest
+from ftpcli.engine.transfer.seam import Seams, require_healthy
 from ftpcli.engine.transfer.verify import keeps_time, same_digest, same_size
 from ftpcli.engine.trees.local import OpenSource, open_source, translated
 from ftpcli.engine.trees.remote import mode_problem
-from ftpcli.errors import FtpcliError, Incomplete, NotFound, Refused, SourceChanged, Unsupported, VerifyMismatch
+from ftpcli.errors import (
+    FtpcliError,
+    Incomplete,
+    NoSpace,
+    NotFound,
+    PeerProtocolError,
+    Refused,
+    SourceChanged,
+    Unsupported,
+    VerifyMismatch,
+)
 from ftpcli.part_names import part_name
 from ftpcli.session.contract import Session, Stored, ToStore
 
@@ -37,11 +48,12 @@ class Stage(IntEnum):
 
     NOT_SENT = 0
     SENT = 1
-    VERIFIED = 2
-    TIMED = 3  # the part file has the source's time
-    READY = 4  # it has the source's permission bits, unless these would make it read-only
-    NAMED = 5  # it is the target now
-    DONE = 6  # the target has the source's permission bits
+    PROVEN = 2  # where it was resumed it is what was sent
+    VERIFIED = 3
+    TIMED = 4  # the part file has the source's time
+    READY = 5  # it has the source's permission bits, unless these would make it read-only
+    NAMED = 6  # it is the target now
+    DONE = 7  # the target has the source's permission bits
 
 
 @dataclass
@@ -63,6 +75,7 @@ class _Version:
     mode_problem: str | None = None
     doubted: bool = False
     unsettled: bool = False
+    seams: Seams = field(default_factory=Seams)
 
 
 class Upload:
@@ -140,6 +153,7 @@ class Upload:
     def attempt(self, session: Session) -> Done:
         steps = {
             Stage.SENT: self._send,
+            Stage.PROVEN: self._prove,
             Stage.VERIFIED: self._verify,
             Stage.TIMED: self._set_time,
             Stage.READY: self._set_mode_of_part,
@@ -203,11 +217,7 @@ class Upload:
         self._offset = max(self._offset, offset)
         require_room(session, version.part, version.size, offset)
         try:
-            self._send_from(session, source, version, offset)
-        except Unsupported:
-            if offset == 0:
-                raise
-            self._send_from(session, source, version, 0)  # no REST before STOR on this server
+            self._send_resumed(session, source, version, offset)
         except FtpcliError as error:
             # FileZilla Server answers 425 to an upload that broke, and its SIZE may be the whole file's all the same.
             version.doubted = error.reply is not None
@@ -216,8 +226,22 @@ class Upload:
                 error.message += f" (is there a directory {folder}? --mkdir makes it)"
             raise
 
+    def _prove(self, session: Session, source: OpenSource, version: _Version) -> None:
+        """See that the places where it was resumed are as they should be; if not, send it from the start, once."""
+        if not version.seams.hold(session, version.part, source, self._context.stop):
+            log.info("%s: what was resumed is not what was sent; it is sent from the start", self._request.shown)
+            self._context.host.resumes_uploads = False
+            version.stage = Stage.NOT_SENT
+            require_healthy(session)
+            self._discard(session, version)
+            self._send(session, source, version)
+            self._reach(version, Stage.SENT)
+        require_healthy(session)
+
     def _offset_at_server(self, session: Session, version: _Version) -> int:
         """Where to resume: what the part file on the server holds, if it is worth asking."""
+        if not self._context.host.resumes_uploads:
+            return 0
         left_by_earlier_run = self._rules.resume and not self._rules.in_place and version.size >= WORTH_RESUMING
         if version.started_at is None and not left_by_earlier_run:
             return 0
@@ -229,11 +253,24 @@ class Upload:
             return 0
         return max(0, there - OVERLAP)
 
+    def _send_resumed(self, session: Session, source: OpenSource, version: _Version, offset: int) -> None:
+        """Whatever a server has against an offset (each has its own words for that), it may take the whole file."""
+        try:
+            self._send_from(session, source, version, offset)
+        except (Refused, Unsupported, PeerProtocolError) as error:
+            if offset == 0 or isinstance(error, NoSpace):
+                raise
+            log.info("%s: not resumed, but sent from the start: %s", self._request.shown, error)
+            self._context.host.resumes_uploads = False
+            require_healthy(session)
+            self._send_from(session, source, version, 0)
+
     def _send_from(self, session: Session, source: OpenSource, version: _Version, offset: int) -> None:
         source.file.seek(offset)
         with session.open_write(version.part, offset) as sink:
-            if version.started_at is None:
+            if version.started_at is None or offset == 0:
                 version.started_at = offset
+            version.seams.add(offset)
             self._context.progress.start(self._request.shown, version.size, offset)
             sink.pump_from(source.file, self._context.moved)
             moved = sink.finish()

@@ -71,6 +71,7 @@ class Transfer:
         self._stream: Stream | None = None
         self._first_error: FtpcliError | None = None
         self._close_notify_failed = False
+        self._restart_refused = False
         self._moved = 0
         self._deadline = Deadline(context.timing.idle)
         pending = context.dialer.prepare()
@@ -99,6 +100,7 @@ class Transfer:
     def _restart(self, offset: int) -> None:
         reply = self._control.ask("REST", str(offset))
         if not (reply.intermediate or reply.completed):
+            self._restart_refused = True
             raise refusal(reply, f"{self._doing} from byte {offset} on")
 
     def _open(self, pending: PendingDataConnection) -> None:
@@ -351,7 +353,7 @@ class Transfer:
 
     def _abandon(self) -> None:
         """Leave by an exception. Only a plain refusal, before anything moved, leaves the session usable."""
-        if not self._replies.refused:
+        if not (self._replies.refused or self._restart_refused):
             self._control.healthy = False
         if self._stream is not None:
             self._act(Event.STOP)

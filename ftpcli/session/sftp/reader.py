@@ -45,7 +45,8 @@ class _Span:
 
 
 class Download:
-    """``Source`` of ``session.contract`` for SFTP. ``block``: the longest READ that the server takes, in bytes."""
+    """``Source`` of ``session.contract`` for SFTP. ``block``: the longest READ that the server takes, in bytes;
+    ``length``: of the part of the file that is read, where that is not all of it."""
 
     def __init__(
         self,
@@ -56,10 +57,12 @@ class Download:
         offset: int,
         doing: str,
         stop: StopSignal | None,
+        length: int | None = None,
     ) -> None:
         self._conversation = conversation
         self._window = window
         self._block = block
+        self._limit = None if length is None else offset + length
         self._doing = doing
         self._stop = stop
         opened = conversation.expect(requests.open_file(path, OpenFlag.READ), Handle, doing)
@@ -124,6 +127,8 @@ class Download:
         return [gap for gap in gaps if self._end is None or gap.offset < self._end]
 
     def _more(self) -> bool:
+        if self._limit is not None and self._next >= self._limit:
+            return False
         return self._end is None and (self._size is None or self._next <= self._size)
 
     @property
@@ -132,7 +137,8 @@ class Download:
         return self._handle
 
     def _new_span(self) -> _Span:
-        span = _Span(self._next, self._block)
+        length = self._block if self._limit is None else min(self._block, self._limit - self._next)
+        span = _Span(self._next, length)
         self._next = span.end
         self._spans.append(span)
         return span

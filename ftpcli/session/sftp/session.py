@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ftpcli.errors import BadName, Refused
 from ftpcli.model import Capabilities, Digest, Entry, Kind, Listing, Timing, TlsFacts
+from ftpcli.net.pump import Sample
 from ftpcli.net.wait import StopSignal
 from ftpcli.part_names import part_name
 from ftpcli.session.contract import TimeSet
@@ -129,6 +130,14 @@ class SftpSession:
     def open_read(self, path: str, offset: int) -> Download:
         where, block = self._path(path), self._limits.read
         return Download(self._conversation, self._reading, block, where, offset, f"download {path}", self._stop)
+
+    def read_range(self, path: str, offset: int, length: int) -> bytes:
+        where, block, doing = self._path(path), self._limits.read, f"read some of {path}"
+        sample = Sample(length)
+        with Download(self._conversation, self._reading, block, where, offset, doing, self._stop, length) as source:
+            source.pump_to(sample, lambda _: None)
+            source.finish()
+        return bytes(sample.data)
 
     def open_write(self, path: str, offset: int) -> Upload:
         if not self._buffer:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from ftpcli.errors import FtpcliError, NoSpace
+from ftpcli.errors import FtpcliError, NoSpace, Unsupported
 from ftpcli.net.pump import Reader, read_into
 from ftpcli.net.wait import StopSignal, check
 from ftpcli.session.contract import Moved, OnMoved
@@ -58,11 +58,24 @@ class Upload:
         flags = OpenFlag.WRITE | OpenFlag.CREATE | (OpenFlag(0) if offset else OpenFlag.TRUNCATE)
         opened = conversation.expect(requests.open_file(path, flags), Handle, doing)
         self._handle: bytes | None = opened.handle
+        if offset:
+            self._require_kept(opened.handle, offset)
         self._start = self._next = offset
         self._in_flight = 0
         self._by_id: dict[int, tuple[int, float]] = {}  # length of each WRITE, and when it was sent
         self._writes = 0
         self._refused: tuple[Status, int] | None = None
+
+    def _require_kept(self, handle: bytes, offset: int) -> None:
+        """Raises Unsupported where the bytes before ``offset`` are gone by now: some servers truncate whatever is
+        opened for writing (rclone with a write cache, Erlang's), and would fill that place with zeros."""
+        reply = self._conversation.ask(requests.fstat(handle))
+        size = reply.attributes.size if isinstance(reply, Attrs) else None
+        if size is not None and size < offset:
+            self._close()
+            raise Unsupported(
+                f"cannot {self._doing} from byte {offset} on: the server truncates what is opened for writing"
+            )
 
     # Moving
 
