@@ -28,6 +28,7 @@ class Stream(Protocol):
     peer: str
     established: bool
     resumed: bool
+    heard: bytes  # the first bytes that the peer answered a TLS handshake with
 
     def fileno(self) -> int: ...
 
@@ -78,6 +79,7 @@ class SocketStream:
         self._socket = sock
         self._unsent = sys.maxsize
         self.peer = peer
+        self.heard = b""
 
     def fileno(self) -> int:
         return self._socket.fileno()

@@ -170,7 +170,6 @@ class TlsStream(SocketStream):
         self._identity = identity
         self._outgoing = memoryview(b"")
         self._drained = True
-        self._heard = b""
         self.established = False
         self._broken = False
         self.resumed = False
@@ -203,7 +202,7 @@ class TlsStream(SocketStream):
                 if count == BLOCKED:
                     return False
                 if count == RAW_END:
-                    raise self._hung_up() from None
+                    raise self._not_tls() or self._hung_up() from None
             except SSL.Error as error:
                 raise self._handshake_failed(error) from error
             else:
@@ -227,9 +226,12 @@ class TlsStream(SocketStream):
         handshake = self._connection.get_app_data()
         if handshake.error:
             return self._identity.rejected(handshake)
-        if self._heard and self._heard[0] not in _HANDSHAKE_OR_ALERT:
-            return NotTls(f"{self.peer} does not speak TLS here", heard=self._heard)
-        return TlsFailed(f"the TLS handshake with {self.peer} failed: {_reason(error)}")
+        return self._not_tls() or TlsFailed(f"the TLS handshake with {self.peer} failed: {_reason(error)}")
+
+    def _not_tls(self) -> NotTls | None:
+        if not self.heard or self.heard[0] in _HANDSHAKE_OR_ALERT:
+            return None
+        return NotTls(f"{self.peer} does not speak TLS here", heard=self.heard)
 
     def receive_into(self, buffer: memoryview) -> int:
         filled, size = 0, len(buffer)
@@ -257,8 +259,8 @@ class TlsStream(SocketStream):
     def _fill(self) -> int:
         count = self._receive(self._identity.incoming)
         if count > 0:
-            if not self.established and not self._heard:
-                self._heard = bytes(self._identity.incoming[: min(count, _HEARD)])
+            if not self.established and not self.heard:
+                self.heard = bytes(self._identity.incoming[: min(count, _HEARD)])
             self._connection.bio_write(self._identity.incoming[:count])
         return count
 
@@ -310,11 +312,23 @@ class DirectTlsStream(TlsStream):
 
     _end = BLOCKED
 
+    def handshake(self) -> bool:
+        if not self.heard:
+            try:
+                self.heard = self._socket.recv(_HEARD, socket.MSG_PEEK)  # OpenSSL tells nobody what it has read
+            except (BlockingIOError, InterruptedError):
+                pass
+            except OSError as error:
+                self._broken = True
+                raise self._lost(error) from error
+        return super().handshake()
+
     def _handshake_failed(self, error: SSL.Error) -> FtpcliError:
         if not isinstance(error, SSL.SysCallError):
             return super()._handshake_failed(error)
         self._broken = True
-        return self._hung_up() if error.args[0] == _EOF else self._lost(OSError(*error.args))
+        lost = self._hung_up() if error.args[0] == _EOF else self._lost(OSError(*error.args))
+        return self._not_tls() or lost
 
     def receive_into(self, buffer: memoryview) -> int:
         filled, size = 0, len(buffer)

@@ -407,6 +407,56 @@ def test_bytes_after_the_234_are_an_injection(scripted: Start, run_ftpcli: Progr
     assert not {"USER", "PASS"} & set(server.verbs())
 
 
+def unprotected(c: Connection, _: str) -> None:
+    """PROT P is taken, and not done."""
+    c.server.require_prot = False
+    c.protected = False
+    c.reply("200 Protection level set to P.")
+
+
+@pytest.mark.parametrize("payload", [SMALL, b"", b"x", b"\x16\x03\x01\x00", b"type=file;size=1; a\r\n"])
+@pytest.mark.parametrize("verb", ["get", "ls", "mirror"])
+def test_data_in_clear_after_prot_p(
+    scripted: Start, run_ftpcli: Program, down: Path, payload: bytes, verb: str
+) -> None:
+    server = scripted(tls="explicit", files={"/f.bin": payload}, features=("SIZE",))
+    server.on("PROT", unprotected)
+    for transfer in ("RETR", "MLSD", "LIST"):
+        server.on(transfer, Course(payload=payload))
+    arguments = {"get": ("f.bin", "-d", down), "ls": ("",), "mirror": ("", down)}[verb]
+    result = run_ftpcli(verb, server.url(str(arguments[0])), *arguments[1:], *options("--retries", "3"))
+    assert result.code == 4, result.stderr
+    assert "PROT P" in result.stderr
+    assert files_below(down) == {}
+    assert server.verbs().count("PASS") == 1, "no retry"
+
+
+@pytest.mark.parametrize("tls", ["explicit", "implicit"])
+@pytest.mark.parametrize("words", [b"Go ahead.\r\n", b"x", b""])
+def test_an_upload_to_a_server_that_does_no_tls_after_prot_p(
+    scripted: Start, run_ftpcli: Program, tmp_path: Path, tls: str, words: bytes
+) -> None:
+    """It writes in clear, or waits for the file in clear."""
+
+    def store(c: Connection, _: str) -> None:
+        channel = c.port.connect()
+        c.reply("150 Go on.")
+        channel.send(words)
+        if words:
+            channel.close()
+        c.read_line()
+
+    server = scripted(tls=tls)
+    server.on("PROT", unprotected)
+    server.on("STOR", store)
+    (tmp_path / "f").write_bytes(SMALL)
+    more = options("--timeout", "2", "--retries", "0")
+    result = run_ftpcli("put", tmp_path / "f", server.url(), *more)
+    assert result.code == 4, result.stderr
+    assert "PROT P" in result.stderr
+    assert server.files == {}
+
+
 @pytest.mark.parametrize("reply", ["500 AUTH not understood", "502 Not implemented", "530 Log in first", "431 No TLS"])
 def test_no_silent_fallback_to_clear_text(scripted: Start, run_ftpcli: Program, reply: str) -> None:
     server = scripted()
@@ -673,6 +723,36 @@ def test_wrong_address_in_the_227_is_repaired(scripted: Start, run_ftpcli: Progr
     result = run_ftpcli("mirror", server.url(), down, *options("--data-mode", "pasv"))
     assert result.code == 0, result.stderr
     assert files_below(down) == relative(files)
+
+
+@pytest.mark.parametrize("choice", ["auto", "peer"])
+@pytest.mark.parametrize("verb", ["get", "put", "ls"])
+def test_a_third_host_named_in_the_227_is_never_contacted(
+    scripted: Start, run_ftpcli: Program, tmp_path: Path, verb: str, choice: str
+) -> None:
+    """The server's own port is closed, and somebody else listens on that port."""
+    server = scripted(files={"/f.bin": SMALL})
+    with socket.create_server(("127.0.0.9", 0)) as third:
+        third.settimeout(0)
+        port = third.getsockname()[1]
+        server.on("PASV", f"227 Entering Passive Mode (127,0,0,9,{port >> 8},{port & 255}).")
+        (tmp_path / "new").write_bytes(SMALL)
+        arguments = {"get": (server.url("f.bin"), "-d", tmp_path), "put": (tmp_path / "new", server.url())}
+        more = options("--data-mode", "pasv", "--pasv-address", choice)
+        result = run_ftpcli(verb, *arguments.get(verb, (server.url(),)), *more)
+        with pytest.raises(BlockingIOError):
+            third.accept()
+    assert result.code == 3, result.stderr
+    assert "the server named 127.0.0.9, which --pasv-address reply connects to" in result.stderr
+
+
+def test_the_address_in_the_227_where_that_is_asked_for(scripted: Start, run_ftpcli: Program, down: Path) -> None:
+    server = scripted(files={"/f.bin": SMALL}, pasv_address="127.0.0.9")
+    arguments = (server.url("f.bin"), "-d", down, *options("--data-mode", "pasv", "--pasv-address", "reply"))
+    assert run_ftpcli("get", *arguments).code == 3
+    server.pasv_address = "127.0.0.1"
+    result = run_ftpcli("get", *arguments)
+    assert result.code == 0, result.stderr
 
 
 @pytest.mark.parametrize("mode", ["eprt", "port", "auto"])

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from ftpcli.errors import CertificateRejected, ConnectionLost, TlsFailed, UsageError
+from ftpcli.errors import CertificateRejected, ConnectionLost, NotTls, TlsFailed, UsageError
 from ftpcli.model import TlsSettings
 from ftpcli.net import dial
 from ftpcli.net.stream import BLOCKED, ORDERLY_END, RAW_END
@@ -405,14 +405,16 @@ class TestHandshake:
         [
             (lambda sock: sock.shutdown(socket.SHUT_WR), ConnectionLost, "closed the connection during the TLS"),
             (lambda sock: _reset(sock), ConnectionLost, "reset the connection"),
-            (lambda sock: sock.sendall(b"550 no such file\r\n"), TlsFailed, "handshake with the server failed"),
+            (lambda sock: sock.sendall(b"550 no such file\r\n"), NotTls, "does not speak TLS"),
+            (lambda sock: (sock.sendall(b"5"), sock.shutdown(socket.SHUT_WR)), NotTls, "does not speak TLS"),
+            (lambda sock: sock.sendall(b"\x15\x03\x01\x00\x02\x02\x28"), TlsFailed, "handshake with the server failed"),
         ],
     )
     def test_a_data_connection_that_goes_wrong_at_once(
         self,
         certificates: Certificates,
         trusting: TlsSettings,
-        act: Callable[[socket.socket], None],
+        act: Callable[[socket.socket], object],
         error: type[Exception],
         words: str,
     ) -> None:

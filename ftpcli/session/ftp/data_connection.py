@@ -7,7 +7,6 @@ command only (FileZilla Server); ``REST, EPSV, STOR`` truncates the file.
 from __future__ import annotations
 
 import errno
-import ipaddress
 import os
 import socket
 from typing import Protocol
@@ -29,10 +28,11 @@ _NOT_SUPPORTED = (500, 501, 502, 504, 522)
 
 class PendingDataConnection(Protocol):
     """A data connection that both sides have agreed on, and that is not established yet. ``waits_writable``: the
-    descriptor becomes writable then, and not readable."""
+    descriptor becomes writable then, and not readable. ``hint``: what else could be tried if it fails, for messages."""
 
     mode: str
     waits_writable: bool
+    hint: str
 
     def fileno(self) -> int: ...
     def take(self) -> socket.socket | None:
@@ -47,17 +47,11 @@ class Passive:
 
     waits_writable = True
 
-    def __init__(self, mode: str, addresses: list[str], port: int) -> None:
+    def __init__(self, mode: str, address: str, port: int, hint: str = "") -> None:
         self.mode = mode
-        self._addresses = addresses
-        self._port = port
-        self._socket = self._dial()
-
-    def _dial(self) -> socket.socket:
-        address = self._addresses.pop(0)
-        self._at = f"{address} port {self._port}"
-        sock, self._code = dial.begin(address, self._port)
-        return sock
+        self.hint = hint
+        self._at = f"{address} port {port}"
+        self._socket, self._code = dial.begin(address, port)
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -69,10 +63,7 @@ class Passive:
         if not code:
             return self._socket
         self._socket.close()
-        if not self._addresses:
-            raise ConnectFailed(f"no data connection to {self._at}: {os.strerror(code).lower()}")
-        self._socket = self._dial()
-        return None
+        raise ConnectFailed(f"no data connection to {self._at}: {os.strerror(code).lower()}")
 
     def close(self) -> None:
         self._socket.close()
@@ -82,6 +73,7 @@ class Active:
     """The server connects to us. Connections from any other address are closed."""
 
     waits_writable = False
+    hint = ""
 
     def __init__(self, mode: str, listener: socket.socket, expected: str) -> None:
         self.mode = mode
@@ -186,21 +178,16 @@ class Dialer:
             if may_fall_back:
                 self._fall_back("epsv", "no reply; perhaps a firewall drops it")
             raise
-        return Passive("epsv", [self._peer], parse_epsv(reply))
+        return Passive("epsv", self._peer, parse_epsv(reply))
 
     def _pasv(self) -> PendingDataConnection:
-        address, port = parse_pasv(self._ask("PASV"))
-        return Passive("pasv", self._addresses(address), port)
-
-    def _addresses(self, replied: str) -> list[str]:
-        """Which addresses to try for a 227. A server behind NAT names its private address, a hostile one a third
-        party's: the control connection's peer comes first, and the address in the reply only if it is public."""
-        choice = self._settings.pasv_address
-        if choice == "reply" or replied == self._peer:
-            return [replied]
-        if choice == "auto" and ipaddress.ip_address(replied).is_global:
-            return [self._peer, replied]
-        return [self._peer]
+        """The address in a 227 is used only where that was asked for (``reply``): behind NAT it leads nowhere, and a
+        hostile server names a third party's, for us to connect to it and to send it the file (RFC 2577 §2)."""
+        named, port = parse_pasv(self._ask("PASV"))
+        if named == self._peer or self._settings.pasv_address == "reply":
+            return Passive("pasv", named, port)
+        # Right for a balancer that hands the data connections to the servers behind it.
+        return Passive("pasv", self._peer, port, f"; the server named {named}, which --pasv-address reply connects to")
 
     def _eprt(self) -> PendingDataConnection:
         return self._active("eprt", write_eprt)

@@ -18,8 +18,11 @@ from ftpcli.errors import (
     DataConnectionFailed,
     FtpcliError,
     NotFound,
+    NotTls,
     ResumptionRefused,
+    Retry,
     TimedOut,
+    TlsFailed,
     Truncated,
 )
 from ftpcli.model import Timing
@@ -112,18 +115,33 @@ class Transfer:
             self._read_first_replies()
         try:
             self._handshake()
+        except NotTls:
+            raise self._in_clear("sent the data unencrypted") from None
         except ConnectionLost:
             # ProFTPD closes before it says 550, or 425 where the session was not resumed.
             self._wait_for_final(_REASON_PATIENCE)
             self._lose_tls_session()
             if self._replies.final is not None and self._replies.refused:
                 raise self._refusal(self._replies.final) from None
+            if self._replies.final is not None and self._replies.final.completed:
+                raise self._in_clear("called the transfer complete without TLS on the data connection") from None
             raise
         self._context.dialer.worked(pending)
+
+    def _in_clear(self, what: str) -> TlsFailed:
+        reply = self._replies.final
+        return TlsFailed(
+            f"cannot {self._doing}: {self._data.peer} {what}, although it had agreed to encrypt it (PROT P)",
+            reply=reply.text if reply else None,
+        )
 
     def _handshake(self) -> None:
         while not self._data.handshake():
             if not self._wait((self._data.fileno(), *self._replies.awaited), (), self._deadline):
+                if not self._data.heard and self._replies.started:
+                    error = self._in_clear("did not begin TLS on the data connection")
+                    error.retry = Retry.FRESH_SESSION  # packets may have been lost
+                    raise error
                 raise TimedOut(f"cannot {self._doing}: the TLS handshake of the data connection took too long")
             self._read_first_replies()
 
@@ -150,7 +168,9 @@ class Transfer:
 
     def _no_data_connection(self, pending: PendingDataConnection, why: str) -> DataConnectionFailed:
         self._context.dialer.failed(pending, why)
-        return DataConnectionFailed(f"cannot {self._doing}: no data connection ({pending.mode.upper()}): {why}")
+        return DataConnectionFailed(
+            f"cannot {self._doing}: no data connection ({pending.mode.upper()}): {why}{pending.hint}"
+        )
 
     def _read_replies_before(self, pending: PendingDataConnection) -> None:
         try:
@@ -158,6 +178,7 @@ class Transfer:
         except DataConnectionFailed as error:
             # 425 while our connect is still under way (vsftpd's accept_timeout): a firewall blocks it.
             self._context.dialer.failed(pending, error.reply or error.message)
+            error.message += pending.hint
             raise
 
     def _read_first_replies(self) -> None:
