@@ -99,11 +99,14 @@ class Rules:
     size, checksum, none. ``symlinks``: skip, follow, copy. ``perms``: copies get the permission bits of their sources.
     ``max_delete`` is a number of entries and overrides ``max_delete_percent``, a percentage of the target's entries.
     ``backup`` is this run's folder on the target's side that keeps what is deleted or replaced.
-    ``track_renames`` (with ``delete``): a file whose name changed in the source is renamed, not sent again.
+    ``modify_window``: seconds within which times count as equal, whatever the server does with them; None leaves that
+    to what is found out. ``track_renames`` (with ``delete``): a file whose name changed in the source is renamed, not
+    sent again.
     ``only`` limits the run to what changed; None is the whole tree.
     """
 
     compare: str = "auto"
+    modify_window: float | None = None
     newer_only: bool = False
     verify: str = "auto"
     recursive: bool = True

@@ -78,7 +78,7 @@ class _Coordinator:
         self._deletes = deletes
         self._leftovers = leftovers
         self._stop = stop
-        self._planner = Planner(self._job, reporter, deletes, shared.host)
+        self._planner = Planner(self._job, reporter, deletes, shared.host, shared.times)
         self._pool = self._make_pool()
         self._small = 0  # small files among the tasks in flight
 
@@ -279,6 +279,8 @@ class _Coordinator:
             report.tls = report.tls or slot.facts
         self._reporter.end(self._stop.exit_code if self._stop.requested else None)
         self._shared.journal.settle()
+        if not report.exit_code and not self._job.rules.dry_run and self._job.rules.only is None:
+            self._shared.journal.complete(self._shared.times.this_run(), self._job.rules)
         if self._shared.journal.trouble:
             self._reporter.tell(Warned(self._shared.journal.trouble))
         return self._reporter.sum_up()
@@ -290,8 +292,9 @@ class _Coordinator:
             entries = "1 entry is left out that is" if count == 1 else f"{count} entries are left out that are"
             hint = "; --symlinks follow or copy takes links" if rules.symlinks == links.SKIP else ""
             self._reporter.tell(Warned(f"{entries} neither file nor directory{hint}, --exclude keeps this quiet"))
-        if warning := comparison.attributes.warning():
-            self._reporter.tell(Warned(warning))
+        for warning in (comparison.attributes.warning(), self._shared.times.sentence()):
+            if warning:
+                self._reporter.tell(Warned(warning))
 
 
 def _never(value: NoReturn) -> NoReturn:

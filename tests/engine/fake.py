@@ -99,6 +99,7 @@ class FakeServer:
         self.restarts = True
         self.survives_samples = True
         self.sets_times = True
+        self.clock: Callable[[], float] = lambda: 1_000_000.0
         self.tells_times = False
         self.times_step = 1
         self.sets_modes = True
@@ -327,7 +328,7 @@ class FakeSession:
                 raise Unsupported("no REST here", reply="502 no")
             folder, name = self.server.parent(path)
             old = folder.inside.get(name)
-            file = File((old.data if isinstance(old, File) else b"")[:offset])
+            file = File((old.data if isinstance(old, File) else b"")[:offset], self.server.clock())
             folder.inside[name] = file
             return FakeSink(self, path, file)
 

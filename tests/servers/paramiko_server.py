@@ -16,6 +16,7 @@ from pathlib import Path
 import paramiko
 from paramiko import SFTPAttributes, SFTPHandle, SFTPServer, SFTPServerInterface
 
+from .clock import Clock
 from .name_rules import EXACT, NameRules
 
 USER, PASSWORD = "tester", "secret-Pw1"
@@ -56,8 +57,32 @@ class _Login(paramiko.ServerInterface):
 
 
 class _Handle(SFTPHandle):
+    def __init__(self, flags: int, clock: Clock) -> None:
+        super().__init__(flags)
+        self.clock = clock
+        self.arrives = bool(flags & (os.O_WRONLY | os.O_RDWR))
+
     def stat(self) -> SFTPAttributes | int:
         return SFTPAttributes.from_stat(os.fstat(self.readfile.fileno()))
+
+    def chattr(self, attr: SFTPAttributes) -> int:
+        self.arrives = self.arrives and (attr.st_mtime is None or self.clock.ignores_times)
+        self.writefile.flush()
+        return _change(self.filename, attr, self.clock)
+
+    def close(self) -> None:
+        super().close()
+        if self.arrives and self.clock != Clock():
+            os.utime(self.filename, (self.clock.arrival(),) * 2)
+
+
+def _change(path: str, attr: SFTPAttributes, clock: Clock) -> int:
+    if attr.st_mtime is not None:
+        kept = clock.kept(attr.st_mtime)
+        if kept is None:
+            return int(paramiko.SFTP_OK)
+        attr.st_mtime = int(kept)
+    return _done(lambda: SFTPServer.set_file_attr(path, attr))
 
 
 class _Names:
@@ -85,7 +110,7 @@ class _Names:
             os.rename(there, os.path.join(os.path.dirname(there), self._rules.stored(os.path.basename(new))))
 
 
-def _interface(root: Path, names: _Names) -> type[SFTPServerInterface]:
+def _interface(root: Path, names: _Names, clock: Clock) -> type[SFTPServerInterface]:
     class Files(SFTPServerInterface):
         """Paths are absolute ones of this machine, as with sshd."""
 
@@ -112,7 +137,7 @@ def _interface(root: Path, names: _Names) -> type[SFTPServerInterface]:
                 descriptor = os.open(names.place(path), flags & _FLAGS, 0o644)
             except OSError as error:
                 return int(SFTPServer.convert_errno(error.errno))
-            handle = _Handle(flags)
+            handle = _Handle(flags, clock)
             writes = flags & (os.O_WRONLY | os.O_RDWR)
             handle.readfile = handle.writefile = os.fdopen(
                 descriptor, "r+b" if flags & os.O_RDWR else "wb" if writes else "rb"
@@ -133,7 +158,7 @@ def _interface(root: Path, names: _Names) -> type[SFTPServerInterface]:
             return _done(lambda: os.rmdir(names.place(path)))
 
         def chattr(self, path: str, attr: SFTPAttributes) -> int:
-            return _done(lambda: SFTPServer.set_file_attr(names.place(path), attr))
+            return _change(names.place(path), attr, clock)
 
         def symlink(self, target_path: str, path: str) -> int:
             return _done(lambda: os.symlink(target_path, names.place(path)))
@@ -164,9 +189,12 @@ def _done(do: object) -> int:
 
 @contextlib.contextmanager
 def paramiko_server(
-    subsystem: type[paramiko.SubsystemHandler] | None = SFTPServer, names: NameRules = EXACT
+    subsystem: type[paramiko.SubsystemHandler] | None = SFTPServer,
+    names: NameRules = EXACT,
+    clock: Clock | None = None,
 ) -> Iterator[ParamikoServer]:
-    """``subsystem``: what answers in place of SFTP; None: nothing does. ``names``: see ``name_rules``."""
+    """``subsystem``: what answers in place of SFTP; None: nothing does. ``names``: see ``name_rules``. ``clock``: how
+    it keeps times."""
     root = Path(tempfile.mkdtemp(prefix="paramiko-")).resolve()
     keys = [paramiko.ECDSAKey.generate()]
     transports: list[paramiko.Transport] = []
@@ -180,7 +208,9 @@ def paramiko_server(
                 transports.append(transport)
                 transport.add_server_key(keys.pop(0) if len(keys) > 1 else keys[0])
                 if subsystem is not None:
-                    files = (_interface(root, _Names(root, names)),) if subsystem is SFTPServer else ()
+                    files = (
+                        (_interface(root, _Names(root, names), clock or Clock()),) if subsystem is SFTPServer else ()
+                    )
                     transport.set_subsystem_handler("sftp", subsystem, *files)
                 with contextlib.suppress(paramiko.SSHException, EOFError):
                     transport.start_server(server=_Login())

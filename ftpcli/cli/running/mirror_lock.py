@@ -12,6 +12,7 @@ from pathlib import Path
 from ftpcli.cli.running.context import CommandContext
 from ftpcli.engine.job import Job, Side
 from ftpcli.engine.journal.journal import Journal, open_journal
+from ftpcli.engine.journal.last_run import load
 from ftpcli.engine.journal.lock import RunLock, acquire_lock
 from ftpcli.errors import cause_of
 
@@ -50,13 +51,14 @@ class MirrorLock:
 
     def _open(self, job: Job) -> Journal:
         root = job.roots[0].target
-        if self.folder is None:
-            return Journal(root)
-        try:
-            return open_journal(self.folder, root, *_names(job), self.context.warn)
-        except OSError as error:
-            self.context.warn(_warning(self.folder, error, locked=True))
-            return Journal(root)
+        journal = Journal(root)
+        if self.folder is not None:
+            try:
+                journal = open_journal(self.folder, root, *_names(job), self.context.warn)
+            except OSError as error:
+                self.context.warn(_warning(self.folder, error, locked=True))
+        journal.last = load(self.folder or state_folder(job), job.rules)
+        return journal
 
 
 def _names(job: Job) -> tuple[str, str]:

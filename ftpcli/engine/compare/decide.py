@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
-from ftpcli.engine.compare.times import is_imprecise, same_time
+from ftpcli.engine.compare.timekeeping import Timekeeping
+from ftpcli.engine.compare.times import same_time
 from ftpcli.engine.job import Rules
 from ftpcli.model import Entry, Kind, Listing
 from ftpcli.part_names import PART_SUFFIX, is_part
@@ -20,6 +21,8 @@ OWNERS_BITS = 0o700
 MISSING = "missing"
 UP_TO_DATE = "up to date"
 TIME_DIFFERS = "time differs"
+TIME_DIFFERS_HERE = "time differs; a dry run does not try out how this server keeps times"
+NOT_NEWER = "not newer than what is there"
 CONTENT_UNKNOWN = "same size; its digest will tell"
 TIME_UNSURE = "same size, and its time is listed to the minute only"
 
@@ -74,8 +77,9 @@ def _is_part(entry: Entry) -> bool:
     return entry.kind in (Kind.FILE, Kind.LINK) and is_part(entry.name)
 
 
-def decide(source: Entry | None, target: Entry | None, rules: Rules) -> Decision:
-    """What to do about one pair, at least one of which is not None."""
+def decide(source: Entry | None, target: Entry | None, rules: Rules, keeping: Timekeeping | None = None) -> Decision:
+    """What to do about one pair, at least one of which is not None. ``keeping``: what the target does with times, where
+    that is known, and the times here are exact enough to go by it."""
     if source is None:
         assert target is not None
         what = What.DELETE if rules.delete else What.SKIP
@@ -93,21 +97,14 @@ def decide(source: Entry | None, target: Entry | None, rules: Rules) -> Decision
         what = What.SKIP if target is not None and source.target == target.target is not None else What.LINK
         why = "missing" if target is None else UP_TO_DATE if what is What.SKIP else "it leads elsewhere"
         return Decision(what, source.name, source, target, why)
-    if rules.newer_only and target is not None and not _is_newer(source, target):
-        return Decision(What.SKIP, source.name, source, target, "not newer than what is there")
-    why = difference(source, target, rules.compare)
-    if why and not (why == TIME_DIFFERS and arrived_later(source, target, rules)):
+    if rules.newer_only and target is not None and not _is_newer(source, target, rules, keeping):
+        return Decision(What.SKIP, source.name, source, target, NOT_NEWER)
+    why = difference(source, target, rules, keeping)
+    if why:
         return Decision(What.COPY, source.name, source, target, why)
     if rules.perms and (other := other_mode(source, target)):
         return Decision(What.CHMOD, source.name, source, target, other)
     return Decision(What.SKIP, source.name, source, target, UP_TO_DATE)
-
-
-def arrived_later(source: Entry, target: Entry | None, rules: Rules) -> bool:
-    """Whether a different time means nothing: a copy made with --no-times keeps its arrival time."""
-    if rules.times or rules.compare != "auto" or target is None or None in (source.mtime, target.mtime):
-        return False
-    return not is_imprecise(source) and not is_imprecise(target) and _is_newer(target, source)
 
 
 def other_mode(source: Entry, target: Entry | None) -> str:
@@ -118,11 +115,33 @@ def other_mode(source: Entry, target: Entry | None) -> str:
     return f"permissions differ: {here:03o} here, {there:03o} there" if here != there else ""
 
 
-def _is_newer(source: Entry, target: Entry) -> bool:
+def _is_newer(source: Entry, target: Entry, rules: Rules, keeping: Timekeeping | None) -> bool:
     """True also if a time is not known: an unnecessary copy does less harm than a missing one."""
     if source.mtime is None or target.mtime is None:
         return True
-    return source.mtime > target.mtime and not same_time(source, target)
+    if is_same_time(source, target, rules):
+        return False
+    return source.mtime > target.mtime if keeping is None else keeping.newer(source, target)
+
+
+def is_same_time(source: Entry, target: Entry, rules: Rules) -> bool:
+    """``times.same_time``, within what the user allows."""
+    return (
+        same_time(source, target)
+        if rules.modify_window is None
+        else same_time(source, target, within=rules.modify_window + 1.0)
+    )
+
+
+def _is_of_same_version(source: Entry, target: Entry, rules: Rules, keeping: Timekeeping | None) -> bool:
+    """Whether the target's time is one that a copy of the source would have."""
+    if is_same_time(source, target, rules):
+        return True
+    if keeping is None:
+        return False
+    if keeping.holds:
+        return rules.modify_window is None and keeping.vouches(source, target)
+    return rules.compare == "auto" and keeping.vouches(source, target)
 
 
 def _kind(entry: Entry) -> str:
@@ -134,8 +153,9 @@ def _kind(entry: Entry) -> str:
     }[entry.kind]
 
 
-def difference(source: Entry, target: Entry | None, compare: str) -> str:
+def difference(source: Entry, target: Entry | None, rules: Rules, keeping: Timekeeping | None = None) -> str:
     """Why a file must be copied; empty if it need not be."""
+    compare = rules.compare
     if target is None:
         return MISSING
     if compare == "always":
@@ -144,6 +164,6 @@ def difference(source: Entry, target: Entry | None, compare: str) -> str:
         return f"size differs: {source.size} in the source, {target.size} in the target"
     if compare == "checksum":
         return CONTENT_UNKNOWN
-    if compare != "size" and not same_time(source, target):
+    if compare != "size" and not _is_of_same_version(source, target, rules, keeping):
         return TIME_DIFFERS
     return ""

@@ -7,8 +7,8 @@ import math
 from ftpcli.model import Entry
 
 # Time zones differ from UTC by whole quarters of an hour, and by at most 14 hours.
-_QUARTER = 900.0
-_WIDEST_ZONE = 14 * 3600.0
+QUARTER = 900.0
+WIDEST_ZONE = 14 * 3600.0
 _IMPRECISE = 60.0
 _EXACT = 2.0
 _RECENT = 31 * 86_400.0
@@ -23,20 +23,20 @@ _TICK = 0.02
 _BY_TIME = frozenset({"auto", "time"})
 
 
-def same_time(one: Entry, other: Entry) -> bool:
+def same_time(one: Entry, other: Entry, *, within: float = 1.0) -> bool:
     """True unless the two are certainly different: each ``mtime`` is the start of an interval of its ``precision``.
 
-    If a time's zone is not known, the zone that brings the two closest is assumed.
+    ``within``: what differs by less than that is the same; servers truncate fractions of a second, file systems keep
+    them, so it is a second at least. If a time's zone is not known, the zone that brings the two closest is assumed.
     """
     if one.mtime is None or other.mtime is None or one.mtime == other.mtime:
         return True
     apart = one.mtime - other.mtime
     if not (one.mtime_is_utc and other.mtime_is_utc):
-        apart -= max(-_WIDEST_ZONE, min(_WIDEST_ZONE, round(apart / _QUARTER) * _QUARTER))
+        apart -= max(-WIDEST_ZONE, min(WIDEST_ZONE, round(apart / QUARTER) * QUARTER))
         # The start of the interval may be rounded to either side of a quarter.
-        return abs(apart) < max(one.precision, other.precision, 1.0)
-    # Servers truncate fractions of a second, file systems keep them: compare to the second at best.
-    return -max(one.precision, 1.0) < apart < max(other.precision, 1.0)
+        return abs(apart) < max(one.precision, other.precision, within)
+    return -max(one.precision, within) < apart < max(other.precision, within)
 
 
 def is_exact(entry: Entry) -> bool:
@@ -54,7 +54,7 @@ def is_young(entry: Entry, now: float) -> bool:
 
 def may_change_unseen(entry: Entry, now: float) -> bool:
     """Whether the minute shown in a listing may not be over yet on the server, allowing for its clock and time zone."""
-    margin = _CLOCKS if entry.mtime_is_utc else _CLOCKS + _WIDEST_ZONE
+    margin = _CLOCKS if entry.mtime_is_utc else _CLOCKS + WIDEST_ZONE
     return is_imprecise(entry) and (entry.mtime or 0.0) >= now - margin
 
 

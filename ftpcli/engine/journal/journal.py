@@ -18,7 +18,9 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Any
 
+from ftpcli.engine.job import Rules
 from ftpcli.engine.journal.file import JournalFile, Past, Unreadable, head, line, read
+from ftpcli.engine.journal.last_run import LastRun, forget
 from ftpcli.errors import cause_of
 from ftpcli.part_names import part_name, part_stem
 
@@ -55,6 +57,7 @@ class Journal:
         self._lock = threading.Lock()
         self._late = bytearray()
         self.trouble = ""
+        self.last: LastRun | None = None
 
     def keep_in(self, folder: str, first: dict[str, Any]) -> None:
         """Write it to ``folder`` from now on, in place of what an earlier run wrote there. Raises OSError."""
@@ -131,6 +134,16 @@ class Journal:
             else:  # it could not be written, but there may be room again
                 self._file = JournalFile(self._path, self._outstanding())
             self.trouble = ""
+
+    def complete(self, run: LastRun | None, rules: Rules) -> None:
+        """The run was complete; ``run`` is what the next one should know of it, if anything."""
+        if not self._folder:
+            return
+        with self._lock, self._guarded():
+            if run is not None:
+                run.save(self._folder, rules)
+            else:
+                forget(self._folder)
 
     def close(self) -> None:
         """Release the file, in whatever state it is."""

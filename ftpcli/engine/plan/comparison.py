@@ -22,6 +22,7 @@ from ftpcli.engine.tasks.pair import Listed, Pair
 from ftpcli.engine.tasks.recheck import Recheck, Rechecked
 from ftpcli.engine.tasks.rename_file import New
 from ftpcli.engine.tasks.set_mode import SetMode
+from ftpcli.engine.transfer.target_times import TargetTimes
 from ftpcli.errors import GuardRefused, Refused
 from ftpcli.model import Entry, Kind, Listing
 
@@ -42,20 +43,29 @@ class Work:
 class Comparison:
     """For the coordinator's thread only. ``left_out`` counts entries that are neither file nor directory."""
 
-    def __init__(self, job: Job, reporter: Reporter, deletes: Deletes, copies: Copies, renames: Renames | None) -> None:
+    def __init__(
+        self,
+        job: Job,
+        reporter: Reporter,
+        deletes: Deletes,
+        copies: Copies,
+        renames: Renames | None,
+        times: TargetTimes,
+    ) -> None:
         self._rules = job.rules
         self._direction = job.direction
         self._reporter = reporter
         self._deletes = deletes
         self._copies = copies
         self._renames = renames
-        self._path_map = PathMap(job, time.time())
+        self._path_map = PathMap(job, time.time(), times)
         self.attributes = AttributePlan(job, self._path_map, reporter)
         self.left_out = 0
 
     def compare(self, listed: Listed) -> Work:
         """Report what is skipped and what fails, plan deletes for the end, and return what to do now."""
         where = listed.pair
+        self._path_map.witness(listed)
         if where.lazy and any(decision.what in (What.COPY, What.LINK) for decision in self._decisions(listed)):
             return Work([replace(where, lazy=False)])  # something goes into it: make it, then compare it
         if listed.made:
@@ -80,7 +90,7 @@ class Comparison:
             return self._copies.plan(New(task.source, task.target, task.shown, result.entry, result.why))
         if self._rules.perms and (why := other_mode(result.entry, task.target_entry)):
             return self.attributes.mode(task.target, task.shown, result.entry, why)
-        self._reporter.skip(task.shown, UP_TO_DATE)
+        self._reporter.skip(task.shown, result.skipped or UP_TO_DATE)
         return []
 
     def _report_problems(self, listed: Listed) -> None:

@@ -4,25 +4,35 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ftpcli.engine.compare.decide import CONTENT_UNKNOWN, TIME_DIFFERS, TIME_UNSURE, UP_TO_DATE, Decision, What, decide
+from ftpcli.engine.compare.decide import (
+    CONTENT_UNKNOWN,
+    NOT_NEWER,
+    TIME_DIFFERS,
+    TIME_DIFFERS_HERE,
+    TIME_UNSURE,
+    UP_TO_DATE,
+    Decision,
+    What,
+    decide,
+)
 from ftpcli.engine.compare.filters import Filters
 from ftpcli.engine.compare.times import is_imprecise, is_young
 from ftpcli.engine.job import Job, Scope, Side
-from ftpcli.engine.tasks.arrival_times import TargetTimes
-from ftpcli.engine.tasks.pair import Pair
+from ftpcli.engine.tasks.pair import Listed, Pair
 from ftpcli.engine.tasks.recheck import Recheck
+from ftpcli.engine.transfer.target_times import TargetTimes
 from ftpcli.model import Entry, Kind
 
 
 class PathMap:
     """See the module."""
 
-    def __init__(self, job: Job, now: float) -> None:
-        """``now``: seconds since 1970 UTC."""
+    def __init__(self, job: Job, now: float, times: TargetTimes) -> None:
+        """``now``: seconds since 1970 UTC. ``times``: how the target keeps times, as far as it is known yet."""
         self._direction = job.direction
         self._rules = job.rules
         self._filters = Filters(job.rules.filters)
-        self._times = TargetTimes.of(job)
+        self._times = times
         self._on_the_way = _with_all_above(job.rules.only)
         self._now = now
 
@@ -33,6 +43,8 @@ class PathMap:
     def decide(self, where: Pair, source: Entry | None, target: Entry | None) -> Decision:
         """What to do about one name, filters included. A file that could have changed unseen is copied or rechecked."""
         decision = self._decide(where, source, target)
+        if decision.why in (TIME_DIFFERS, NOT_NEWER) and source is not None and target is not None:
+            return self._unless_in_doubt(decision, source, target)
         if decision.why != UP_TO_DATE or source is None or self._rules.compare not in ("auto", "time"):
             return decision
         # It may have changed twice within one minute, and listings show minutes only (vsftpd).
@@ -42,9 +54,33 @@ class PathMap:
         unsure = imprecise and not told and is_young(source, self._now)
         return decision._replace(what=What.COPY, why=TIME_UNSURE) if unsure else decision
 
+    def _unless_in_doubt(self, decision: Decision, source: Entry, target: Entry) -> Decision:
+        if decision.why == NOT_NEWER and (self._times.in_doubt(source, target) or self._is_rough_arrival(target)):
+            return decision._replace(what=What.COPY)  # once it has been rechecked
+        if decision.why == TIME_DIFFERS and self._times.stays_in_doubt(source, target):
+            return decision._replace(why=TIME_DIFFERS_HERE)
+        return decision
+
+    def _is_rough_arrival(self, target: Entry) -> bool:
+        """Whether it is the time of an arrival, by another clock than ours, and not told exactly."""
+        known = self._times.known
+        return not self._source_is_remote and known is not None and not known.holds and is_imprecise(target)
+
+    def witness(self, listed: Listed) -> None:
+        """Look for a file of the target that shows its source's time, as long as none was seen."""
+        if not self._times.wants_witness:
+            return
+        there = {entry.name: entry for entry in listed.target.entries}
+        for source in listed.source.entries if there else ():
+            target = there.get(source.name)
+            if target is not None and source.kind is target.kind is Kind.FILE and self._times.witness(source, target):
+                return
+
     def _decide(self, where: Pair, source: Entry | None, target: Entry | None) -> Decision:
+        rough = is_imprecise(source if self._source_is_remote else target)
+        keeping = None if rough else self._times.known
         if not self._filters.limits:
-            return decide(source, target, self._rules)
+            return decide(source, target, self._rules, keeping)
         entry = source or target
         assert entry is not None
         path = self._filtered(where, entry.name)
@@ -54,7 +90,7 @@ class PathMap:
             excluded = not self._filters.keeps(path, entry)
         if excluded:
             return Decision(What.SKIP, entry.name, source, target, "excluded")
-        return decide(source, target, self._rules)
+        return decide(source, target, self._rules, keeping)
 
     def concerns(self, where: Pair, decision: Decision) -> bool:
         """False if it is outside the run's scope."""
@@ -86,11 +122,13 @@ class PathMap:
         )
 
     def _is_doubtful(self, why: str, source: Entry, target: Entry) -> bool:
-        if why != TIME_DIFFERS:
-            return why in (CONTENT_UNKNOWN, TIME_UNSURE)
-        if is_imprecise(source if self._source_is_remote else target):
+        if why in (CONTENT_UNKNOWN, TIME_UNSURE, NOT_NEWER):
             return True
-        return not self._source_is_remote and self._times is not None and self._times.stays_newer(source, target)
+        if self._rules.newer_only and self._times.in_doubt(source, target):
+            return True
+        if why != TIME_DIFFERS:
+            return False
+        return is_imprecise(source if self._source_is_remote else target) or self._times.in_doubt(source, target)
 
     def source(self, where: Pair, name: str) -> str:
         assert where.source is not None

@@ -23,6 +23,7 @@ from ftpcli.engine.tasks.recheck import Rechecked
 from ftpcli.engine.tasks.rename_file import Asked, Declined, New, Renamed
 from ftpcli.engine.tasks.resolve import Found, Resolved
 from ftpcli.engine.tasks.task import Task
+from ftpcli.engine.transfer.target_times import TargetTimes
 from ftpcli.errors import Refused, UsageError
 from ftpcli.model import Kind
 from ftpcli.session.contract import HostMemory
@@ -43,14 +44,14 @@ def _renames(job: Job, deletes: Deletes) -> Renames | None:
 class Planner:
     """For the coordinator's thread only; ``close`` must always be called, also after errors."""
 
-    def __init__(self, job: Job, reporter: Reporter, deletes: Deletes, memory: HostMemory) -> None:
+    def __init__(self, job: Job, reporter: Reporter, deletes: Deletes, memory: HostMemory, times: TargetTimes) -> None:
         self._job = job
         self._reporter = reporter
         self._deletes = deletes
         self._overlap = Overlap(job, memory)
         self._renames = _renames(job, deletes)
         self._copies = Copies(job, reporter)
-        self.comparison = Comparison(job, reporter, deletes, self._copies, self._renames)
+        self.comparison = Comparison(job, reporter, deletes, self._copies, self._renames, times)
         self._targets: dict[str, str] = {}
         self._pairs: list[Pair] = []
         self._listings = 0

@@ -10,8 +10,8 @@ from ftpcli.engine.events import Warned
 from ftpcli.engine.job import Job, Side
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.progress import RunProgress
-from ftpcli.engine.tasks.arrival_times import TargetTimes
 from ftpcli.engine.transfer.context import CopyContext
+from ftpcli.engine.transfer.target_times import TargetTimes
 from ftpcli.engine.trees.local_tree import LocalTree
 from ftpcli.engine.trees.remote_tree import RemoteTree
 from ftpcli.engine.trees.tree import Tree
@@ -29,8 +29,7 @@ class Shared:
     in which the fields of ``host`` are assigned does not matter; ``journal``, ``local``, ``times`` and ``rate`` have a
     lock each; ``backup`` only remembers which folders exist, and making one twice does no harm.
 
-    ``times`` is None if a different time always means different content, ``backup`` if nothing is kept, ``rate`` if
-    there is no limit.
+    ``backup`` is None if nothing is kept, ``rate`` if there is no limit.
     """
 
     job: Job
@@ -38,7 +37,7 @@ class Shared:
     host: HostMemory
     journal: Journal
     local: LocalTree
-    times: TargetTimes | None = None
+    times: TargetTimes
     backup: Backup | None = None
     rate: RateLimit | None = None
 
@@ -51,7 +50,8 @@ class Shared:
         )
         backup = _backup(job.rules.backup, job.direction.target) if job.rules.backup else None
         rate = RateLimit(job.limit_rate, stop.sleep) if job.limit_rate else None
-        return cls(job, progress, HostMemory(), journal, local, TargetTimes.of(job), backup, rate)
+        times = TargetTimes(job, journal, journal.last)
+        return cls(job, progress, HostMemory(), journal, local, times, backup, rate)
 
 
 def _backup(folder: str, side: Side) -> Backup:
@@ -102,4 +102,5 @@ class TaskContext:
             worker.local_work,
             self.shared.host,
             lambda text: worker.tell(Warned(text)),
+            self.shared.times if self.shared.times.matter else None,
         )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import posixpath
+from dataclasses import dataclass, replace
 
-from ftpcli.engine.compare.decide import TIME_DIFFERS
+from ftpcli.engine.compare.decide import NOT_NEWER, What, decide
+from ftpcli.engine.compare.timekeeping import Timekeeping
 from ftpcli.engine.compare.times import is_imprecise, same_time
-from ftpcli.engine.job import Side
+from ftpcli.engine.job import Rules, Side
 from ftpcli.engine.tasks.context import TaskContext
 from ftpcli.engine.transfer.verify import compare_digests, look_again
 from ftpcli.model import Entry
+from ftpcli.session.contract import Session
 
 
 @dataclass(frozen=True)
@@ -40,30 +43,43 @@ class Recheck:
     def _by_time(self, context: TaskContext) -> Rechecked:
         """Only the server's listing may be less precise than the time it knows."""
         source, target = self.source_entry, self.target_entry
-        insist = context.worker.insist
+        insist, times = context.worker.insist, context.shared.times
         if context.job.direction.source is Side.REMOTE:
             # An older copy may have the listed time, though the server knows a more precise one.
             if not self.exactly and same_time(source, target):
                 return Rechecked(self, source, "")
             source = insist(self.shown, lambda session: look_again(session, self.source, source))
-        elif context.shared.times is None or is_imprecise(target):
-            target = insist(self.shown, lambda session: session.stat(self.target))
-        if same_time(source, target) or self._only_arrived_later(source, target, context):
-            return Rechecked(self, source, "")
-        return Rechecked(self, source, TIME_DIFFERS)
+        elif is_imprecise(target):
+            target = insist(self.shown, lambda session: _look_at_target(session, self.target, target))
+            times.witness(source, target)
+        keeping = times.known
+        if times.in_doubt(source, target):
+            folder = posixpath.dirname(self.target)
+            insist(self.shown, lambda session: times.find_out(session, folder))
+            keeping = insist(self.shown, lambda session: times.for_day_of(source, target, session, folder))
+        return self._decided(source, target, keeping, context.job.rules)
 
-    def _only_arrived_later(self, source: Entry, target: Entry, context: TaskContext) -> bool:
-        """Whether the target is newer only because the server keeps arrival times."""
-        times, mtime = context.shared.times, target.mtime
-        if times is None or mtime is None or not times.stays_newer(source, target):
-            return False
-        return context.worker.insist(self.shown, lambda session: times.cannot_be_set(session, self.target, mtime))
+    def _decided(self, source: Entry, target: Entry, keeping: Timekeeping | None, rules: Rules) -> Rechecked:
+        if rules.compare == "checksum":
+            rules = replace(rules, compare="time")  # there is no digest
+        decision = decide(source, target, rules, keeping)
+        if decision.what is What.COPY:
+            return Rechecked(self, source, decision.why)
+        return Rechecked(self, source, "", decision.why if decision.why == NOT_NEWER else "")
+
+
+def _look_at_target(session: Session, path: str, listed: Entry) -> Entry:
+    """The target with its exact time, where the server tells that."""
+    told = session.stat(path)
+    return listed if told.mtime is None and told.size == listed.size else told
 
 
 @dataclass(frozen=True)
 class Rechecked:
-    """``why`` is empty if the file turned out to be up to date. ``entry`` is the source's, with its exact time."""
+    """``why`` is empty if the file is not to be copied; ``skipped`` then says why, unless it is up to date. ``entry``
+    is the source's, with its exact time."""
 
     task: Recheck
     entry: Entry
     why: str
+    skipped: str = ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ftpcli.engine.job import Rules
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.progress import WorkerProgress
+from ftpcli.engine.transfer.target_times import TargetTimes
 from ftpcli.engine.workers.local_work_lock import LocalWorkLock
 from ftpcli.session.contract import HostMemory, Notify
 from ftpcli.stop import StopToken
@@ -17,7 +18,8 @@ from ftpcli.stop import StopToken
 class CopyContext:
     """What a worker lends to a transfer. ``moved`` is told of all bytes that go over the data connection.
 
-    ``place`` is the server's HOST:PORT, which is part of a part file's identity. ``warn`` tells the user.
+    ``place`` is the server's HOST:PORT, which is part of a part file's identity. ``warn`` tells the user. ``times`` is
+    told what becomes of the time of an upload, unless nobody wants to know.
     """
 
     progress: WorkerProgress
@@ -29,3 +31,4 @@ class CopyContext:
     local_work: LocalWorkLock = field(default_factory=LocalWorkLock)
     host: HostMemory = field(default_factory=HostMemory)
     warn: Notify = lambda _: None
+    times: TargetTimes | None = None

@@ -122,7 +122,7 @@ class Upload:
         version.started_at = 0
         version.verified = "none" if self._rules.verify == "none" else "size"
         self._reach(version, Stage.VERIFIED)
-        if sent.mtime is not None and keeps_time(there.mtime, sent.mtime):
+        if sent.mtime is not None and self._has_time(there.mtime, sent.mtime):
             self._time_is_kept(version)
             self._reach(version, Stage.TIMED)
         if self._rules.perms or (self._rules.times and version.stage < Stage.TIMED):
@@ -314,6 +314,8 @@ class Upload:
             # copy gets a time that no version has.
             wanted -= _EARLIER
         answer = session.set_mtime(version.part, wanted)
+        if self._context.times is not None:
+            self._context.times.stored(session, version.part, wanted if answer else None)
         if not answer:
             log.info("%s: this server has no command that sets a file's time", self._request.shown)
         elif keeps_time(answer.told, wanted):
@@ -321,8 +323,18 @@ class Upload:
         elif answer.told is not None:
             log.info("%s: the server did not keep the time it was given", self._request.shown)
 
+    def _has_time(self, told: float | None, wanted: float) -> bool:
+        """Whether a file that was given a time needs no further look at it: it has that one, or it is known what the
+        server does instead."""
+        times = self._context.times
+        if times is None:
+            return keeps_time(told, wanted)
+        return told is not None and (times.shows(wanted, told) or times.known is not None)
+
     def _time_is_kept(self, version: _Version) -> None:
-        if version.verified == "size" and self._rules.verify != "size":
+        times = self._context.times
+        lies = times is not None and times.known is not None and not times.known.is_plain
+        if version.verified == "size" and self._rules.verify != "size" and not lies:
             version.verified = "time"
 
     def _set_mode_of_part(self, session: Session, source: OpenSource, version: _Version) -> None:

@@ -145,5 +145,5 @@ def test_newer_only(source_time: float, target_time: float, copied: bool) -> Non
 
 def test_the_sizes_are_those_of_source_and_target() -> None:
     """Not "here" and "there", which swap in a download."""
-    said = difference(Entry("a", Kind.FILE, size=6), Entry("a", Kind.FILE, size=4), "auto")
+    said = difference(Entry("a", Kind.FILE, size=6), Entry("a", Kind.FILE, size=4), Rules())
     assert said == "size differs: 6 in the source, 4 in the target"

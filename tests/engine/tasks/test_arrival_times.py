@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ftpcli.engine.compare.decide import TIME_DIFFERS_HERE
 from ftpcli.engine.events import Planned
 from ftpcli.engine.job import Direction
 from ftpcli.errors import Denied
@@ -31,6 +33,7 @@ def side(server: FakeServer, tmp_path: Path, stop: StopToken, events: Events) ->
     for name in NAMES:
         server.file(f"top/{name}").mtime = ARRIVED
     server.sets_times = False
+    server.clock = time.time
     return side
 
 
@@ -40,8 +43,10 @@ def test_nothing_is_sent_again(side: Side) -> None:
     assert {side.server.file(f"top/{name}").mtime for name in NAMES} == {ARRIVED}
 
 
-def test_a_dry_run_reports_the_same(side: Side) -> None:
-    assert side.mirror(dry_run=True).would_transfer == 0
+def test_a_dry_run_tries_nothing_out_and_says_so(side: Side) -> None:
+    assert side.mirror(dry_run=True).would_transfer == len(NAMES)
+    assert {event.why for event in side.events if isinstance(event, Planned)} == {TIME_DIFFERS_HERE}
+    assert side.server.verbs("set_mtime") == side.server.verbs("write") == []
 
 
 @pytest.mark.parametrize("newer", [True, False])
@@ -83,6 +88,7 @@ def test_downloads_are_not_affected(server: FakeServer, tmp_path: Path, stop: St
 def test_without_times_a_second_run_moves_nothing(
     server: FakeServer, tmp_path: Path, stop: StopToken, events: Events, direction: Direction
 ) -> None:
+    server.clock = time.time
     side = Side(direction, server, tmp_path / "local", stop, events)
     side.put({"a": b"content", "b": b"content"}, {"a": b"content", "b": b"content"})
     files = {name: (server.file(f"top/{name}"), side.folder / name) for name in ("a", "b")}

