@@ -3,6 +3,9 @@
 A *remote path*, as the engine takes it, has no leading slash when it is relative to the login directory ("" is that
 directory itself), and begins with "/" when it is absolute. It never ends in a slash, but for "/" itself. In an sftp URL
 a path is absolute, as in other clients; ``/~/x`` is relative there.
+
+A *pattern* is such a path for ``engine.trees.glob``: only ``*``, ``?`` and ``[...]`` that were typed as they are act as
+wildcards. One that was percent-encoded stands for itself, as ``[*]`` does in the pattern.
 """
 
 from __future__ import annotations
@@ -21,12 +24,15 @@ PROFILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _PROFILE = re.compile(rf"({PROFILE_NAME.pattern}):(.*)\Z", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TYPE_SUFFIX = re.compile(r";type=[aid]\Z", re.IGNORECASE)
+_WILDCARD = re.compile(r"[*?[]")
+_PATTERN_PARTS = re.compile(r"\[!?\]?[^]/]*\]|[^*?[]+|.", re.DOTALL)
 _NOT_IN_HOST = re.compile(r"[\x00-\x20\x7f/\\?#%<>\"^`{|}\[\]:@]")
 
 
 @dataclass(frozen=True)
 class Location:
-    """A place on a server. ``port`` is None if none was given. ``trailing_slash``: it was written as a directory."""
+    """A place on a server. ``port`` is None if none was given. ``trailing_slash``: it was written as a directory.
+    ``pattern``: the path as a pattern, None where it has no wildcards."""
 
     scheme: str
     host: str
@@ -35,6 +41,7 @@ class Location:
     password: Secret | None = None
     port: int | None = None
     trailing_slash: bool = False
+    pattern: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,14 +78,51 @@ def parse_url(text: str) -> Location:
     login, at, place = authority.rpartition("@")
     user, password = _login(login) if at else (None, None)
     host, port = _host_and_port(place, text)
-    if scheme == "sftp":
-        path = _percent_decoded(raw_path)
-        # Absolute, except /~/x and a URL without a path.
-        path = path if path == "~" or path.startswith("~/") else slash + path
-    else:
-        path = _percent_decoded(_TYPE_SUFFIX.sub("", raw_path)) if slash else ""
-    relative, trailing_slash = remote_path(path)
-    return Location(scheme, host, relative, user, password, port, trailing_slash)
+    raw_path = slash + (raw_path if scheme == "sftp" else _TYPE_SUFFIX.sub("", raw_path))
+    path, trailing_slash = remote_path(_from_root(scheme, _percent_decoded(raw_path)))
+    pattern = _pattern(raw_path)
+    if pattern is not None:
+        pattern, _ = remote_path(_from_root(scheme, pattern))
+    return Location(scheme, host, path, user, password, port, trailing_slash, pattern)
+
+
+def _from_root(scheme: str, path: str) -> str:
+    """What a URL's path stands for: in an sftp URL it is absolute, except ``/~/x`` and a URL without a path."""
+    if scheme == "sftp" and path != "/~" and not path.startswith("/~/"):
+        return path
+    return path.removeprefix("/")
+
+
+def _pattern(raw: str) -> str | None:
+    """A path that is percent-encoded as a pattern; None where no wildcard stands in it unencoded."""
+    parts = _PATTERN_PARTS.findall(raw)
+    if not any(part in ("*", "?") or _is_set(part) for part in parts):
+        return None
+    return "".join(
+        part if part in ("*", "?") else _set(part) if _is_set(part) else literal(_percent_decoded(part))
+        for part in parts
+    )
+
+
+def _is_set(part: str) -> bool:
+    return part.startswith("[") and part.endswith("]")
+
+
+def _set(part: str) -> str:
+    """``[...]`` with its characters decoded; a closing bracket among them must come first."""
+    inner = _percent_decoded(part[1:-1].removeprefix("!"))
+    bracket = "]" if "]" in inner else ""
+    return f"[{'!' * part.startswith('[!')}{bracket}{inner.replace(']', '')}]"
+
+
+def has_magic(path: str) -> bool:
+    """Whether a path that is not percent-encoded has wildcards."""
+    return bool(_WILDCARD.search(path))
+
+
+def literal(path: str) -> str:
+    """The pattern that matches this path alone."""
+    return _WILDCARD.sub(r"[\g<0>]", path)
 
 
 def remote_path(path: str) -> tuple[str, bool]:

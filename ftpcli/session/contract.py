@@ -143,7 +143,8 @@ class Session(Protocol):
     def open_read(self, path: str, offset: int) -> Source: ...
     def read_range(self, path: str, offset: int, length: int) -> bytes:
         """``length`` bytes of a file from ``offset`` on, fewer only at its end. FTP has to break a download off for
-        that unless it is the file's end, and the session is not ``healthy`` then. Raises NotFound, Refused, Unsupported."""
+        that unless it is the file's end, and the session is not ``healthy`` then. Raises NotFound, Refused and
+        Unsupported."""
         ...
 
     def open_write(self, path: str, offset: int) -> Sink: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from urllib.parse import quote, quote_from_bytes
 
 import pytest
@@ -51,6 +52,48 @@ SAFE = st.characters(blacklist_categories=("Cc", "Cs"))
 def test_paths(url: str, path: str, trailing_slash: bool) -> None:
     found = parse_url(url)
     assert (found.path, found.trailing_slash) == (path, trailing_slash)
+
+
+@pytest.mark.parametrize(
+    ("written", "pattern"),
+    [
+        ("a/b", None),
+        ("report%5B1%5D.txt", None),
+        ("what%3F.txt", None),
+        ("%2A", None),
+        ("%2a/%5b", None),
+        ("a[b", None),
+        ("*", "*"),
+        ("a/*.txt", "a/*.txt"),
+        ("%2A*", "[*]*"),
+        ("%3F?%5b*", "[?]?[[]*"),
+        ("[ab]%2A", "[ab][*]"),
+        ("[%2A%3F]", "[*?]"),
+        ("[!%2A]", "[!*]"),
+        ("[a%5D]", "[]a]"),
+        ("[]a]", "[]a]"),
+        ("a[b*", "a[[]b*"),
+        ("a[b/c]*", "a[[]b/c]*"),
+        ("%E9*", "\udce9*"),
+        ("%25*", "%*"),
+        ("a//*/", "a/*"),
+        ("a%2F*", "a/*"),
+    ],
+)
+def test_only_what_stands_unencoded_is_a_wildcard(written: str, pattern: str | None) -> None:
+    assert parse_url(f"ftp://host/{written}").pattern == pattern
+    absolute = None if pattern is None else f"/{pattern}"
+    assert parse_url(f"ftp://host//{written}").pattern == absolute
+    assert parse_url(f"sftp://host/{written}").pattern == absolute
+    assert parse_url(f"sftp://host/~/{written}").pattern == pattern
+
+
+@given(name=st.text(SAFE, min_size=1).filter(lambda name: "/" not in name and "~" not in name))
+def test_a_name_that_is_encoded_whole_is_never_a_pattern(name: str) -> None:
+    assert parse_url(f"ftp://host/x/{quote(name, safe='')}").pattern is None
+    pattern = parse_url(f"ftp://host/x/*/{quote(name, safe='')}").pattern
+    assert pattern is not None
+    assert fnmatch.fnmatchcase(name, pattern.removeprefix("x/*/"))
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def _check_output(places: list[Target], output: str) -> None:
         raise UsageError("-o and -d contradict each other")
     if output == "-" and places[0].choices["json"]:
         raise UsageError("-o - and --json both want standard output; --report FILE leaves it free")
-    if len(places) > 1 or places[0].has_glob:
+    if len(places) > 1 or places[0].pattern is not None:
         raise UsageError("-o FILE goes with one URL without a glob; use -d DIR for several files")
 
 
@@ -116,7 +116,7 @@ def _job(context: CommandContext, targets: Targets, group: list[Target], output:
     roots = tuple(
         Root(place.path, output, into=False)
         if output is not None
-        else Root(place.path, directory or ".", into=place.has_name, glob=place.has_glob)
+        else Root(place.pattern or place.path, directory or ".", into=place.has_name, glob=place.pattern is not None)
         for place in group
     )
     rules = Rules(

@@ -44,7 +44,8 @@ def _list(context: CommandContext, endpoint: Endpoint, target: Target) -> int:
 
     choices, unreadable = target.choices, 0
     with context.solo(endpoint, choices) as solo:
-        for directory, listing in browse(solo, target.path, recursive=choices["recursive"], glob=target.has_glob):
+        place, glob = target.pattern or target.path, target.pattern is not None
+        for directory, listing in browse(solo, place, recursive=choices["recursive"], glob=glob):
             _print(target, directory, listing.entries)
             for problem in listing.problems:
                 context.screen.fail(f"{directory or '.'}: this line of the listing cannot be read: {problem}")
@@ -61,7 +62,7 @@ def _print(target: Target, directory: str, entries: Iterable[Entry]) -> None:
     below = below_top(target.path, directory)
     if not choices["all"] and any(part.startswith(".") for part in (below or "").split("/")):
         return
-    prefix = directory if target.has_glob else below or ""
+    prefix = directory if target.pattern is not None else below or ""
     prefix = f"{prefix.rstrip('/')}/" if prefix else ""
     hidden = choices["all"] or below is None
     named = [(prefix + entry.name, entry) for entry in ordered(entries, choices["sort"], hidden=hidden)]

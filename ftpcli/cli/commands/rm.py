@@ -35,7 +35,7 @@ def rm(ctx: click.Context, /, urls: tuple[str, ...], recursive: bool, **_options
 
             endpoint = targets.endpoint(place, context.warn)
             with context.solo(endpoint, place.choices) as solo:
-                remove(solo, place.path, recursive=recursive, glob=place.has_glob)
+                remove(solo, place.pattern or place.path, recursive=recursive, glob=place.pattern is not None)
             return 0
 
         return for_each(context, places, delete)

@@ -12,7 +12,7 @@ from ftpcli.cli.options.choices import Choices, choose
 from ftpcli.cli.options.config_file import Table, load_config
 from ftpcli.cli.server.credentials import find_login
 from ftpcli.cli.server.endpoint import endpoint, endpoint_warnings
-from ftpcli.cli.urls import Location, ProfilePath, default_port, join, parse, remote_path
+from ftpcli.cli.urls import Location, ProfilePath, default_port, has_magic, join, literal, parse, remote_path
 from ftpcli.errors import UsageError
 from ftpcli.model import Endpoint
 
@@ -38,8 +38,9 @@ class Target:
         return self.path.rpartition("/")[2] not in ("", ".", "..")
 
     @property
-    def has_glob(self) -> bool:
-        return not self.choices.get("no_glob") and any(character in self.path for character in "*?[")
+    def pattern(self) -> str | None:
+        """The path with its wildcards, if it has any that count."""
+        return None if self.choices.get("no_glob") else self.location.pattern
 
     @property
     def server(self) -> tuple[object, ...]:
@@ -101,17 +102,20 @@ class Targets:
         table = self.config.profile(place.profile, as_place=self._profile is None)
         if table.place is None:
             raise UsageError(f"profile {place.profile} names no server: url or host is missing in {self.config.path}")
-        path, trailing_slash = self._profile_path(table.place, place.path)
-        location = replace(table.place, path=path, trailing_slash=trailing_slash, user=None, password=None)
+        path, trailing_slash = self._profile_path(table.place.path, place.path)
+        pattern = self._profile_path(literal(table.place.path), place.path)[0] if has_magic(place.path) else None
+        location = replace(
+            table.place, path=path, trailing_slash=trailing_slash, pattern=pattern, user=None, password=None
+        )
         return Target(location, choose(self._ctx, self.config, table), place.profile)
 
     @staticmethod
-    def _profile_path(base: Location, typed: str) -> tuple[str, bool]:
+    def _profile_path(base: str, typed: str) -> tuple[str, bool]:
         """``typed`` is taken as it is, never percent-decoded; ``~/x`` starts at the login directory."""
         path, trailing_slash = remote_path(typed)
         if typed == "~" or typed.startswith("~/"):
             return path, trailing_slash
-        return join(base.path, path), trailing_slash
+        return join(base, path), trailing_slash
 
     def _by_url(self, location: Location) -> Target:
         table = self._table(self._profile)

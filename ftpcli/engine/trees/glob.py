@@ -1,9 +1,10 @@
-"""Patterns in paths on a server, expanded by the client (``*``, ``?`` and ``[...]``)."""
+"""Patterns in paths on a server, expanded by the client (``*``, ``?`` and ``[...]``). ``[*]`` matches ``*`` alone."""
 
 from __future__ import annotations
 
 import fnmatch
 import posixpath
+import re
 
 from ftpcli.errors import NotFound
 from ftpcli.model import Entry, Kind
@@ -11,10 +12,12 @@ from ftpcli.part_names import is_part
 from ftpcli.session.contract import Session
 
 _MAGIC = frozenset("*?[")
+_ESCAPED = re.compile(r"\[([*?[])\]")
 
 
-def has_magic(path: str) -> bool:
-    return not _MAGIC.isdisjoint(path)
+def _literal(part: str) -> str | None:
+    """The only name that a part of a pattern matches; None where it matches several."""
+    return None if _MAGIC.intersection(_ESCAPED.sub("", part)) else _ESCAPED.sub(r"\1", part)
 
 
 def expand(session: Session, pattern: str) -> list[tuple[str, Entry]]:
@@ -24,8 +27,9 @@ def expand(session: Session, pattern: str) -> list[tuple[str, Entry]]:
     found: list[tuple[str, Entry]] = [("/" if absolute else "", Entry("", Kind.DIR))]
     for position, part in enumerate(parts):
         last = position == len(parts) - 1
-        if not has_magic(part):
-            found = [(_join(base, part), Entry(part, Kind.DIR)) for base, _ in found]
+        name = _literal(part)
+        if name is not None:
+            found = [(_join(base, name), Entry(name, Kind.DIR)) for base, _ in found]
             if last:
                 found = _existing(session, found)
         else:
