@@ -110,6 +110,12 @@ class NotFtp(PeerProtocolError):
     retry = Retry.STOP_RUN
 
 
+class ListingTooLong(PeerProtocolError):
+    """A directory that the server lists without end, or beyond what fits into memory."""
+
+    retry = Retry.GIVE_UP
+
+
 class Unsupported(FtpcliError):
     """The server answered that it cannot do what is needed."""
 
@@ -186,6 +192,10 @@ class NotFound(Refused):
 
 class Denied(Refused):
     """The server does not allow it."""
+
+
+class Unreadable(Denied):
+    """A directory that is there, and that the server cannot read."""
 
 
 class NoSpace(Refused):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
 DEFAULT_PORTS = {"ftp": 21, "ftpes": 21, "ftps": 990, "sftp": 22}
+
+MAX_ENTRIES = 2_000_000
+"""Entries of one directory, on every protocol: a server that lists more is taken to list without end."""
 
 
 class Kind(Enum):
@@ -44,10 +47,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One directory as the server told it. ``problems`` names every line that could not be used.
+    """One directory as the server told it.
 
-    ``doubt`` says why nothing may be deleted on its word although every line was understood; with
-    ``hides_dot_files`` that holds for names with a leading dot only.
+    ``problems``: why it is not the whole directory, or may not be. What was read is real and can be worked with, but
+    whoever asked must be told, and nothing may be deleted because it is not listed.
+    ``doubt``: why nothing may be deleted on its word although nothing seems to be missing. With ``hides_dot_files``
+    that holds for names with a leading dot only.
     """
 
     entries: tuple[Entry, ...]
@@ -57,8 +62,27 @@ class Listing:
 
     @property
     def whole(self) -> bool:
-        """True when every line was understood: only then may something be deleted on its word."""
         return not self.problems
+
+    @property
+    def gap(self) -> str:
+        """The problems in one line; empty if there are none."""
+        if not self.problems:
+            return ""
+        more = len(self.problems) - 1
+        return f"{self.problems[0]} (and {more} more like this)" if more else self.problems[0]
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry], problems: Sequence[str] = ()) -> Listing:
+        """A listing with each name once. A name that comes twice is a problem: which of the two is the file that will
+        be read, or deleted, nobody can tell."""
+        once: dict[str, Entry] = {}
+        twice: dict[str, None] = {}
+        for entry in entries:
+            if once.setdefault(entry.name, entry) is not entry:
+                twice[entry.name] = None
+        told = tuple(f"the name {name!a} is listed twice" for name in twice)
+        return cls(tuple(once.values()) if twice else tuple(entries), (*problems, *told))
 
 
 class Secret:

@@ -94,6 +94,7 @@ class Warned:
 class Report:
     """Counts, sizes in bytes, and figures about the connections.
 
+    ``held_back``: entries that ``--delete`` would have deleted, but for a doubt about a directory or a failure in it.
     ``bytes`` is the total size of the files transferred, ``moved`` the bytes that crossed the network. ``entries``: how
     many the source's listings held. ``would_…``: what a dry run would have done. ``failure_codes``: the exit codes of
     the files that failed.
@@ -104,6 +105,7 @@ class Report:
     skipped: int = 0
     made_directories: int = 0
     deleted: int = 0
+    held_back: int = 0
     failed: int = 0
     bytes: int = 0
     would_transfer: int = 0

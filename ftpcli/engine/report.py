@@ -53,10 +53,10 @@ def _plan(report: Report, event: Planned) -> None:
 
 def exit_code(report: Report, fatal: FtpcliError | None) -> int:
     """The exit code of a run that was not stopped: 0 for success, 1 if files failed with different codes or others
-    succeeded, else the failure's own. ``fatal`` is the error that ended the run early."""
+    succeeded, or if deletes were held back, else the failure's own. ``fatal`` is the error that ended the run early."""
     if fatal is not None:
         return fatal.exit_code
     if not report.failure_codes:
-        return SUCCESS
+        return SOME_FAILED if report.held_back else SUCCESS
     done = report.transferred or report.renamed or report.would_transfer or report.would_rename
     return next(iter(report.failure_codes)) if len(report.failure_codes) == 1 and not done else SOME_FAILED

@@ -191,8 +191,9 @@ class _Coordinator:
     def _delete(self) -> None:
         if self._halted:
             return
-        for owner, why in self._deletes.blocked():
-            self._reporter.tell(Warned(f"nothing is deleted in {owner or '.'}: {why}"))
+        for count, why in self._deletes.held():
+            self._reporter.report.held_back += count
+            self._reporter.tell(Warned(why))
         dry_run = self._job.rules.dry_run
         try:
             self._deletes.check()

@@ -7,24 +7,26 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ftpcli.engine.events import Deleted
-from ftpcli.engine.trees.glob import expand
+from ftpcli.engine.trees.glob import Expansion, expand
+from ftpcli.engine.trees.links import link_texts
 from ftpcli.engine.trees.remote import make_directories
 from ftpcli.engine.trees.remove import Removal
 from ftpcli.engine.workers.solo import Solo
-from ftpcli.errors import NotFound, Refused
-from ftpcli.model import Entry, Kind
+from ftpcli.errors import FtpcliError, Refused
+from ftpcli.model import Entry, Kind, Listing
 from ftpcli.session.contract import Session
 
 
-def remove(solo: Solo, path: str, *, recursive: bool, glob: bool) -> None:
-    """Delete files and, with ``recursive``, directories. Raises NotFound, Refused and other FtpcliErrors."""
+def remove(solo: Solo, path: str, *, recursive: bool, glob: bool) -> Mapping[str, FtpcliError]:
+    """Delete files and, with ``recursive``, directories. Raises NotFound, Refused and other FtpcliErrors.
+
+    Returns, by path, the directories in which a pattern may match more than what was deleted, and why.
+    """
     if glob:
-        targets = solo.insist(path, lambda session: expand(session, path))
-        if not targets:
-            raise NotFound(f"nothing matches {path}")
+        found = solo.insist(path, lambda session: expand(session, path))
     else:
-        targets = [(path, solo.insist(path, lambda session: session.stat(path)))]
-    targets = solo.insist(path, lambda session: _links_unmasked(session, targets))
+        found = Expansion([(path, solo.insist(path, lambda session: session.stat(path)))])
+    targets = solo.insist(path, lambda session: _links_unmasked(session, found.matches))
     for target, entry in targets:
         if entry.kind is Kind.DIR and not recursive:
             raise Refused(f"{target} is a directory; -r deletes directories as well")
@@ -35,22 +37,29 @@ def remove(solo: Solo, path: str, *, recursive: bool, glob: bool) -> None:
 
     for target, entry in targets:
         solo.insist(target, Removal(target, entry.kind, gone, recursive=True).attempt)
+    return found.gaps
 
 
 def _links_unmasked(session: Session, targets: list[tuple[str, Entry]]) -> list[tuple[str, Entry]]:
     """The targets, with links to directories marked as links. Most servers report what a link points to, and that
     directory must not be emptied.
 
-    Raises Refused if the directory that holds a target cannot be listed.
+    Raises Refused if the directory that holds a target cannot be listed, or not so that this shows.
     """
-    texts: dict[str, Mapping[str, str]] = {}
+    listings: dict[str, Listing] = {}
     seen = []
     for path, entry in targets:
-        folder, name = posixpath.split(path.rstrip("/"))
-        if entry.kind is Kind.DIR and folder not in texts:
-            texts[folder] = session.link_targets(folder)
-        is_link = entry.kind is Kind.DIR and name in texts[folder]
-        seen.append((path.rstrip("/"), replace(entry, kind=Kind.LINK)) if is_link else (path, entry))
+        if entry.kind is Kind.DIR:
+            folder, name = posixpath.split(path.rstrip("/"))
+            if folder not in listings:
+                listings[folder] = session.list_links(folder)
+            told = listings[folder]
+            if name in link_texts(told):
+                seen.append((path.rstrip("/"), replace(entry, kind=Kind.LINK)))
+                continue
+            if told.gap and all(other.name != name for other in told.entries):
+                raise Refused(f"cannot delete {path}: whether it is a symbolic link is not known, for {told.gap}")
+        seen.append((path, entry))
     return seen
 
 

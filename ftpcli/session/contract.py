@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol
@@ -169,8 +169,9 @@ class Session(Protocol):
         """Make a symbolic link that says ``target``, as far as the server lets it. Raises Unsupported, Refused."""
         ...
 
-    def link_targets(self, path: str) -> Mapping[str, str]:
-        """What the symbolic links in a directory say, by name, as far as the server tells."""
+    def list_links(self, path: str) -> Listing:
+        """A directory by the command that shows symbolic links as such and with what they say, as far as the server
+        tells. Raises NotFound, Refused."""
         ...
 
     def follow(self, path: str) -> Entry:
@@ -211,16 +212,19 @@ class HostMemory:
     dict, every value is one that any session can work with, and a command that has worked counts before what is
     ``unsupported``, so the order in which threads learn does not matter.
 
-    ``here``: the server's address is one of this machine's own. ``zone_ahead``: seconds by which its LIST is ahead of
-    UTC. ``unsupported``: purposes for which the server has no working command. ``resumes_uploads``,
-    ``resumes_downloads``: False once it refused to, or mixed up what came of it. ``ssh_secrets``: passphrases and
+    ``here``: the server's address is one of this machine's own. ``shows_itself``: by listing command, whether its
+    listings have a line for the directory itself. ``empty_looks``: by command and directory, how often it was seen
+    empty, for listings that a lost connection interrupts. ``zone_ahead``: seconds by which its LIST is ahead of UTC.
+    ``unsupported``: purposes for which the server has no working command. ``resumes_uploads``, ``resumes_downloads``:
+    False once it refused to, or mixed up what came of it. ``ssh_secrets``: passphrases and
     passwords that were asked for and were right, by key file or ``user@host:port``.
     """
 
     here: bool | None = None
     logged_in: bool = False
     data_mode: str | None = None
-    list_all: bool = False
+    shows_itself: dict[str, bool] = field(default_factory=dict)
+    empty_looks: dict[tuple[str, str], int] = field(default_factory=dict)
     zone_ahead: float | None = None
     time_command: str | None = None
     digest_command: str | None = None

@@ -7,7 +7,7 @@ import posixpath
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
 from types import TracebackType
@@ -95,6 +95,7 @@ class FakeServer:
         self.hides_dot_files = False
         self.doubt = ""
         self.alter: Callable[[str, Listing], Listing] | None = None
+        self.alter_links: Callable[[str, Listing], Listing] | None = None
         self.renames_over = True
         self.restarts = True
         self.survives_samples = True
@@ -267,10 +268,16 @@ class FakeSession:
             raise NotFound(f"{path} is no directory", reply="550 not a directory")
         return node
 
-    def link_targets(self, path: str) -> dict[str, str]:
-        with self.call("link_targets", path):
-            links = {name: node.target for name, node in self.folder(path).inside.items() if isinstance(node, Link)}
-            return links if self.server.tells_links else {}
+    def list_links(self, path: str) -> Listing:
+        with self.call("list_links", path):
+            entries = []
+            for name, node in self.folder(path).inside.items():
+                entry = self.entry(name, node)
+                if isinstance(node, Link) and self.server.tells_links:
+                    entry = replace(entry, target=node.target)
+                entries.append(entry)
+            listing = Listing(tuple(entries), hides_dot_files=self.server.hides_dot_files)
+            return self.server.alter_links(path, listing) if self.server.alter_links is not None else listing
 
     def follow(self, path: str) -> Entry:
         with self.call("follow", path):

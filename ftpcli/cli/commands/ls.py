@@ -42,15 +42,17 @@ def _list(context: CommandContext, endpoint: Endpoint, target: Target) -> int:
     from ftpcli.engine.browse import browse
     from ftpcli.exit_codes import SOME_FAILED
 
-    choices, unreadable = target.choices, 0
+    choices, whole = target.choices, True
     with context.solo(endpoint, choices) as solo:
         place, glob = target.pattern or target.path, target.pattern is not None
         for directory, listing in browse(solo, place, recursive=choices["recursive"], glob=glob):
             _print(target, directory, listing.entries)
             for problem in listing.problems:
-                context.screen.fail(f"{directory or '.'}: this line of the listing cannot be read: {problem}")
-            unreadable += len(listing.problems)
-    return SOME_FAILED if unreadable else 0
+                context.screen.fail(f"{directory or '.'}: {problem}")
+            if listing.doubt:
+                context.warn(f"{directory or '.'}: {listing.doubt}")
+            whole = whole and listing.whole
+    return 0 if whole else SOME_FAILED
 
 
 def _print(target: Target, directory: str, entries: Iterable[Entry]) -> None:

@@ -23,6 +23,7 @@ def rm(ctx: click.Context, /, urls: tuple[str, ...], recursive: bool, **_options
     from ftpcli.cli.running.context import command_context, for_each
     from ftpcli.cli.server.targets import Target, Targets
     from ftpcli.errors import UsageError
+    from ftpcli.exit_codes import SOME_FAILED
 
     targets = Targets(ctx)
     places = [targets.remote(url) for url in urls]
@@ -35,7 +36,10 @@ def rm(ctx: click.Context, /, urls: tuple[str, ...], recursive: bool, **_options
 
             endpoint = targets.endpoint(place, context.warn)
             with context.solo(endpoint, place.choices) as solo:
-                remove(solo, place.pattern or place.path, recursive=recursive, glob=place.pattern is not None)
-            return 0
+                gaps = remove(solo, place.pattern or place.path, recursive=recursive, glob=place.pattern is not None)
+            for folder, error in gaps.items():
+                context.json_writer.failed(folder, error, error.exit_code)
+                context.screen.fail(str(error))
+            return SOME_FAILED if gaps else 0
 
         return for_each(context, places, delete)

@@ -171,6 +171,7 @@ class Comparison:
         elif decision.what is What.CONFLICT:
             self._reporter.fail(shown(where, name), self._direction.target.refusal(decision.why))
         elif listed.source.hides_dot_files and name.startswith("."):
+            self._deletes.hide(where.shown)
             self._reporter.skip(name, "the server's listing does not show names with a leading dot", where)
         else:
             assert decision.target is not None

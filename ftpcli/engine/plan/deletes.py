@@ -2,6 +2,7 @@
 
 Entries of a directory are deleted only if its source listing was complete and nothing in it failed; a problem in one
 directory protects that directory, not the others. Deletes come last, and only if there are not suspiciously many.
+What is held back so was asked for: the run does not end in success.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Deletes:
         self._blocked: dict[str, str] = {}
         self._kept: set[str] = set()
         self._renamed = bytearray()
+        self._hidden: dict[str, int] = {}
         self.target_entries = 0
 
     def add(self, delete: Delete) -> int:
@@ -54,18 +56,28 @@ class Deletes:
         """Block all deletes whose ``owner`` is this directory, also those planned already."""
         self._blocked.setdefault(owner, why)
 
+    def hide(self, owner: str) -> None:
+        """An entry of this directory would be deleted, had not its name a leading dot, which the source's listing may
+        not show."""
+        self._hidden[owner] = self._hidden.get(owner, 0) + 1
+
     def keep(self, shown: str) -> None:
         """Keep an entry, and with it the directories above it."""
         while shown:
             self._kept.add(shown)
             shown = parent(shown)
 
-    def blocked(self) -> Iterator[tuple[str, str]]:
-        """Directories whose planned deletes are blocked, and why."""
-        losing = {delete.owner for delete in self._all()} if self._blocked else set()
-        for owner in sorted(losing):
-            if owner in self._blocked:
-                yield owner, self._blocked[owner]
+    def held(self) -> Iterator[tuple[int, str]]:
+        """What is held back, by directory: how many entries, and why."""
+        counts: dict[str, int] = {}
+        for delete in self._all() if self._blocked else ():
+            if delete.owner in self._blocked:
+                counts[delete.owner] = counts.get(delete.owner, 0) + 1
+        for owner in sorted(counts):
+            yield counts[owner], f"nothing is deleted in {owner or '.'}: {self._blocked[owner]}"
+        for owner in sorted(self._hidden):
+            what = "the server's listing may not show names with a leading dot; --exclude '.*' keeps this quiet"
+            yield self._hidden[owner], f"no name with a leading dot is deleted in {owner or '.'}: {what}"
 
     def check(self) -> None:
         """Raises GuardRefused if more would be deleted than the rules allow."""

@@ -93,6 +93,8 @@ class Planner:
         """What the command line named was looked up."""
         for found in result.found:
             self._found(found, is_tree=result.task.root.tree)
+        for folder, error in result.gaps.items():
+            self._reporter.fail(folder or ".", error)
 
     def _found(self, found: Found, *, is_tree: bool) -> None:
         first = self._targets.setdefault(found.target, found.source)

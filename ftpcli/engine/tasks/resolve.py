@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ftpcli.engine.job import Root
 from ftpcli.engine.tasks.context import TaskContext
 from ftpcli.engine.trees.tree import Named, Tree
+from ftpcli.errors import FtpcliError
 from ftpcli.model import Entry
 
 
@@ -31,10 +33,10 @@ class Resolve:
 
     def run(self, context: TaskContext) -> Resolved:
         source, target = context.source(self.shown), context.target(self.shown)
-        named = source.named(self.root, modes=context.job.rules.perms)
+        sources = source.named(self.root, modes=context.job.rules.perms)
         # Connect before anything is listed: only then is it known whether the server is this machine.
         context.worker.insist(self.shown, lambda _: None)
-        return Resolved(self, tuple(self._found(item, source, target, context) for item in named))
+        return Resolved(self, tuple(self._found(item, source, target, context) for item in sources.named), sources.gaps)
 
     def _found(self, named: Named, source: Tree, target: Tree, context: TaskContext) -> Found:
         into = self.root.glob or self.root.into
@@ -51,5 +53,8 @@ class Resolve:
 
 @dataclass(frozen=True)
 class Resolved:
+    """``gaps``: by path, directories where a pattern may match more than is known."""
+
     task: Resolve
     found: tuple[Found, ...]
+    gaps: Mapping[str, FtpcliError] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -57,7 +57,7 @@ class Asks(Protocol):
 
     @property
     def capabilities(self) -> Capabilities: ...
-    def link_targets(self, path: str) -> Mapping[str, str]: ...
+    def list_links(self, path: str) -> Listing: ...
     def follow(self, path: str) -> Entry: ...
     def absolute(self, path: str) -> str: ...
 
@@ -181,14 +181,31 @@ def with_links(server: Asks, folder: str, listing: Listing) -> Listing:
     """
     if not server.capabilities.lists_facts:
         return listing
-    texts = server.link_targets(folder)
+    told = server.list_links(folder)
+    texts = link_texts(told)
     entries = [
         replace(entry, kind=Kind.LINK, target=texts[entry.name]) if entry.name in texts else entry
         for entry in listing.entries
     ]
     shown = {entry.name for entry in entries}
     entries += [Entry(name, Kind.LINK, target=text) for name, text in texts.items() if name not in shown]
-    return replace(listing, entries=tuple(entries))
+    problems = dict.fromkeys((*listing.problems, *told.problems, *_unsettled(listing, told)))
+    return replace(listing, entries=tuple(entries), problems=tuple(problems))
+
+
+def link_texts(told: Listing) -> dict[str, str]:
+    """What the symbolic links of a listing say, by name."""
+    return {entry.name: entry.target for entry in told.entries if entry.kind is Kind.LINK and entry.target}
+
+
+def _unsettled(listing: Listing, told: Listing) -> Iterator[str]:
+    """Directories of MLSD that LIST does not show: ``ListOptions maxfiles`` of ProFTPD cuts LIST only, and says nothing
+    of it."""
+    shown = {entry.name for entry in told.entries}
+    for entry in listing.entries:
+        hidden = told.hides_dot_files and entry.name.startswith(".")
+        if entry.kind is Kind.DIR and entry.name not in shown and not hidden:
+            yield f"LIST does not show {entry.name}, so it may be a symbolic link"
 
 
 def with_local_texts(folder: str, listing: Listing) -> Listing:

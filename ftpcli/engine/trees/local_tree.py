@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 
 from ftpcli.engine.compare.names import Folding
 from ftpcli.engine.job import Root, Side
@@ -12,7 +11,7 @@ from ftpcli.engine.trees import links, local, make_link, part_file
 from ftpcli.engine.trees.links import Followed, LinkTrail
 from ftpcli.engine.trees.make_link import Kept
 from ftpcli.engine.trees.name_folding import Foldings
-from ftpcli.engine.trees.tree import Named
+from ftpcli.engine.trees.tree import Named, Sources
 from ftpcli.errors import LocalFileError
 from ftpcli.model import Entry, Kind, Listing
 
@@ -34,7 +33,7 @@ class LocalTree:
 
     # What is there
 
-    def named(self, root: Root, *, modes: bool) -> Sequence[Named]:  # noqa: ARG002  (a local entry has its mode)
+    def named(self, root: Root, *, modes: bool) -> Sources:  # noqa: ARG002  (a local entry has its mode)
         path = root.source
         entry = local.look(path)
         if entry is not None and entry.kind is Kind.LINK:
@@ -43,7 +42,7 @@ class LocalTree:
             raise LocalFileError(f"cannot read {path}: no such file or directory")
         if root.tree and entry.kind is not Kind.DIR:
             raise LocalFileError(f"{path} is not a directory")
-        return [Named(path, entry)]
+        return Sources([Named(path, entry)])
 
     def own_name(self, path: str) -> str:
         if os.path.basename(path.rstrip("/")) in (".", ".."):  # DIR/. means the directory's content, as with cp

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.trees import local
+from ftpcli.engine.trees.links import link_texts
 from ftpcli.errors import LocalFileError, Refused
 from ftpcli.model import Kind
 from ftpcli.part_names import part_name
@@ -100,4 +101,4 @@ class RemoteLink:
             session.rename(self._made_as, self._path)
 
     def _is_there(self, session: Session, path: str) -> bool:
-        return posixpath.basename(path) in session.link_targets(self._folder)
+        return posixpath.basename(path) in link_texts(session.list_links(self._folder))

@@ -8,24 +8,22 @@ from dataclasses import replace
 
 from ftpcli.engine.job import Root
 from ftpcli.engine.trees import links
-from ftpcli.engine.trees.glob import expand
-from ftpcli.engine.trees.tree import Named
-from ftpcli.errors import NotFound, Refused
+from ftpcli.engine.trees.glob import Expansion, expand
+from ftpcli.engine.trees.tree import Named, Sources
+from ftpcli.errors import Refused
 from ftpcli.model import Entry, Kind
 from ftpcli.session.contract import Session
 
 
-def named_on_server(session: Session, root: Root, *, modes: bool) -> list[Named]:
+def named_on_server(session: Session, root: Root, *, modes: bool) -> Sources:
     """The sources that a root names; ``modes``: with the permission bits of files. Raises NotFound if there is none."""
-    if root.glob:
-        matches = expand(session, root.source)
-        if not matches:
-            raise NotFound(f"nothing matches {root.source}")
-    elif root.tree:
-        return [Named(root.source, Entry(posixpath.basename(root.source), Kind.DIR))]
-    else:
-        matches = [(root.source, session.stat(root.source))]
-    return [Named(path, _with_mode(session, path, _followed(session, path, entry), modes)) for path, entry in matches]
+    if root.tree:
+        return Sources([Named(root.source, Entry(posixpath.basename(root.source), Kind.DIR))])
+    found = expand(session, root.source) if root.glob else Expansion([(root.source, session.stat(root.source))])
+    named = [
+        Named(path, _with_mode(session, path, _followed(session, path, entry), modes)) for path, entry in found.matches
+    ]
+    return Sources(named, found.gaps)
 
 
 def _followed(session: Session, path: str, entry: Entry) -> Entry:

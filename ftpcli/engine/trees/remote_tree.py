@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
-from collections.abc import Mapping, Sequence
 from functools import partial
 
 from ftpcli.engine.compare.names import EXACT, Folding
@@ -15,7 +14,7 @@ from ftpcli.engine.trees.links import Followed, LinkTrail
 from ftpcli.engine.trees.make_link import Kept, RemoteLink
 from ftpcli.engine.trees.named import named_on_server
 from ftpcli.engine.trees.remove import Removal
-from ftpcli.engine.trees.tree import Ask, Named
+from ftpcli.engine.trees.tree import Ask, Sources
 from ftpcli.errors import FtpcliError, NotFound, Refused
 from ftpcli.model import Capabilities, Entry, Kind, Listing
 
@@ -33,7 +32,7 @@ class RemoteTree:
 
     # What is there
 
-    def named(self, root: Root, *, modes: bool) -> Sequence[Named]:
+    def named(self, root: Root, *, modes: bool) -> Sources:
         return self._ask(lambda session: named_on_server(session, root, modes=modes))
 
     def own_name(self, path: str) -> str:
@@ -128,8 +127,8 @@ class _LinkQuestions:
     def capabilities(self) -> Capabilities:
         return self._ask(lambda session: session.capabilities)
 
-    def link_targets(self, path: str) -> Mapping[str, str]:
-        return self._ask(lambda session: session.link_targets(path))
+    def list_links(self, path: str) -> Listing:
+        return self._ask(lambda session: session.list_links(path))
 
     def follow(self, path: str) -> Entry:
         return self._ask(lambda session: session.follow(path))

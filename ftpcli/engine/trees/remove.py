@@ -63,6 +63,6 @@ class Removal:
             listing = links.with_links(session, path, session.list(path))
         except NotFound:
             return iter(())  # removing it will report the same
-        if not listing.whole:
-            raise Refused(f"cannot delete {path}: its listing cannot be read whole: {listing.problems[0]}")
+        if listing.gap:
+            raise Refused(f"cannot delete {path}: not everything in it is known: {listing.gap}")
         return iter(listing.entries)

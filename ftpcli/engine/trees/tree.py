@@ -6,14 +6,15 @@ FtpcliError: LocalFileError about the disk; Refused, its subclasses and connecti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from ftpcli.engine.compare.names import Folding
 from ftpcli.engine.job import Root, Side
 from ftpcli.engine.trees.links import Followed, LinkTrail
 from ftpcli.engine.trees.make_link import Kept
+from ftpcli.errors import FtpcliError
 from ftpcli.model import Entry, Kind, Listing
 from ftpcli.session.contract import Session
 
@@ -37,6 +38,14 @@ class Named:
     entry: Entry
 
 
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What a root names. ``gaps``: by path, directories where a pattern may match more than is known."""
+
+    named: Sequence[Named]
+    gaps: Mapping[str, FtpcliError] = field(default_factory=dict)
+
+
 class Tree(Protocol):
     """See the module."""
 
@@ -45,7 +54,7 @@ class Tree(Protocol):
 
     # What is there
 
-    def named(self, root: Root, *, modes: bool) -> Sequence[Named]:
+    def named(self, root: Root, *, modes: bool) -> Sources:
         """The sources that a root names; ``modes``: with their permission bits. Raises FtpcliError if there is none."""
         ...
 

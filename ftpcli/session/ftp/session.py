@@ -4,33 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
-import re
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ftpcli.errors import FtpcliError, PeerProtocolError, Refused, TransientRefusal, Unsupported
+from ftpcli.errors import FtpcliError, PeerProtocolError, Refused, Unsupported
 from ftpcli.model import Capabilities, Digest, Entry, Kind, Listing, TlsFacts
 from ftpcli.net.pump import Enough, Sample
 from ftpcli.session.contract import HostMemory, TimeSet
 from ftpcli.session.ftp import telnet
 from ftpcli.session.ftp import time_zone as zone
 from ftpcli.session.ftp.digests import Digests
+from ftpcli.session.ftp.listings import Listings
 from ftpcli.session.ftp.reply_errors import refusal, unexpected
 from ftpcli.session.ftp.site_commands import FileAttributes
 from ftpcli.session.ftp.transfer import Transfer, TransferContext
 from ftpcli.session.ftp.working_directory import WorkingDirectory
 from ftpcli.wire.ftp.answers import parse_size, parse_time
 from ftpcli.wire.ftp.command import Command
-from ftpcli.wire.ftp.listing import ListingParser, parse_facts_line
+from ftpcli.wire.ftp.listing import parse_facts_line
 from ftpcli.wire.ftp.reply import Reply
 
 if TYPE_CHECKING:
     from ftpcli.net.tls import TlsIdentity
-
-_LIST_ALL = "LIST -a"  # an entry of HostMemory.unsupported
-_SHOWS_ITSELF = re.compile(rb"(?:^|[ \t])\.\r?\n")
 
 
 class FtpSession:
@@ -55,6 +51,14 @@ class FtpSession:
         self._attributes = FileAttributes(context.control, memory, capabilities.features)
         self._directory = directory
         self._encoding = encoding
+        self._listings = Listings(
+            context.control,
+            memory,
+            directory,
+            lambda verb, argument, doing: self._start(verb, argument, 0, sending=False, doing=doing),
+            encoding,
+            has_mlst="MLST" in capabilities.features,
+        )
         self._transfer: Transfer | None = None
         self._written: str | None = None
 
@@ -84,24 +88,8 @@ class FtpSession:
         """One directory. Raises NotFound, Refused, and what a transfer raises."""
         target = self._path(path)
         if self.capabilities.lists_facts:
-            return self._read_listing("MLSD", target or None, facts=True)[0]
-        return self._in_utc(self._list_lines(target), target)
-
-    def _list_lines(self, target: str) -> Listing:
-        argument = None if self._directory.enter(target) else target
-        if self._memory.list_all or _LIST_ALL not in self._memory.unsupported:
-            listing, shows_itself = self._read_listing("LIST", "-a", facts=False) if argument is None else (None, False)
-            if listing is not None and shows_itself:
-                self._memory.list_all = True
-                return listing
-            # Where -a is taken for a file name the listing is empty: never believe that one.
-            self._memory.unsupported.add(_LIST_ALL)
-        listing, shows_itself = self._read_listing("LIST", argument, facts=False)
-        # vsftpd says 226 for a directory that it may not read, too.
-        doubt = (
-            "" if listing.entries or shows_itself else "its listing is empty, as that of what may not be read would be"
-        )
-        return replace(listing, doubt=listing.doubt or doubt, hides_dot_files=not shows_itself)
+            return self._listings.by_facts(target)
+        return self._in_utc(self._listings.by_lines(target), target)
 
     def _in_utc(self, listing: Listing, target: str) -> Listing:
         """With times in UTC, as far as the server's zone can be found out."""
@@ -111,20 +99,6 @@ class FtpSession:
                 exact = self._mdtm(posixpath.join(target, entry.name))
                 self._memory.zone_ahead = None if exact is None else zone.offset(entry.mtime, exact)
         return listing if self._memory.zone_ahead is None else zone.to_utc(listing, self._memory.zone_ahead)
-
-    def _read_listing(self, verb: str, argument: str | None, *, facts: bool) -> tuple[Listing, bool]:
-        sink = _ListingSink(ListingParser(facts=facts, now=time.time(), encoding=self._encoding), facts=facts)
-        try:
-            with self._start(
-                verb, argument, 0, sending=False, doing=f"list {argument or self._directory.current}"
-            ) as transfer:
-                transfer.pump_to(sink, lambda _: None)
-                transfer.finish()
-        except (Unsupported, Refused) as error:
-            if argument != "-a" or isinstance(error, TransientRefusal):
-                raise
-            return Listing((), ()), False
-        return sink.parser.finish(), sink.shows_itself
 
     def stat(self, path: str) -> Entry:
         """One path. Raises NotFound where it is not there, or the server does not tell."""
@@ -249,10 +223,10 @@ class FtpSession:
             raise Unsupported(f"cannot make the symbolic link {path}: the server's current directory is not known")
         self._attributes.symlink(name, target)
 
-    def link_targets(self, path: str) -> Mapping[str, str]:
-        """By LIST: MLSD of ProFTPD, Pure-FTPd and FileZilla Server does not tell, pyftpdlib's hides even the links."""
-        listing = self._list_lines(self._path(path))
-        return {entry.name: entry.target for entry in listing.entries if entry.target and entry.kind is Kind.LINK}
+    def list_links(self, path: str) -> Listing:
+        """By LIST: MLSD of ProFTPD, Pure-FTPd and FileZilla Server does not tell what links say, pyftpdlib's hides even
+        the links."""
+        return self._listings.by_lines(self._path(path))
 
     def follow(self, path: str) -> Entry:
         """SIZE, MDTM and CWD follow links; MLST does so on some servers, and on ProFTPD by half."""
@@ -287,17 +261,3 @@ class FtpSession:
         if self._transfer is not None:
             self._transfer.cut()
         self._control.stream.cut()
-
-
-class _ListingSink:
-    """Parses a listing, and looks for the name ``.`` in a LIST: only where that is shown was ``-a`` understood."""
-
-    def __init__(self, parser: ListingParser, *, facts: bool) -> None:
-        self.parser = parser
-        self.shows_itself = facts  # MLSD shows everything, and a search takes its time
-
-    def write(self, data: memoryview, /) -> int:
-        if not self.shows_itself:
-            self.shows_itself = _SHOWS_ITSELF.search(data) is not None
-        self.parser.feed(data)
-        return len(data)

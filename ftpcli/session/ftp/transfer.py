@@ -93,6 +93,11 @@ class Transfer:
         assert self._stream is not None
         return self._stream
 
+    @property
+    def final_reply(self) -> Reply | None:
+        """None as long as it has not come."""
+        return self._replies.final
+
     def cut(self) -> None:
         """End every wait on the data connection; may be called from another thread."""
         if self._stream is not None:

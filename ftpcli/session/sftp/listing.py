@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 
-from ftpcli.errors import NotFound
-from ftpcli.model import Entry, Kind, Listing
+from ftpcli.errors import ListingTooLong, NotFound
+from ftpcli.model import MAX_ENTRIES, Entry, Kind, Listing
+from ftpcli.net.wait import StopSignal, check
 from ftpcli.session.sftp.conversation import Conversation
 from ftpcli.session.sftp.status_errors import refusal
 from ftpcli.wire.sftp import requests
@@ -18,36 +19,64 @@ from ftpcli.wire.sftp.replies import Handle, Name, Names, Status
 _FIRST_AHEAD = 2
 _MOST_AHEAD = 16
 _LINKS_AT_ONCE = 64
+# Answers one after the other that tell no new name. One may be that of a file that was renamed meanwhile.
+_MOST_STALE = 1
+_DOTS = (b".", b"..")
 
 
-def read_directory(conversation: Conversation, path: bytes, encoding: str, doing: str) -> Listing:
-    """One directory, whole. Raises NotFound and what else the server refuses."""
+def read_directory(
+    conversation: Conversation, path: bytes, encoding: str, doing: str, stop: StopSignal | None = None
+) -> Listing:
+    """One directory, whole; looked at a second time where it is in doubt. Raises NotFound and what else the server
+    refuses, ListingTooLong and Stopped."""
+    listing = listing_of(names := _read_names(conversation, path, doing, stop), encoding)
+    if listing.problems and len({name.filename for name in names}) < len(names):
+        # Names may come twice while files are being renamed.
+        listing = listing_of(_read_names(conversation, path, doing, stop), encoding)
+    return _with_texts(conversation, path, listing, encoding, stop)
+
+
+def _read_names(conversation: Conversation, path: bytes, doing: str, stop: StopSignal | None) -> list[Name]:
     try:
         handle = conversation.expect(requests.open_directory(path), Handle, doing).handle
     except NotFound as error:  # OpenSSH says the same of what is no directory
         raise NotFound(f"cannot {doing}: not found, or not a directory", reply=error.reply) from None
     read = requests.read_directory(handle)
     names: list[Name] = []
+    seen: set[bytes] = set()
+    stale = 0
     ahead = _FIRST_AHEAD
     waiting = deque(conversation.post(*[read] * ahead))
     while True:
-        reply = conversation.answer(waiting.popleft())
+        check(stop)
+        reply = conversation.answer(waiting.popleft(), stop)
         if isinstance(reply, Status):
             break
         if not isinstance(reply, Names):
             raise conversation.nonsense(doing)
+        if not reply.names:  # some servers end a directory so, and say EOF to nobody
+            break
         names += reply.names
+        before = len(seen)
+        seen.update(name.filename for name in reply.names)
+        stale = stale + 1 if len(seen) == before else 0
+        if stale > _MOST_STALE or len(seen) > MAX_ENTRIES:
+            conversation.healthy = False
+            what = "the same names over and over" if stale else f"more than {MAX_ENTRIES} names"
+            raise ListingTooLong(f"cannot {doing}: the server lists {what}")
         ahead = min(2 * ahead, _MOST_AHEAD)
         if len(waiting) <= ahead // 2:
             waiting.extend(conversation.post(*[read] * (ahead - len(waiting))))
     conversation.disregard(waiting)
     conversation.forget(requests.close(handle))
-    if reply.code != Code.EOF:
+    if isinstance(reply, Status) and reply.code != Code.EOF:
         raise refusal(reply, doing)
-    return _with_texts(conversation, path, listing_of(names, encoding), encoding)
+    return names
 
 
-def _with_texts(conversation: Conversation, path: bytes, listing: Listing, encoding: str) -> Listing:
+def _with_texts(
+    conversation: Conversation, path: bytes, listing: Listing, encoding: str, stop: StopSignal | None
+) -> Listing:
     """What the symbolic links say: for all of them in a round trip or a few, for none where there are none."""
     links = [entry.name for entry in listing.entries if entry.kind is Kind.LINK]
     texts: dict[str, str] = {}
@@ -55,7 +84,7 @@ def _with_texts(conversation: Conversation, path: bytes, listing: Listing, encod
         some = links[start : start + _LINKS_AT_ONCE]
         paths = [path.rstrip(b"/") + b"/" + name.encode(encoding, "surrogateescape") for name in some]
         for name, number in zip(some, conversation.post(*map(requests.read_link, paths)), strict=True):
-            reply = conversation.answer(number)
+            reply = conversation.answer(number, stop)
             if not isinstance(reply, Names) or len(reply.names) != 1:
                 continue
             if (text := decoded(reply.names[0].filename, encoding)) is not None:
@@ -67,17 +96,17 @@ def _with_texts(conversation: Conversation, path: bytes, listing: Listing, encod
 
 
 def listing_of(names: list[Name], encoding: str) -> Listing:
-    """Without ``.`` and ``..``. Names that could lead out of the directory are problems."""
+    """Without ``.`` and ``..``. Names that could lead out of the directory, or come twice, are problems."""
     entries, problems = [], []
     for name in names:
-        if name.filename in (b".", b".."):
+        if name.filename in _DOTS:
             continue
         text = decoded(name.filename, encoding)  # and then looked at: \\u002f is a slash in raw_unicode_escape
         if not text or "/" in text or "\0" in text or text in (".", ".."):
             problems.append(f"the server listed {name.filename!a}, which cannot be a name in a directory")
             continue
         entries.append(entry_of(text, name.attributes))
-    return Listing(tuple(entries), tuple(problems))
+    return Listing.of(entries, problems)
 
 
 def decoded(raw: bytes, encoding: str) -> str | None:

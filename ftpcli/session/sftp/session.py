@@ -91,7 +91,8 @@ class SftpSession:
 
     def list(self, path: str) -> Listing:
         """One directory. Raises NotFound, Refused."""
-        return read_directory(self._conversation, self._path(path), self._encoding, f"list {path or '.'}")
+        doing = f"list {path or '.'}"
+        return read_directory(self._conversation, self._path(path), self._encoding, doing, self._stop)
 
     def stat(self, path: str) -> Entry:
         """One path; a link itself, not what it leads to. Raises NotFound.
@@ -220,9 +221,8 @@ class SftpSession:
         text = self._encoded(target)
         self._conversation.must(requests.symlink(self._path(path), text), f"make the symbolic link {path}")
 
-    def link_targets(self, path: str) -> Mapping[str, str]:
-        entries = self.list(path).entries
-        return {entry.name: entry.target for entry in entries if entry.kind is Kind.LINK and entry.target is not None}
+    def list_links(self, path: str) -> Listing:
+        return self.list(path)
 
     def follow(self, path: str) -> Entry:
         return entry_of(posixpath.basename(path.rstrip("/")), self._look(requests.stat(self._path(path)), path))

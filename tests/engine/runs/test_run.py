@@ -173,7 +173,7 @@ class TestMirror:
         side.put(TREE, OLD)
         report = side.mirror(delete=True, dry_run=True)
         assert side.target == OLD
-        assert {call[0] for call in side.server.calls} <= {"list", "stat", "link_targets"}
+        assert {call[0] for call in side.server.calls} <= {"list", "stat", "list_links"}
         planned = {(event.action, event.path) for event in side.events if isinstance(event, Planned)}
         assert {path for action, path in planned if action == "delete"} == {
             "gone", "gone/inner", "gone/inner/y.txt", "gone/z.txt", "gone.txt", "sub/old",
@@ -225,16 +225,20 @@ class TestMirror:
             return  # local listings hide nothing
         side.put({"new": b"1"}, {".hidden": b"2", "gone": b"3"})
         side.server.hides_dot_files = True
-        assert side.mirror(delete=True).exit_code == 0
+        report = side.mirror(delete=True)
+        assert (report.exit_code, report.held_back, report.deleted) == (1, 1, 1)
         assert side.target == {"new": b"1", ".hidden": b"2"}
+        assert side.mirror(delete=True, dry_run=True).exit_code == 1
+        assert any("leading dot" in event.message for event in side.events if isinstance(event, Warned))
 
     def test_a_listing_that_may_be_truncated_deletes_nothing(self, side: Side) -> None:
         if side.up:
             return
         side.put({"new": b"1"}, {"gone": b"3"})
         side.server.doubt = "it may be cut"
+        assert side.mirror(delete=True, dry_run=True).exit_code == 1
         report = side.mirror(delete=True)
-        assert report.exit_code == 0
+        assert (report.exit_code, report.held_back) == (1, 1)
         assert side.target == {"new": b"1", "gone": b"3"}
         assert any("it may be cut" in event.message for event in side.events if isinstance(event, Warned))
 

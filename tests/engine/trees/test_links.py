@@ -173,7 +173,7 @@ class TestFollow:
 
     def test_a_lost_connection(self, side: Side) -> None:
         side.put({"lf": Link("f"), "f": b"1" * 500, "ld": Link("d"), "d": {"x": b"2"}}, {})
-        for verb in ("follow", "link_targets", "reading", "writing"):
+        for verb in ("follow", "list_links", "reading", "writing"):
             side.server.on(verb, lost())
         assert side.mirror(symlinks="follow", retries=5).exit_code == 0
         assert side.target == {"lf": b"1" * 500, "f": b"1" * 500, "ld": {"x": b"2"}, "d": {"x": b"2"}}
@@ -230,7 +230,7 @@ class TestCopy:
 
     def test_a_lost_connection(self, side: Side) -> None:
         side.put(LINKS, {"lf": Link("old")})
-        for verb in ("symlink", "remove", "link_targets"):
+        for verb in ("symlink", "remove", "list_links"):
             side.server.on(verb, lost(), done=True)
         assert self.mirror(side, retries=5).exit_code == 0
         assert side.target == LINKS
@@ -256,7 +256,7 @@ class TestUploadOnly:
         assert set(side.failures()) == {"l"}
         assert side.target == {"f": b"1", "l": Link("old")}
 
-    @pytest.mark.parametrize("verb", ["symlink", "rename", "mkdir", "link_targets"])
+    @pytest.mark.parametrize("verb", ["symlink", "rename", "mkdir", "list_links"])
     @pytest.mark.parametrize("done", [False, True])
     @pytest.mark.parametrize("number", range(3))
     def test_a_connection_lost_while_a_link_goes_into_the_backup(

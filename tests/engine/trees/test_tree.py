@@ -139,8 +139,8 @@ def test_listing_a_directory_that_may_not_exist(on: On) -> None:
 def test_what_is_named(on: On) -> None:
     put(on, "file", b"123")
     on.tree.make_directory(on.path("folder"), None)
-    (file,) = on.tree.named(Root(on.path("file"), "x"), modes=False)
-    (folder,) = on.tree.named(Root(on.path("folder"), "x", tree=True), modes=False)
+    (file,) = on.tree.named(Root(on.path("file"), "x"), modes=False).named
+    (folder,) = on.tree.named(Root(on.path("folder"), "x", tree=True), modes=False).named
     assert (file.path, file.entry.kind, file.entry.size) == (on.path("file"), Kind.FILE, 3)
     assert folder.entry.kind is Kind.DIR
     assert on.tree.own_name(f"{on.path('folder')}/") == "folder"

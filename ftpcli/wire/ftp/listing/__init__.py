@@ -7,11 +7,21 @@ what a listing does not show whole must not be deleted on its word.
 
 from __future__ import annotations
 
-from ftpcli.model import Entry, Listing
+from ftpcli.errors import ListingTooLong
+from ftpcli.model import MAX_ENTRIES, Entry, Listing
 from ftpcli.wire.ftp.listing import facts, unix
-from ftpcli.wire.ftp.listing.page import MAX_LINE, MAX_PROBLEMS, Dialect, NotAnEntry, Page, shown
+from ftpcli.wire.ftp.listing.page import (
+    MAX_LINE,
+    MAX_LISTING,
+    MAX_PROBLEMS,
+    Dialect,
+    Itself,
+    NotAnEntry,
+    Page,
+    shown,
+)
 
-__all__ = ["MAX_LINE", "MAX_PROBLEMS", "ListingParser", "parse_facts_line"]
+__all__ = ["MAX_LINE", "MAX_LISTING", "MAX_PROBLEMS", "ListingParser", "parse_facts_line"]
 
 
 def parse_facts_line(line: bytes, encoding: str, *, keep_path: bool = False) -> tuple[Entry | None, str | None]:
@@ -29,7 +39,8 @@ def parse_facts_line(line: bytes, encoding: str, *, keep_path: bool = False) -> 
 class ListingParser:
     """Feed the data connection's bytes; get a Listing.
 
-    Lines end with LF or CR LF; the last one may lack its end. ``now`` is needed for lines that tell no year.
+    Lines end with LF or CR LF. ``now`` is needed for lines that tell no year. ``shows_itself``: there was a line for
+    the directory itself. ``unsteady``: reading the directory once more may give a better listing.
     """
 
     def __init__(self, *, facts: bool, now: float, encoding: str = "utf-8") -> None:
@@ -37,9 +48,16 @@ class ListingParser:
         self._facts = facts
         self._dialect: Dialect = unix.parse
         self._tail = bytearray()
+        self._size = 0
+        self.shows_itself = False
+        self.unsteady = False
 
     def feed(self, data: bytes | memoryview) -> None:
+        """Raises ListingTooLong."""
         block = bytes(data)
+        self._size += len(block)
+        if self._size > MAX_LISTING:
+            raise ListingTooLong(f"the server sent a listing of more than {MAX_LISTING} bytes")
         end = block.rfind(b"\n")
         if end < 0:
             self._keep(block)
@@ -50,20 +68,23 @@ class ListingParser:
         self._read(lines)
 
     def finish(self) -> Listing:
-        doubt = ""
-        if self._tail:
-            # Some servers leave the last line end out; others were cut just there, and ``f10`` became ``f1``.
-            doubt = "its listing ends without a line end and may have been cut"
-            self._read([bytes(self._tail)])
-            self._tail.clear()
         page = self._page
+        if self._tail:
+            # Cut here, ``f10`` becomes ``f1``. Some servers leave the last line end out; that looks the same.
+            self.unsteady = True
+            last = bytes(self._tail)
+            self._read([last])
+            self._tail.clear()
+            page.problem(f"its listing ends in the middle of a line and may have been cut: {shown(last)}")
         if page.pending:
             page.problem(f"cannot read line {shown(page.pending)}")
             page.pending = b""
         if page.surplus:
             page.problems.append(f"and {page.surplus} more lines that could not be read")
             page.surplus = 0
-        return Listing(tuple(page.entries), tuple(page.problems), doubt)
+        listing = Listing.of(page.entries, page.problems)
+        self.unsteady = self.unsteady or len(listing.entries) < len(page.entries)
+        return listing
 
     def _keep(self, start: bytes) -> None:
         """Holds on to a line's start, but to no more of it than shows that it is too long."""
@@ -93,9 +114,13 @@ class ListingParser:
             except NotAnEntry as told:
                 if told.problem:
                     page.problem(told.problem)
+                elif isinstance(told, Itself):
+                    self.shows_itself = True
             else:
                 if entry is not None:
                     add(entry)
+        if len(page.entries) > MAX_ENTRIES:
+            raise ListingTooLong(f"the server listed more than {MAX_ENTRIES} entries in one directory")
 
     def _ask_all(self, line: bytes) -> Entry | None:
         """Asks every dialect; the one that knows the line is asked first from now on."""

@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 
 from ftpcli.model import Entry, Kind
-from ftpcli.wire.ftp.listing.page import NotAnEntry, decoded, name_of, path_of, shown, size_of
+from ftpcli.wire.ftp.listing.page import Itself, NotAnEntry, decoded, name_of, path_of, shown, size_of
 from ftpcli.wire.ftp.listing.times import seconds_of
 
 KINDS = {b"file": Kind.FILE, b"dir": Kind.DIR, b"cdir": Kind.DIR, b"pdir": Kind.DIR}
@@ -93,7 +93,7 @@ def parse(line: bytes, encoding: str, *, keep_path: bool = False) -> Entry:
     if kind is None:
         kind, target = unix_kind(told)
     elif not keep_path and told.lower() in (b"cdir", b"pdir"):
-        raise NotAnEntry
+        raise Itself if told.lower() == b"cdir" else NotAnEntry
     name = path_of(raw, encoding) if keep_path else name_of(raw, kind, encoding)
     if kind is Kind.FILE:
         number = None if size is None else size_of(size)

@@ -13,6 +13,9 @@ from ftpcli.model import Entry, Kind
 MAX_LINE = 64 * 1024
 """Bytes of one line; what is longer is a problem, and is not kept."""
 
+MAX_LISTING = 512 * 1024 * 1024
+"""Bytes of one listing: more than a million lines of 500 bytes."""
+
 MAX_PROBLEMS = 1000
 """Problems told one by one; the rest are counted."""
 
@@ -26,6 +29,10 @@ class NotAnEntry(Exception):
     def __init__(self, problem: str = "") -> None:
         super().__init__(problem)
         self.problem = problem
+
+
+class Itself(NotAnEntry):
+    """The line is of the listed directory itself: ``.``, or ``type=cdir`` in MLSD."""
 
 
 def shown(raw: bytes) -> str:
@@ -47,7 +54,7 @@ def name_of(raw: bytes, kind: Kind, encoding: str) -> str:
     name = decoded(raw, encoding)
     if "/" in name or "\0" in name or "\r" in name or "\n" in name or not name or name == "." or name == "..":
         if kind is Kind.DIR and name in (".", ".."):
-            raise NotAnEntry
+            raise Itself if name == "." else NotAnEntry
         raise NotAnEntry(f"refused name {shown(raw)}")
     return name
 

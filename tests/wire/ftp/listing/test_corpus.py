@@ -63,5 +63,6 @@ def test_listing(name: str) -> None:
     assert read(raw, 1, facts=told["facts"], now=now) == expected
     assert read(raw.replace(b"\r\n", b"\n"), 7, facts=told["facts"], now=now) == expected
     cut = read(raw.rstrip(b"\r\n"), 4096, facts=told["facts"], now=now)
-    assert cut.doubt
-    assert replace(cut, doubt="") == expected
+    others = tuple(problem for problem in cut.problems if not problem.startswith("its listing ends in the middle of"))
+    assert len(others) == len(cut.problems) - 1
+    assert replace(cut, problems=others) == expected

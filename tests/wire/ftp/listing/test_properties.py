@@ -84,7 +84,7 @@ def test_facts_line_stands_every_line(raw: bytes, keep_path: bool, encoding: str
 @given(lines=st.lists(st.text("abc xyz:", min_size=1, max_size=20).filter(lambda text: not text.isspace()), max_size=8))
 def test_every_unreadable_line_is_counted(lines: list[str]) -> None:
     for facts in (True, False):
-        listing = read(["\n".join(lines).encode()], facts=facts)
+        listing = read(["".join(f"{line}\n" for line in lines).encode()], facts=facts)
         assert len(listing.problems) == len(lines)
 
 

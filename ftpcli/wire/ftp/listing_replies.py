@@ -1,0 +1,93 @@
+"""Final replies that call a listing done (2yz) and deny it in words.
+
+A server that has sent half a directory, or none of it, may have no better code than 226. Only its text tells then. The
+table says which words deny, and whose they are. Texts about other things (quotas, ratios, speeds, ``0 errors``) often
+come along in the same reply, and must not be taken for such words.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+from ftpcli.wire.ftp.reply import Reply
+
+
+class Denial(Enum):
+    UNREADABLE = "the directory could not be read"
+    INCOMPLETE = "the listing is not complete"
+
+
+_U, _I = Denial.UNREADABLE, Denial.INCOMPLETE
+
+# (words, what they mean, who says so; several servers where nobody is named)
+_WORDS: tuple[tuple[str, Denial, str], ...] = (
+    # vsftpd 2 and 3, for what may be entered and not read: "Transfer done (but failed to open directory)."
+    (r"failed to (?:open|read|list)", _U, "vsftpd"),
+    # wu-ftpd and BSD's ftpd pass on what ls(1) says: "ls: .: Permission denied"
+    (
+        r"(?:permission|access) (?:is |was )?denied|\bdenied\b|not permitted|no permission",
+        _U,
+        "BSD ftpd, wu-ftpd",
+    ),
+    (r"no such (?:file or )?directory|does not exist", _U, "BSD ftpd, wu-ftpd"),
+    (
+        r"(?:cannot|can't|can not|could not|couldn't|unable to) (?:be )?(?:open|read|list|access|get|stat|scan)",
+        _U,
+        "many",
+    ),
+    # Pure-FTPd at its limit (-L, 10000 by default), by language: English, Spanish, Portuguese, Italian; French; German
+    (r"\btrun(?:cat|cad)|\btronca", _I, "Pure-FTPd"),
+    (r"\btronqu", _I, "Pure-FTPd, French"),
+    (r"eintr\S{1,2}ge beschr", _I, "Pure-FTPd, German"),
+    # "Transfer aborted", "Data transfer interrupted"
+    (r"\baborted\b|\binterrupted\b|\bcancell?ed\b|\bterminated (?:abnormally|early|prematurely)", _I, ""),
+    (r"\bincomplete\b|\bpartial(?:ly)?\b|not complete[d]?\b|\bcut (?:off|short)\b", _I, ""),
+    (r"\bnot all\b|\bnot every\b|\bonly (?:the )?first\b", _I, ""),
+    (r"\bsome (?:of the )?(?:files|entries|items|names)\b.*\b(?:not|missing|hidden)\b", _I, ""),
+    (r"\b(?:list\w*|output|display\w*|results?|entries|files) (?:is |are |was |were )?limited\b", _I, ""),
+    (r"\btoo many (?:files|entries|items|matches|names|directories|results)\b", _I, ""),
+    (r"\b(?:limit|maximum)\b[^.;]*\b(?:reached|exceeded|hit)\b|\bexceed(?:s|ed) the (?:limit|maximum)\b", _I, ""),
+    (r"\bskipped\b|\bomitted\b|\bsuppressed\b|\bleft out\b|\band \d+ more\b", _I, ""),
+    (r"\btimed out\b|\bout of memory\b|\boverflow", _I, ""),
+    (r"\(but\b|\bbut (?:not|only|some|no|with(?: \w+)? errors?)\b", _I, ""),
+    (r"\berrors?\b|\bfail(?:ed|ure|s|ures)?\b|\bunsuccessful", _I, ""),
+)
+_DENIALS = tuple((re.compile(words), meaning) for words, meaning, _ in _WORDS)
+
+_FAULTS = r"(?:errors?|fail\w*|faults?|aborted|skipped|omitted|denied|truncated|interrupted|timed out)"
+# What says that all is well, in the same words: "0 errors", "no error", "without any errors", "errors: 0", "failed=0".
+_NOTHING_WRONG = re.compile(
+    rf"\b(?:0|no|none|zero|without(?: any)?|not any|never|not) (?:\w+ )?{_FAULTS}\b(?:\(s\))?"
+    rf"|\b{_FAULTS}(?:\(s\)|s)?(?: (?:code|count|total))?\s?[:=(]?\s?(?:0|none|zero)\b\)?"
+    r"|\berror[- ]?free\b|\breport\w*(?: any| all)? (?:errors?|failures?)\b"
+    r"|\bin case of (?:an )?(?:errors?|failures?)\b"
+)
+# Lines about something other than this listing: what a user has left, or how fast it went.
+_OTHER_SUBJECT = re.compile(
+    r"quota|\bcredit|\bratio|\bspeed|bandwidth|\bdisk|\bspace\b|upload|download|\bul\b|\bdl\b|\busers?\b|\bidle\b"
+    r"|\b[kmg]?i?b(?:ytes)?(?:/|ps\b| per )"
+)
+_QUOTED = re.compile(r'"[^"]*"')
+# Of a line that is (also) about something else, only these words are believed.
+_PLAIN = re.compile(r"failed to open|listing|directory|output|entries|matches")
+
+
+def denial(reply: Reply, path: str = "") -> Denial | None:
+    """How the text of a 2yz reply to LIST or MLSD denies success; None if it does not. ``path`` is the directory's:
+    its name may be repeated, and may be ``failed``."""
+    found = [meaning for line in reply.lines for meaning in _denials(line, path)]
+    if Denial.UNREADABLE in found:
+        return Denial.UNREADABLE
+    return found[0] if found else None
+
+
+def _denials(line: str, path: str) -> list[Denial]:
+    text = _QUOTED.sub(" ", line)
+    for name in (path, path.rstrip("/").rpartition("/")[2]):
+        if len(name) > 1:
+            text = text.replace(name, " ")
+    text = _NOTHING_WRONG.sub(" ", text.lower())
+    if _OTHER_SUBJECT.search(text) and not _PLAIN.search(text):
+        return []
+    return [meaning for words, meaning in _DENIALS if words.search(text)]
