@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from ftpcli.engine.compare.decide import PERMISSIONS
 from ftpcli.engine.compare.times import is_exact, may_change_unseen, same_time
 from ftpcli.engine.transfer.context import CopyContext
-from ftpcli.engine.transfer.outcome import OVERLAP, WORTH_RESUMING, Done
+from ftpcli.engine.transfer.outcome import OVERLAP, SEAM, WORTH_RESUMING, Done
 from ftpcli.engine.transfer.request import CopyRequest
 from ftpcli.engine.transfer.verify import look_again, same_digest, same_file_still
 from ftpcli.engine.trees.local import discard
@@ -158,7 +158,7 @@ class Download:
     def _receive(self, session: Session, part: PartFile, version: _Version) -> None:
         """Receive what is missing. Raises SourceChanged and Incomplete where the size is not the one listed."""
         size = self._entry.size
-        if size is None or part.size > size:
+        if size is None or part.size > size or not self._context.host.resumes_downloads:
             part.restart()  # not provably the same file
         elif part.size and part.size == size:
             # All bytes are there, but no server has called them all: ask for the last ones once more.
@@ -186,14 +186,23 @@ class Download:
         self._context.moved(len(content))
 
     def _receive_from(self, session: Session, part: PartFile, version: _Version) -> None:
+        seam = b""
+        if part.size:
+            seam = part.read(max(0, part.size - SEAM), SEAM)
+            part.step_back(len(seam))
         offset = part.size
         with session.open_read(self._request.source, offset) as source:
-            if version.started_at is None:
+            if version.started_at is None or offset == 0:
                 version.started_at = offset
             self._context.progress.start(self._request.shown, self._entry.size, offset)
 
             def on_moved(count: int) -> None:
+                nonlocal seam
                 part.size += count
+                if seam and part.size >= offset + len(seam):
+                    self._check_seam(part, offset, seam)
+                    seam = b""
+                self._check_excess(part)
                 self._context.moved(count)
 
             try:
@@ -202,13 +211,27 @@ class Download:
                 raise LocalFileError(f"{self._request.target}: {error.message}") from error
             source.finish()
 
+    def _check_seam(self, part: PartFile, offset: int, seam: bytes) -> None:
+        """Some servers accept REST and send the file from its start, and a file may change without another time."""
+        if part.read(offset, len(seam)) != seam:
+            self._context.host.resumes_downloads = False
+            part.restart()
+            raise VerifyMismatch(
+                f"{self._request.source}: what the server sends from byte {offset} on does not continue what is here"
+            )
+
+    def _check_excess(self, part: PartFile) -> None:
+        """A server that sends on and on must not fill the disk."""
+        path, size = self._request.source, self._entry.size
+        if size is not None and part.size > size:
+            part.restart()
+            raise SourceChanged(f"{path} has more than the {size} bytes it was listed with: it changed")
+
     def _check_size(self, part: PartFile) -> None:
+        self._check_excess(part)
         path, size = self._request.source, self._entry.size
         if size is None or part.size == size:
             return
-        if part.size > size:
-            part.restart()
-            raise SourceChanged(f"{path} has more than the {size} bytes it was listed with: it changed")
         raise Incomplete(f"{path}: the server called the transfer complete after {part.size} of {size} bytes")
 
     def _verify(self, session: Session, part: PartFile) -> str:

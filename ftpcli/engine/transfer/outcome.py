@@ -12,6 +12,8 @@ from ftpcli.session.contract import Session
 # What is sent again before the place where an upload was cut, or where a download only lacks its confirmation: the last
 # blocks that a server counts may not be on its disk.
 OVERLAP = 64 * 1024
+# What is received again where a download is resumed, to see that the server goes on with the same file at that place.
+SEAM = 4 * 1024
 # Below this asking for a part file left by an earlier run costs more than sending the file again.
 WORTH_RESUMING = 1024 * 1024
 

@@ -14,7 +14,8 @@ from ftpcli.engine.compare.times import same_time
 from ftpcli.engine.events import Report
 from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.transfer.commit import Replacement
-from ftpcli.engine.trees.remote import make_directories
+from ftpcli.engine.transfer.outcome import SEAM
+from ftpcli.engine.trees.remote import make_directories, sweep
 from ftpcli.engine.workers.rate_limit import RateLimit
 from ftpcli.engine.workers.solo import Solo
 from ftpcli.errors import (
@@ -28,6 +29,7 @@ from ftpcli.errors import (
     Stopped,
     Unsupported,
     UsageError,
+    VerifyMismatch,
 )
 from ftpcli.model import Entry, Kind
 from ftpcli.part_names import part_name
@@ -107,28 +109,71 @@ class _Transfer(ABC):
         )
 
 
+class _Output:
+    """A ``Writer`` that cannot take back what it has written. ``count``: how many bytes that are."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self.count = 0
+        self._out = out
+        self._tail = b""
+        self._expected = memoryview(b"")
+
+    def resume(self) -> int:
+        """Where to resume: the last bytes are to come once more, and are compared instead of written."""
+        self._expected = memoryview(self._tail)
+        return self.count - len(self._tail)
+
+    def write(self, data: memoryview, /) -> int | None:
+        again = min(len(data), len(self._expected))
+        if again:
+            if data[:again] != self._expected[:again]:
+                raise _not_continued(self.count)
+            self._expected = self._expected[again:]
+        new = data[again:]
+        written = self._out.write(new) if new else 0
+        if written:
+            self.count += written
+            self._tail = (self._tail + bytes(new[max(0, written - SEAM) : written]))[-SEAM:]
+        return again + (written or 0) or written
+
+
+def _not_continued(count: int) -> VerifyMismatch:
+    error = VerifyMismatch(
+        f"the server did not continue after the {count} bytes that are written, and these cannot be taken back"
+    )
+    error.retry = Retry.GIVE_UP
+    return error
+
+
 class _Fetch(_Transfer):
     def __init__(self, file: RemoteFile, out: BinaryIO) -> None:
         super().__init__(file)
-        self._out = out
+        self._out = _Output(out)
         self._first = Entry(file.path, Kind.FILE)  # as it was when the first byte came
 
     def progress(self) -> int:
         return self._count
 
+    def moved(self, count: int) -> None:
+        super().moved(count)
+        self._count = self._out.count
+
     def attempt(self, session: Session) -> None:
         entry = self._look(session)
-        if not self._count:
+        resumes = self._count > 0
+        if not resumes:
             self._first = entry
         elif entry.size != self._first.size or not same_time(entry, self._first):
             raise self._another()
         elif self._count == entry.size:
             return
         self._progress.start(self._path, entry.size, self._count)
-        with session.open_read(self._path, self._count) as source:
+        with session.open_read(self._path, self._out.resume()) as source:
             source.pump_to(self._out, self.moved)
             source.finish()
-        # More is fine: a log that grew meanwhile.
+        # More is fine, for a log grows, but not where the server may have begun at another place than it was told.
+        if resumes and entry.size is not None and self._count > entry.size:
+            raise _not_continued(self._count)
         if entry.size is not None and self._count < entry.size:
             raise Incomplete(f"the server called the transfer complete after {self._count} of {entry.size} bytes")
 
@@ -176,7 +221,7 @@ class _Send(_Transfer):
         if not in_place:
             self._part = posixpath.join(self._folder, part_name(name, "stdin", time.time_ns()))
             self._replacement = Replacement(self._part, file.path)
-        self._sent = False
+        self._begun = self._sent = False
 
     def attempt(self, session: Session) -> None:
         if not self._sent:
@@ -189,7 +234,6 @@ class _Send(_Transfer):
                 if (self._source.begun or self._count) and error.retry is not Retry.STOP_RUN:
                     error.message += "; standard input cannot be sent again"
                     error.retry = Retry.GIVE_UP
-                    self._discard(session)
                 raise
             self._sent = True
         if self._replacement is not None:
@@ -198,16 +242,26 @@ class _Send(_Transfer):
     def _send(self, session: Session) -> None:
         self._progress.start(self._path, None, 0)
         with session.open_write(self._part, 0) as sink:
+            self._begun = True
             sink.pump_from(self._source, self.moved)
             moved = sink.finish()
         if not moved.confirmed and session.size(self._part) != self._count:
             raise Incomplete("the server called the upload complete, but its file has another size")
 
-    def _discard(self, session: Session) -> None:
-        """Delete what came of it, if that can still be said: no other run could resume it."""
-        if self._replacement is not None and session.healthy:
-            with contextlib.suppress(FtpcliError):
-                session.remove(self._part)
+    def run(self) -> Report:
+        try:
+            return super().run()
+        except FtpcliError as error:
+            if self._begun and self._replacement is not None:
+                self._clean_up(error)
+            raise
+
+    def _clean_up(self, error: FtpcliError) -> None:
+        """Delete the part file, which no other run could resume, by another connection if need be; or name it."""
+        try:
+            sweep(self._solo.slot.session(), self._part)
+        except FtpcliError:
+            error.message += f"; the part file {self._part} stays there"
 
 
 @contextlib.contextmanager

@@ -29,6 +29,7 @@ from ftpcli.errors import (
     NotFound,
     PeerProtocolError,
     Refused,
+    Retry,
     SourceChanged,
     Unsupported,
     VerifyMismatch,
@@ -75,6 +76,7 @@ class _Version:
     mode_problem: str | None = None
     doubted: bool = False
     unsettled: bool = False
+    is_begun: bool = False
     seams: Seams = field(default_factory=Seams)
 
 
@@ -212,6 +214,8 @@ class Upload:
 
     def _send(self, session: Session, source: OpenSource, version: _Version) -> None:
         self._context.local_work.release()  # a source that changed just now goes by itself after all
+        if version.part != self._request.target:
+            self._context.journal.begin(version.part)  # it may have been discarded
         version.unsettled = self._settles_in(source) > 0
         offset = self._offset_at_server(session, version)
         self._offset = max(self._offset, offset)
@@ -221,10 +225,20 @@ class Upload:
         except FtpcliError as error:
             # FileZilla Server answers 425 to an upload that broke, and its SIZE may be the whole file's all the same.
             version.doubted = error.reply is not None
+            refused_for_good = isinstance(error, Refused) and error.retry is Retry.GIVE_UP
+            if refused_for_good and (version.is_begun or isinstance(error, NoSpace)):
+                self._give_up(session, version, error)
             if isinstance(error, NotFound) and not self._rules.make_parents:
                 folder = posixpath.dirname(self._request.target) or "."
                 error.message += f" (is there a directory {folder}? --mkdir makes it)"
             raise
+
+    def _give_up(self, session: Session, version: _Version, error: FtpcliError) -> None:
+        """The server wants no more of it: what it has would only fill the disk or the quota."""
+        if version.part != self._request.target:
+            self._discard(session, version)
+        else:
+            error.message += "; an incomplete file is there now"
 
     def _prove(self, session: Session, source: OpenSource, version: _Version) -> None:
         """See that the places where it was resumed are as they should be; if not, send it from the start, once."""
@@ -271,6 +285,7 @@ class Upload:
             if version.started_at is None or offset == 0:
                 version.started_at = offset
             version.seams.add(offset)
+            version.is_begun = True
             self._context.progress.start(self._request.shown, version.size, offset)
             sink.pump_from(source.file, self._context.moved)
             moved = sink.finish()
@@ -297,13 +312,21 @@ class Upload:
             algorithm = same_digest(session, version.part, source.path, self._context.stop)
             if algorithm is not None:
                 return algorithm
-        return "size" if same_size(session, version.part, version.size) else "none"
+        return "size" if self._has_right_size(session, version) else "none"
+
+    def _has_right_size(self, session: Session, version: _Version) -> bool:
+        return same_size(session, version.part, version.size, final=version.part == self._request.target)
 
     def _discard(self, session: Session, version: _Version) -> None:
-        """A part file of no use. A server that lets nothing be deleted lets it be written anew at least."""
-        if version.part != self._request.target:
-            with contextlib.suppress(Refused):
-                session.remove(version.part)
+        """A part file of no use. One that cannot be deleted now is tried again at the end of the run, and named."""
+        part, journal = version.part, self._context.journal
+        if part == self._request.target:
+            return
+        journal.useless(part)
+        if session.healthy:
+            with contextlib.suppress(Refused, Unsupported):
+                session.remove(part)
+                journal.gone(part)
 
     def _set_time(self, session: Session, _source: OpenSource, version: _Version) -> None:
         if not self._rules.times:

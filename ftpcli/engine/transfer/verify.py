@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import zlib
 from dataclasses import replace
 from typing import NamedTuple
 
 from ftpcli.engine.compare.times import is_exact, same_time
 from ftpcli.engine.trees.local import open_source, translated
-from ftpcli.errors import NotFound, Refused, SourceChanged, TransientRefusal, Unsupported, VerifyMismatch
+from ftpcli.errors import NotFound, Refused, Retry, SourceChanged, Unsupported, VerifyMismatch
 from ftpcli.model import Entry
 from ftpcli.session.contract import Session
 from ftpcli.stop import StopToken
@@ -19,6 +20,8 @@ _PIECE = 1024 * 1024
 _WORTH_ASKING = 1024 * 1024
 # FAT keeps even seconds only.
 _COARSEST = 2.0
+_DENIAL = re.compile(r"permission|denied|not permitted|not allowed|forbidden", re.IGNORECASE)
+_ABSENCE = re.compile(r"no such|not found|not exist", re.IGNORECASE)
 
 
 def digest_of(path: str, algorithm: str, stop: StopToken) -> str:
@@ -76,15 +79,34 @@ def same_digest(session: Session, remote: str, local: str, stop: StopToken) -> s
     return compared.algorithm
 
 
-def same_size(session: Session, remote: str, size: int) -> bool:
-    """False where the server tells no size, which proves nothing either way. Raises VerifyMismatch."""
+def same_size(session: Session, remote: str, size: int, *, final: bool) -> bool:
+    """False where the server tells no size, which proves nothing either way. Raises VerifyMismatch, where ``remote``
+    is the ``final`` name also if nothing is there."""
     try:
         told = session.size(remote)
-    except (NotFound, TransientRefusal):  # a drop box that lets nobody look
+    except Refused as error:  # perhaps a drop box that lets nobody look
+        if final and isinstance(error, NotFound) and not _is_denial(error.reply or ""):
+            raise _vanished(error) from error
         return False
     if told is not None and told != size:
         raise VerifyMismatch(f"{size} bytes were sent, and the server has {told}")
     return told is not None
+
+
+def _is_denial(words: str) -> bool:
+    """550 means "not found" and "not allowed" alike; only the words can tell."""
+    return bool(_DENIAL.search(words)) and not _ABSENCE.search(words)
+
+
+def _vanished(error: NotFound) -> VerifyMismatch:
+    """To send it again would hand it to a receiver twice."""
+    mismatch = VerifyMismatch(
+        "the server confirmed the upload, but the file is not there; "
+        "if it is fetched from there at once, --verify none leaves this check out",
+        reply=error.reply,
+    )
+    mismatch.retry = Retry.GIVE_UP
+    return mismatch
 
 
 def look_again(session: Session, path: str, entry: Entry) -> Entry:

@@ -127,6 +127,11 @@ class PartFile:
         if self.rewinds:
             self.size = 0
 
+    def read(self, offset: int, count: int) -> bytes:
+        """What it holds. Raises LocalFileError."""
+        with translated("read", self.path):
+            return os.pread(self.file.fileno(), count, offset)
+
     def step_back(self, count: int) -> None:
         """Drop the last ``count`` bytes. Raises LocalFileError."""
         self.size = max(0, self.size - count)

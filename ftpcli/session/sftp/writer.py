@@ -19,8 +19,8 @@ from ftpcli.wire.sftp.codes import Code, OpenFlag
 from ftpcli.wire.sftp.extensions import parse_free_bytes
 from ftpcli.wire.sftp.replies import LONGEST_HANDLE, Attrs, ExtendedReply, Handle, Status
 
-# How a server says that this kind of file cannot be synced: for want of the call, or with EINVAL.
-NOT_SYNCED = (Code.OP_UNSUPPORTED, Code.BAD_MESSAGE)
+# How a server says that this kind of file cannot be synced: for want of the call, with EINVAL, or in a drop box.
+NOT_SYNCED = (Code.OP_UNSUPPORTED, Code.BAD_MESSAGE, Code.PERMISSION_DENIED)
 # A WRITE that waits for the next request is copied once more.
 _HELD = 32 * 1024
 

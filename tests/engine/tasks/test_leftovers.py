@@ -182,6 +182,7 @@ def test_a_killed_run_is_resumed_at_the_byte_and_leaves_nothing(
     for direction in ("download", "upload"):
         monkeypatch.setattr(f"ftpcli.engine.transfer.{direction}.WORTH_RESUMING", 100)
         monkeypatch.setattr(f"ftpcli.engine.transfer.{direction}.OVERLAP", 100)
+    monkeypatch.setattr("ftpcli.engine.transfer.download.SEAM", 100)
     mirror.put({"a": BIG, "b": b"beta"}, {})
     mirror.server.on("writing" if mirror.up else "reading", raising(ConnectionLost("x")), at=1000)
     assert mirror(parallel=1).failed == 1

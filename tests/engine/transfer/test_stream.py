@@ -19,15 +19,17 @@ from ftpcli.errors import (
     FtpcliError,
     Incomplete,
     LocalFileError,
+    NoSpace,
     NotFound,
     Refused,
     SourceChanged,
     Stopped,
     TransientRefusal,
     Unsupported,
+    VerifyMismatch,
 )
 from ftpcli.stop import StopToken
-from tests.engine.fake import ENDPOINT, Events, FakeServer, File, lost, raising
+from tests.engine.fake import ENDPOINT, Events, FakeServer, FakeSession, File, lost, raising
 
 DATA = bytes(range(256)) * 4
 Fetch = Callable[..., tuple[bytes, Report]]
@@ -92,6 +94,23 @@ class TestFetch:
         data, report = fetched()
         assert data == DATA
         assert report.reconnects == 1
+
+    @pytest.fixture(autouse=True)
+    def _short_seam(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("ftpcli.engine.transfer.stream.SEAM", 50)
+
+    @pytest.mark.parametrize("content", [DATA, bytes(1024)])
+    def test_rest_that_is_ignored_repeats_nothing(
+        self, server: FakeServer, fetched: Fetch, content: bytes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """350 to REST, and the file from its start. Was: the first bytes twice, and exit code 0."""
+        server.root.inside["a"] = File(content)
+        honest = FakeSession.open_read
+        monkeypatch.setattr(FakeSession, "open_read", lambda self, path, _offset: honest(self, path, 0))
+        server.on("reading", lost(), at=500)
+        with pytest.raises(VerifyMismatch, match="cannot be taken back"):
+            fetched()
+        assert len(server.verbs("read")) == 2
 
     def test_lost_many_times_with_progress(self, server: FakeServer, fetched: Fetch) -> None:
         server.on("reading", lost(), times=10)
@@ -190,7 +209,8 @@ class TestSend:
         server.on("sending", lost())
         with pytest.raises(ConnectionLost, match="cannot be sent again"):
             sent()
-        assert server.logins == 1
+        assert len(server.verbs("write")) == 1
+        assert server.tree() == {}, "the part file went by another connection"
         assert "a" not in server.tree()
 
     @pytest.mark.parametrize("done", [False, True])
@@ -217,7 +237,14 @@ class TestSend:
         with pytest.raises(type(error), match="cannot be sent again") as caught:
             sent()
         assert caught.value.exit_code == error.exit_code
-        assert server.logins == 1
+        assert len(server.verbs("write")) == 1
+        assert server.tree() == {}
+
+    def test_a_part_file_that_stays_is_named(self, server: FakeServer, sent: Send) -> None:
+        server.on("writing", raising(NoSpace("full", reply="552 quota")), at=500)
+        server.on("remove", raising(Refused("no", reply="550 no")))
+        with pytest.raises(NoSpace, match=r"part file \.a\..*\.ftpcli-part stays"):
+            sent()
 
     def test_stop(self, server: FakeServer, sent: Send, stop: StopToken) -> None:
         server.on("writing", lambda: stop.request(130), at=500)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ftpcli.engine.job import Rules
+from ftpcli.engine.journal.journal import Failures
 from ftpcli.engine.progress import WorkerProgress
 from ftpcli.engine.transfer import verify
 from ftpcli.engine.transfer.commit import Replacement
@@ -25,9 +26,12 @@ from ftpcli.engine.workers.slot import Slot
 from ftpcli.errors import (
     ConnectionLost,
     DataConnectionFailed,
+    Denied,
     FtpcliError,
     Incomplete,
     LocalFileError,
+    NoSpace,
+    NotFound,
     Refused,
     SourceChanged,
     Unsupported,
@@ -36,12 +40,13 @@ from ftpcli.errors import (
 from ftpcli.model import Entry, Kind
 from ftpcli.part_names import is_part, part_name
 from ftpcli.stop import StopToken
-from tests.engine.fake import FakeServer, File, lost, raising
+from tests.engine.fake import FakeServer, FakeSession, File, lost, raising
 
 STOP = StopToken()
 DATA = bytes(range(256)) * 4  # 1024 bytes: eleven of the fake's pieces
 OTHER = DATA[::-1]
 OVERLAP = 250  # what is sent again where an upload was cut; in real life 64 KiB
+SEAM = 50  # what is received again where a download was cut; in real life 4 KiB
 MIB = 1024 * 1024
 Run = Callable[..., Done]
 
@@ -96,6 +101,7 @@ def _setting(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target.parent.mkdir()
     monkeypatch.setattr("ftpcli.engine.transfer.download.OVERLAP", OVERLAP)
     monkeypatch.setattr("ftpcli.engine.transfer.upload.OVERLAP", OVERLAP)
+    monkeypatch.setattr("ftpcli.engine.transfer.download.SEAM", SEAM)
 
 
 class TestDownload:
@@ -119,7 +125,7 @@ class TestDownload:
             server.on("reading", lost(), at=500)
         with pytest.raises(FtpcliError, match="taken back"):
             run(download(server, target, size=900 if grown else -1))
-        assert os.read(pipe, 65536) == DATA[: 1024 if grown else 500]
+        assert os.read(pipe, 65536) == DATA[: 1000 if grown else 500]
         os.close(pipe)
 
     def test_into_a_pipe_that_got_nothing_yet(self, server: FakeServer, target: Path, run: Run) -> None:
@@ -193,7 +199,7 @@ class TestDownload:
         server.on("reading", lost(), at=at)
         assert run(download(server, target)).bytes == len(DATA)
         assert target.read_bytes() == DATA
-        again = len(DATA) - OVERLAP if at == len(DATA) else max(100, -(-at // 100) * 100)
+        again = len(DATA) - OVERLAP - SEAM if at == len(DATA) else max(100, -(-at // 100) * 100) - SEAM
         assert [call[2] for call in server.verbs("read")] == [0, again]
 
     def test_lost_before_the_final_reply(self, server: FakeServer, target: Path, run: Run) -> None:
@@ -201,7 +207,7 @@ class TestDownload:
         server.on("read end", lost())
         assert run(download(server, target)).bytes == len(DATA)
         assert target.read_bytes() == DATA
-        assert server.verbs("read")[-1] == ("read", "a", len(DATA) - OVERLAP)
+        assert server.verbs("read")[-1] == ("read", "a", len(DATA) - OVERLAP - SEAM)
 
     def test_never_confirmed(self, server: FakeServer, target: Path, run: Run) -> None:
         server.on("read end", lost(), times=99)
@@ -221,7 +227,7 @@ class TestDownload:
             run(download(server, target), retries=0)
         assert not target.exists()
         assert [is_part(name) for name in os.listdir(target.parent)] == [True]
-        assert run(download(server, target)).resumed_from == 500
+        assert run(download(server, target)).resumed_from == 500 - SEAM
         assert target.read_bytes() == DATA
         assert os.listdir(target.parent) == ["target"]
 
@@ -239,6 +245,45 @@ class TestDownload:
         server.root.inside["a"] = File(OTHER, 7e8)
         assert run(download(server, target, mtime=7e8)).resumed_from == 0
         assert target.read_bytes() == OTHER
+
+    # Was: the first bytes twice, or old and new ones in one file, with the right size and exit code 0.
+    @pytest.mark.parametrize("retries", [1, 3])
+    @pytest.mark.parametrize("content", [DATA, bytes(1024)])
+    def test_rest_that_is_ignored(
+        self, server: FakeServer, target: Path, run: Run, content: bytes, retries: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        server.root.inside["a"] = File(content, 5e8)
+        honest = FakeSession.open_read
+        monkeypatch.setattr(
+            FakeSession, "open_read", lambda self, path, offset: honest(self, path, 0 if ignores else offset)
+        )
+        ignores = True
+        server.on("reading", lost(), at=500)
+        with pytest.raises(ConnectionLost):
+            run(download(server, target), retries=0)
+        assert run(download(server, target), retries=retries).resumed_from == 0
+        assert target.read_bytes() == content
+
+    def test_another_content_of_the_same_size_and_time_is_not_continued(
+        self, server: FakeServer, target: Path, run: Run
+    ) -> None:
+        server.on("reading", lost(), at=500)
+        with pytest.raises(ConnectionLost):
+            run(download(server, target), retries=0)
+        server.root.inside["a"] = File(OTHER, 5e8)
+        run(download(server, target))
+        assert target.read_bytes() == OTHER
+
+    def test_a_server_that_sends_on_and_on_is_stopped(self, server: FakeServer, target: Path, run: Run) -> None:
+        server.root.inside["a"] = File(DATA * 1024)
+        moved: list[int] = []
+        transfer = download(server, target, size=600)
+        server.knows_sizes = False
+        server.on("reading", lambda: moved.append(1), times=-1)
+        with pytest.raises(SourceChanged):
+            run(transfer, retries=1)
+        assert len(moved) <= 2 * 7
+        assert os.listdir(target.parent) == []
 
     def test_server_without_rest(self, server: FakeServer, target: Path, run: Run) -> None:
         server.restarts = False
@@ -467,8 +512,58 @@ class TestUpload:
             run(upload(tmp_path / "none"))
         assert server.root.inside == {}
 
+    @pytest.mark.parametrize("may_delete", [True, False])
+    @pytest.mark.parametrize("error", [NoSpace("full", reply="552 quota"), Refused("no", reply="SSH_FX_FAILURE")])
+    def test_a_full_server_is_left_without_a_part_file(
+        self, server: FakeServer, source: Path, run: Run, error: FtpcliError, may_delete: bool
+    ) -> None:
+        if not may_delete:
+            server.on("remove", raising(Refused("no", reply="550 no")))
+        server.on("write end", raising(error))
+        transfer = upload(source)
+        with pytest.raises(type(error)):
+            run(transfer)
+        assert len(parts(list(server.root.inside))) == (not may_delete)
+        assert transfer._context.journal.stale(Failures()) == parts(list(server.root.inside)), (
+            "the run's end tries again"
+        )
+
+    def test_a_part_file_whose_source_changed_goes_later_if_not_now(
+        self, server: FakeServer, source: Path, run: Run
+    ) -> None:
+        server.on("writing", lambda: source.write_bytes(OTHER * 2), at=500)
+        server.on("remove", raising(Refused("no", reply="550 no")))
+        transfer = upload(source)
+        with pytest.raises(SourceChanged):
+            run(transfer, retries=0)
+        assert transfer._context.journal.stale(Failures()) == parts(list(server.root.inside))
+
 
 class TestInPlace:
+    # Was: exit code 0.
+    @pytest.mark.parametrize("words", ["550 No such file.", "550 Could not get file size."])
+    def test_what_is_not_there_is_no_success(self, server: FakeServer, source: Path, run: Run, words: str) -> None:
+        server.on("size", raising(NotFound("x", reply=words)), times=9)
+        with pytest.raises(VerifyMismatch, match="not there"):
+            run(upload(source, in_place=True))
+        assert len(server.verbs("write")) == 1
+        run(upload(source, in_place=True, verify="none"))
+
+    @pytest.mark.parametrize(
+        "error", [Denied("no", reply="3"), NotFound("x", reply="550 Permission denied"), Unsupported("x", reply="500")]
+    )
+    def test_a_drop_box_tells_nothing(self, server: FakeServer, source: Path, run: Run, error: FtpcliError) -> None:
+        if isinstance(error, Unsupported):
+            server.knows_sizes = False
+        else:
+            server.on("size", raising(error), times=9)
+        assert run(upload(source, in_place=True)).verified == "none"
+
+    def test_a_full_server_has_an_incomplete_file(self, server: FakeServer, source: Path, run: Run) -> None:
+        server.on("writing", raising(NoSpace("full", reply="552 quota")), at=500)
+        with pytest.raises(NoSpace, match="incomplete file"):
+            run(upload(source, in_place=True))
+
     def test_there_is_no_part_file(self, server: FakeServer, source: Path, run: Run) -> None:
         server.root.inside["a"] = File(b"old")
         run(upload(source, in_place=True))
