@@ -12,6 +12,9 @@ import hypothesis
 import pytest
 
 from ftpcli.stop import StopToken
+from tests.summary import pytest_terminal_summary
+
+__all__ = ["pytest_terminal_summary"]
 
 # A thread that was told to end, or a socket that another thread closes, may need a moment.
 PATIENCE = 20.0
