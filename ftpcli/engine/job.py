@@ -23,6 +23,10 @@ class Side(Enum):
             return os.path.join(folder, name)
         return posixpath.join(folder, name) if folder else name
 
+    def split(self, path: str) -> tuple[str, str]:
+        """The directory and the name of a path."""
+        return os.path.split(path) if self is Side.LOCAL else posixpath.split(path)
+
     def refusal(self, message: str) -> FtpcliError:
         """The error to report when this side does not allow something."""
         return LocalFileError(message) if self is Side.LOCAL else Refused(message)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from itertools import chain
 from typing import NoReturn
 
 from ftpcli.engine.events import OnEvent, Planned, Report, Warned
@@ -19,6 +20,7 @@ from ftpcli.engine.plan.planner import Planner
 from ftpcli.engine.plan.reporter import Reporter
 from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.tasks import small_files
+from ftpcli.engine.tasks.check_names import CheckFree, CheckStored, FreeChecked, StoredChecked
 from ftpcli.engine.tasks.context import Shared
 from ftpcli.engine.tasks.copy_file import Copied, CopyFile
 from ftpcli.engine.tasks.leftovers import Cleared, Recover, Sweep
@@ -105,11 +107,12 @@ class _Coordinator:
             for root in self._job.roots:
                 self._pool.submit(Resolve(root))
             self._loop()
-            for _ in self._planner.renames():
+            for _ in chain(self._planner.renames(), self._planner.twins()):
                 self._loop()
             self._shared.progress.listing = False
             attributes = self._planner.comparison.attributes
             self._do_all(attributes.links())
+            self._do_all(self._planner.comparison.checks())
             self._delete()
             self._do_all(self._leftovers.displaced())
             self._do_all(self._leftovers.parts())
@@ -168,6 +171,10 @@ class _Coordinator:
                 self._planner.resolved(result)
             case Listed() | Probed():
                 self._planner.listed(result)
+            case FreeChecked():
+                self._planner.free_checked(result)
+            case StoredChecked():
+                self._planner.comparison.stored_checked(result)
             case Rechecked():
                 self._planner.rechecked(result)
             case Copied():
@@ -246,6 +253,9 @@ class _Coordinator:
             self._reporter.end_run(error)
             return
         match task:
+            case CheckFree():
+                self._planner.not_checked(task)
+                self._reporter.fail(task.shown, error)
             case AskTime():
                 pass  # the listed time has to do; the copy will report the error
             case RenameFile():
@@ -255,6 +265,7 @@ class _Coordinator:
                 Resolve()
                 | ListPair()
                 | Probe()
+                | CheckStored()
                 | Recheck()
                 | CopyFile()
                 | MakeLink()

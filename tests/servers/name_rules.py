@@ -27,10 +27,13 @@ class NameRules:
     key: Callable[[str], str] = _same
     keeps_spelling: bool = False
 
+    def one(self, name: str) -> str:
+        """Equal for names that are one."""
+        return self.key(self.stored(name))
+
     def find(self, name: str, there: Iterable[str]) -> str | None:
         """The name under which this one exists in a directory."""
-        key = self.key(self.stored(name))
-        return next((other for other in there if self.key(other) == key), None)
+        return next((other for other in there if self.one(other) == self.one(name)), None)
 
     def place(self, name: str, there: Iterable[str]) -> str:
         """The name that this one means in a directory, whether it exists or not."""

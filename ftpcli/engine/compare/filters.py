@@ -108,6 +108,10 @@ class Filters:
             kept = self._keeps_root or self._folder_kept(shown.rpartition("/")[0])
         return kept and (not self._measures or entry.kind is not _FILE or self._fits(entry))
 
+    def excludes(self, shown: str, entry: Entry) -> bool:
+        """Whether a pattern excludes the entry at ``shown`` itself."""
+        return _verdict(self._for_directories if entry.kind is _DIR else self._for_files, shown) is False
+
     def enters(self, shown: str) -> bool:
         """Whether the directory at ``shown`` is listed: because it is kept, or to search it for included entries."""
         return _verdict(self._for_directories, shown) is not False

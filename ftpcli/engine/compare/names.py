@@ -1,7 +1,7 @@
-"""Names that a local file system treats as equal although their case or Unicode normal form differs. Pure.
+"""Names that the target treats as equal although their case or Unicode normal form differs. Pure.
 
 Some file systems (APFS, HFS+, NTFS, vfat) fold names when they look one up. Two such names cannot exist in one
-directory there, and a name may be listed in another form than it was written.
+directory there, and a name may be listed in another form than it was written. What a server does is in ``aliases``.
 """
 
 from __future__ import annotations
@@ -10,14 +10,25 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from ftpcli.engine.compare.decide import Decision, What, pair
 from ftpcli.model import Entry, Kind, Listing
 
 
+class SameNames(Protocol):
+    """Which names are one in a directory of the target; false if no two of those that matter are."""
+
+    def key(self, name: str) -> str:
+        """Equal for names that are one."""
+        ...
+
+    def __bool__(self) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Folding:
-    """What a file system ignores in a name."""
+    """What a local file system ignores in a name."""
 
     case: bool = False
     form: bool = False
@@ -50,7 +61,7 @@ def has_twins(names: Iterable[str]) -> bool:
     return len({_ANYTHING.key(name) for name in distinct}) < len(distinct)
 
 
-def pair_folded(source: Listing, target: Listing, folding: Folding) -> Iterator[tuple[Entry | None, Entry | None]]:
+def pair_folded(source: Listing, target: Listing, folding: SameNames) -> Iterator[tuple[Entry | None, Entry | None]]:
     """Like ``decide.pair``, by folded names. If several source names match a target name, the exact one wins."""
     if not folding:
         yield from pair(source, target)
@@ -73,8 +84,8 @@ def pair_folded(source: Listing, target: Listing, folding: Folding) -> Iterator[
         yield entry, same
 
 
-def without_clashes(decisions: Sequence[Decision], folding: Folding) -> list[Decision]:
-    """Of source names that are equal on the target's file system, keep the one that exists there, or else the first.
+def without_clashes(decisions: Sequence[Decision], folding: SameNames) -> list[Decision]:
+    """Of source names that are equal on the target, keep the one that exists there, or else the first.
 
     The others become conflicts: their content would replace that of the first.
     """
@@ -136,8 +147,12 @@ def _occupies_its_name(decision: Decision) -> bool:
 def _or_conflict(decision: Decision, winner: Decision | None) -> Decision:
     if winner is None or winner is decision or not _occupies_its_name(decision):
         return decision
-    why = (
-        f"on the target's file system this is the same name as {winner.name}, which is there or comes first; "
+    return decision._replace(what=What.CONFLICT, why=clash(winner.name))
+
+
+def clash(other: str) -> str:
+    """Why a file is not stored: in the target its name is that of another one."""
+    return (
+        f"on the target's file system this is the same name as {other}, which is there or comes first; "
         "rename one of the two, or leave one out with --exclude"
     )
-    return decision._replace(what=What.CONFLICT, why=why)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from ftpcli.engine.compare.aliases import Aliases, or_unsure, rough, similar
 from ftpcli.engine.compare.decide import UP_TO_DATE, Decision, What, is_empty, other_mode
 from ftpcli.engine.compare.names import or_rewritten, pair_folded, rewritten, without_clashes
 from ftpcli.engine.events import Warned
@@ -16,6 +18,8 @@ from ftpcli.engine.plan.copies import Copies
 from ftpcli.engine.plan.deletes import Delete, Deletes
 from ftpcli.engine.plan.paths import PathMap, shown
 from ftpcli.engine.plan.reporter import Reporter
+from ftpcli.engine.plan.twins import Twins, Waiting
+from ftpcli.engine.tasks.check_names import CheckStored, StoredChecked
 from ftpcli.engine.tasks.copy_file import CopyFile
 from ftpcli.engine.tasks.make_link import MakeLink
 from ftpcli.engine.tasks.pair import Listed, Pair
@@ -28,6 +32,8 @@ from ftpcli.model import Entry, Kind, Listing
 
 if TYPE_CHECKING:
     from ftpcli.engine.plan.renames import Renames
+
+_STORING = frozenset((What.COPY, What.LINK, What.DESCEND))
 
 ForOneFile = CopyFile | Recheck | MakeLink | SetMode
 
@@ -51,6 +57,7 @@ class Comparison:
         copies: Copies,
         renames: Renames | None,
         times: TargetTimes,
+        twins: Twins,
     ) -> None:
         self._rules = job.rules
         self._direction = job.direction
@@ -58,6 +65,8 @@ class Comparison:
         self._deletes = deletes
         self._copies = copies
         self._renames = renames
+        self._twins = twins
+        self._stored: list[CheckStored] = []
         self._path_map = PathMap(job, time.time(), times)
         self.attributes = AttributePlan(job, self._path_map, reporter)
         self.left_out = 0
@@ -116,11 +125,14 @@ class Comparison:
         return True
 
     def _decisions(self, listed: Listed) -> Iterator[Decision]:
-        pairs = pair_folded(listed.source, listed.target, listed.folding)
+        names = listed.names
+        pairs = pair_folded(listed.source, listed.target, names)
         decisions: Iterable[Decision]
         decisions = (self._path_map.decide(listed.pair, source, target) for source, target in pairs)
-        if listed.folding:
-            decisions = without_clashes(tuple(decisions), listed.folding)
+        if names:
+            decisions = without_clashes(tuple(decisions), names)
+        if isinstance(names, Aliases) and names.unsure:
+            decisions = tuple(or_unsure(decision, names.unsure) for decision in decisions)
         if self._direction.target is Side.REMOTE and (others := rewritten(listed.source, listed.target)):
             decisions = (or_rewritten(decision, others) for decision in decisions)
         return (decision for decision in decisions if self._path_map.concerns(listed.pair, decision))
@@ -128,9 +140,17 @@ class Comparison:
     def _carry_out(self, listed: Listed) -> Work:
         descents: list[Pair] = []
         work = Work()
-        followed = listed.followed
-        for decision in self._decisions(listed):
+        followed, names = listed.followed, listed.names
+        decisions: Iterable[Decision] = self._decisions(listed)
+        twins: frozenset[str] = frozenset()
+        if isinstance(names, Aliases) and (names.twins or names.apart):
+            decisions = tuple(decisions)
+            twins = _twins(decisions) if names.twins else twins
+            self._check_before_deletes(decisions, listed.pair, names)
+        for decision in decisions:
             if (followed.trouble or followed.outside) and self._is_unfollowable(decision, listed):
+                continue
+            if decision.name in twins and self._waits(decision, listed):
                 continue
             if decision.what is What.DESCEND:
                 descents.append(self.attributes.descent(decision, listed))
@@ -143,6 +163,46 @@ class Comparison:
         # Depth first, in the order of the listing.
         work.pairs.extend(reversed(descents))
         return work
+
+    def _check_before_deletes(self, decisions: Iterable[Decision], where: Pair, names: Aliases) -> None:
+        """Have the server show new names that are similar to some that it listed, before any of these is deleted."""
+        if not self._rules.delete or self._rules.dry_run:
+            return
+        stored = tuple(
+            each.name
+            for each in decisions
+            if each.name in names.apart and each.what in _STORING and each.source is not None
+            if not self._path_map.is_lazy(where, each.source)
+        )
+        if stored:
+            similar_to = {rough(name) for name in stored}
+            there = (each.name for each in decisions if each.what is What.DELETE)
+            deleted = tuple(name for name in there if rough(name) in similar_to)
+            self._stored.append(CheckStored(where.target, where.shown, stored, deleted))
+
+    def checks(self) -> Iterator[CheckStored]:
+        """What to ask before anything is deleted."""
+        for task in self._stored:
+            if self._deletes.allow(task.directory, ""):
+                yield task
+
+    def stored_checked(self, result: StoredChecked) -> None:
+        """The server was asked whether it lists what was stored; where it does not, nothing may be deleted."""
+        task, missing = result.task, result.missing
+        for name in (*task.stored, *task.deleted):
+            path = f"{task.directory}/{name}".lstrip("/")
+            if name in missing and name in task.deleted:
+                self._deletes.keep(path)  # it is what was stored
+            elif name in missing:
+                why = "it was stored, but the server does not list it under this name; rename the file"
+                self._reporter.fail(path, self._direction.target.refusal(why))
+
+    def _waits(self, decision: Decision, listed: Listed) -> bool:
+        """Whether a similar name goes first."""
+        where, name = listed.pair, decision.name
+        descends = decision.what is What.DESCEND
+        work = self.attributes.descent(decision, listed) if descends else self._new(decision, where)
+        return not self._twins.goes_first(where.target, Waiting(name, shown(where, name), work))
 
     def _is_unfollowable(self, decision: Decision, listed: Listed) -> bool:
         """Whether this is a link that cannot be followed. Warns about one that leads out of the tree."""
@@ -182,12 +242,17 @@ class Comparison:
         recheck = self._path_map.recheck(where, decision)
         if recheck is not None:
             return [recheck]
-        name = decision.name
-        source, target = self._path_map.source(where, name), self._path_map.target(where, name)
-        new = New(source, target, shown(where, name), decision.source, decision.why)
-        if decision.target is None and self._renames is not None and self._renames.wait(new):
+        new = self._new(decision, where)
+        renames = self._renames
+        if decision.target is None and renames is not None and renames.planning and renames.wait(new):
             return []
         return self._copies.plan(new)
+
+    def _new(self, decision: Decision, where: Pair) -> New:
+        assert decision.source is not None
+        name = decision.name
+        source, target = self._path_map.source(where, name), self._path_map.target(where, name)
+        return New(source, target, shown(where, name), decision.source, decision.why)
 
     def _delete(self, entry: Entry, where: Pair, owner: str) -> list[Pair]:
         """Plan a delete. A directory's content is listed next, because every entry deleted is reported by name."""
@@ -207,3 +272,9 @@ class Comparison:
             else:
                 pairs.extend(self._delete(entry, where, where.owner))
         return pairs
+
+
+def _twins(decisions: Iterable[Decision]) -> frozenset[str]:
+    """The names to be stored that are similar to another one to be stored."""
+    new = (each.name for each in decisions if each.target is None and each.what in (What.COPY, What.DESCEND))
+    return frozenset(chain.from_iterable(similar(new).values()))

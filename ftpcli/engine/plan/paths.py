@@ -88,6 +88,9 @@ class PathMap:
             excluded = not self._filters.enters(path)
         else:
             excluded = not self._filters.keeps(path, entry)
+        if source is not None and target is not None and source.name != target.name:
+            # One object under two names is spared by a pattern for either of them.
+            excluded = excluded or self._filters.excludes(self._filtered(where, target.name), target)
         if excluded:
             return Decision(What.SKIP, entry.name, source, target, "excluded")
         return decide(source, target, self._rules, keeping)
@@ -146,9 +149,13 @@ class PathMap:
             shown(where, name),
             target_exists=exists,
             prefix=where.prefix,
-            lazy=not self._filters.keeps(self._filtered(where, name), source),
+            lazy=self.is_lazy(where, source),
             whole=where.whole or not exists or self._is_tree(self._filtered(where, name)),
         )
+
+    def is_lazy(self, where: Pair, source: Entry) -> bool:
+        """Whether this is a directory that is made only if something goes into it."""
+        return source.kind is Kind.DIR and not self._filters.keeps(self._filtered(where, source.name), source)
 
     def _is_tree(self, path: str) -> bool:
         return self._rules.only is not None and path in self._rules.only.trees

@@ -10,12 +10,15 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ftpcli.engine.compare.names import clash
 from ftpcli.engine.job import Job
 from ftpcli.engine.plan.comparison import Comparison
 from ftpcli.engine.plan.copies import Copies
 from ftpcli.engine.plan.deletes import Deletes
 from ftpcli.engine.plan.overlap import Overlap
 from ftpcli.engine.plan.reporter import Reporter
+from ftpcli.engine.plan.twins import Twins, Waiting
+from ftpcli.engine.tasks.check_names import CheckFree, FreeChecked
 from ftpcli.engine.tasks.list_pair import ListPair
 from ftpcli.engine.tasks.pair import Listed, Pair
 from ftpcli.engine.tasks.probe import Probe, Probed
@@ -51,7 +54,8 @@ class Planner:
         self._overlap = Overlap(job, memory)
         self._renames = _renames(job, deletes)
         self._copies = Copies(job, reporter)
-        self.comparison = Comparison(job, reporter, deletes, self._copies, self._renames, times)
+        self._twins = Twins()
+        self.comparison = Comparison(job, reporter, deletes, self._copies, self._renames, times, self._twins)
         self._targets: dict[str, str] = {}
         self._pairs: list[Pair] = []
         self._listings = 0
@@ -87,6 +91,12 @@ class Planner:
             self._ready.append(tasks)
             yield
 
+    def twins(self) -> Iterator[None]:
+        """To be iterated when all else is stored, as ``renames``."""
+        while self._twins.waiting:
+            self._ready.append(self._twins.questions())
+            yield
+
     # What comes in
 
     def resolved(self, result: Resolved) -> None:
@@ -100,7 +110,13 @@ class Planner:
         first = self._targets.setdefault(found.target, found.source)
         if first != found.source:
             self._reporter.fail(found.source, Refused(f"it would replace {first}, which goes to {found.target} too"))
-        elif found.entry.kind is not Kind.DIR:
+            return
+        folder, name = self._job.direction.target.split(found.target)
+        if is_tree or self._twins.goes_first(folder, Waiting(name, found.source, found)):
+            self._begin(found, is_tree=is_tree)
+
+    def _begin(self, found: Found, *, is_tree: bool) -> None:
+        if found.entry.kind is not Kind.DIR:
             self._copy(New(found.source, found.target, found.source, found.entry, "asked for"))
         elif not self._job.rules.recursive:
             error = self._job.direction.source.refusal("it is a directory; -r takes directories as well")
@@ -132,6 +148,22 @@ class Planner:
             self._pairs.extend(work.pairs)
             if work.tasks:
                 self._ready.append(iter(work.tasks))
+
+    def free_checked(self, result: FreeChecked) -> None:
+        """The target was asked about one of several similar names."""
+        one, stored = self._twins.take(result.task, stores=result.free), result.task.stored
+        if not result.free:
+            self._reporter.fail(one.shown, self._job.direction.target.refusal(clash(" or ".join(stored))))
+        elif isinstance(one.work, Found):
+            self._begin(one.work, is_tree=False)
+        elif isinstance(one.work, Pair):
+            self._pairs.append(one.work)
+        else:
+            self._copy(one.work)
+
+    def not_checked(self, task: CheckFree) -> None:
+        """The question about one of several similar names failed."""
+        self._twins.take(task, stores=False)
 
     def rechecked(self, result: Rechecked) -> None:
         """The server was asked about a file."""

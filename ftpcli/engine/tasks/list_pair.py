@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ftpcli.engine.compare.decide import is_empty
-from ftpcli.engine.compare.names import EXACT, has_twins, without_unstable
+from ftpcli.engine.compare.names import without_unstable
 from ftpcli.engine.tasks.context import TaskContext
 from ftpcli.engine.tasks.pair import NOTHING, Listed, Pair
 from ftpcli.engine.trees import links
@@ -37,10 +37,8 @@ class ListPair:
         there, made = self._target(target, found.listing, context)
         if rules.delete and not is_empty(there) and is_empty(found.listing) and not found.listing.problems:
             found = self._if_still_empty(self._source(source, pair.source, target, rules.symlinks), found)
-        folding = EXACT
-        if has_twins(entry.name for entry in (*found.listing.entries, *there.entries)):
-            folding = target.folding(pair.target, look_only=rules.dry_run)
-        return Listed(pair, found.listing, there, made, found, folding)
+        names = target.same_names(pair.target, found.listing, there, look_only=rules.dry_run)
+        return Listed(pair, found.listing, there, made, found, names)
 
     def _source(self, tree: Tree, path: str, target: Tree, symlinks: str) -> Followed:
         listing = without_unstable(tree.list(path), target.keeps_name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ftpcli.engine.compare.names import EXACT, Folding
+from ftpcli.engine.compare.names import EXACT, SameNames
 from ftpcli.engine.trees.links import Followed, LinkTrail
 from ftpcli.model import Listing
 
@@ -43,4 +43,4 @@ class Listed:
     target: Listing
     made: bool
     followed: Followed = field(default_factory=lambda: Followed(NOTHING))
-    folding: Folding = EXACT
+    names: SameNames = EXACT

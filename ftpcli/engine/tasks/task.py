@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ftpcli.engine.tasks.check_names import CheckFree, CheckStored, FreeChecked, StoredChecked
 from ftpcli.engine.tasks.context import Shared, TaskContext
 from ftpcli.engine.tasks.copy_file import Copied, CopyFile
 from ftpcli.engine.tasks.leftovers import Cleared, Recover, Sweep
@@ -20,6 +21,8 @@ Task = (
     Resolve
     | ListPair
     | Probe
+    | CheckFree
+    | CheckStored
     | Recheck
     | CopyFile
     | MakeLink
@@ -34,6 +37,8 @@ Result = (
     Resolved
     | Listed
     | Probed
+    | FreeChecked
+    | StoredChecked
     | Rechecked
     | Copied
     | LinkMade

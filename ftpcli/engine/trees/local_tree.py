@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ftpcli.engine.compare.names import Folding
+from ftpcli.engine.compare.names import EXACT, SameNames, has_twins
 from ftpcli.engine.job import Root, Side
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.trees import links, local, make_link, part_file
@@ -82,7 +82,9 @@ class LocalTree:
     def keeps_name(self, name: str) -> bool:
         return local.keeps_name(name)
 
-    def folding(self, folder: str, *, look_only: bool) -> Folding:
+    def same_names(self, folder: str, source: Listing, listing: Listing, *, look_only: bool) -> SameNames:
+        if not has_twins(entry.name for entry in (*source.entries, *listing.entries)):
+            return EXACT
         return self._foldings.of(folder, look_only=look_only)
 
     # Changing it

@@ -6,12 +6,13 @@ import contextlib
 import posixpath
 from functools import partial
 
-from ftpcli.engine.compare.names import EXACT, Folding
+from ftpcli.engine.compare.names import SameNames
 from ftpcli.engine.job import Root, Side
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.trees import links, remote
 from ftpcli.engine.trees.links import Followed, LinkTrail
 from ftpcli.engine.trees.make_link import Kept, RemoteLink
+from ftpcli.engine.trees.name_aliases import find_aliases
 from ftpcli.engine.trees.named import named_on_server
 from ftpcli.engine.trees.remove import Removal
 from ftpcli.engine.trees.tree import Ask, Sources
@@ -77,8 +78,8 @@ class RemoteTree:
     def keeps_name(self, name: str) -> bool:  # noqa: ARG002  (shows in its listings; see ``compare.names.rewritten``)
         return True
 
-    def folding(self, folder: str, *, look_only: bool) -> Folding:  # noqa: ARG002  (names are taken as they are)
-        return EXACT
+    def same_names(self, folder: str, source: Listing, listing: Listing, *, look_only: bool) -> SameNames:  # noqa: ARG002  (nothing is written)
+        return find_aliases(source, listing, lambda name: self.look(self.side.join(folder, name)))
 
     # Changing it
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from ftpcli.engine.compare.names import Folding
+from ftpcli.engine.compare.names import SameNames
 from ftpcli.engine.job import Root, Side
 from ftpcli.engine.trees.links import Followed, LinkTrail
 from ftpcli.engine.trees.make_link import Kept
@@ -96,8 +96,9 @@ class Tree(Protocol):
         """False if this side would list a file of this name under another name."""
         ...
 
-    def folding(self, folder: str, *, look_only: bool) -> Folding:
-        """Which names are equal in ``folder``, which may not exist yet; with ``look_only`` nothing is written."""
+    def same_names(self, folder: str, source: Listing, listing: Listing, *, look_only: bool) -> SameNames:
+        """Which names of ``source`` and of ``folder``, which may not exist yet, are one here. ``listing``: the
+        folder's; with ``look_only`` nothing is written."""
         ...
 
     # Changing it

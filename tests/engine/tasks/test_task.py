@@ -10,6 +10,7 @@ import pytest
 
 from ftpcli.engine.compare.names import Folding
 from ftpcli.engine.job import Root
+from ftpcli.engine.tasks.check_names import CheckFree, CheckStored, FreeChecked, StoredChecked
 from ftpcli.engine.tasks.copy_file import Copied, CopyFile
 from ftpcli.engine.tasks.leftovers import Cleared, Recover, Sweep
 from ftpcli.engine.tasks.list_pair import ListPair
@@ -32,7 +33,7 @@ FILE = Entry("a\udcff", Kind.FILE, 5, 1e9, mode=0o640)
 PAIR = Pair("source/d", "target/d", "d", trail=LinkTrail("source", "/real", (("device", 1),), nested=2))
 LISTING = Listing((FILE, Entry("l", Kind.LINK, target="elsewhere")), ("a line",), "a doubt")
 FOLLOWED = Followed(LISTING, {"l": NotFound("it leads nowhere", reply="550 no")}, {"o": "/out"})
-LISTED = Listed(PAIR, LISTING, LISTING, made=True, followed=FOLLOWED, folding=Folding(case=True))
+LISTED = Listed(PAIR, LISTING, LISTING, made=True, followed=FOLLOWED, names=Folding(case=True))
 OLD, NEW = Old(3, "target/o", "o", "", FILE), New("source/n", "target/n", "n", FILE, "missing")
 
 RESOLVE = Resolve(Root("source", "target", tree=True))
@@ -43,17 +44,19 @@ MODE = SetMode("target/d", "d", 0o750, told=True)
 ASK = AskTime("o", "o", FILE, 7)
 RENAME = RenameFile(OLD, NEW, certain=True)
 REMOVE = Remove("target/o", "o", Kind.FILE)
+FREE = CheckFree("target", "A", "A", ("a",))
+STORED = CheckStored("target/d", "d", ("a", "b"), ("A",))
 
 TASKS: list[Task] = [
     RESOLVE, ListPair(PAIR), Probe(LISTED, "target"), RECHECK, COPY, LINK, MODE, ASK, RENAME, REMOVE,
-    Recover("target/.a.part", "target/a"), Sweep("target/.a.part"),
+    Recover("target/.a.part", "target/a"), Sweep("target/.a.part"), FREE, STORED,
 ]  # fmt: skip
 RESULTS: list[Result] = [
     Resolved(RESOLVE, (Found("source", "target", FILE),)), LISTED, Probed(LISTED, inside=False),
     Rechecked(RECHECK, FILE, "time differs"),
     Copied(COPY, Done(5, 0, "size"), 1, 0.1, 0, TlsFacts("TLSv1.3", "a cipher", "00", "a subject"), "kept/a"),
     LinkMade(LINK, 0), ModeSet(MODE, "not allowed", 0), Asked(ASK, FILE), Renamed(RENAME, 0.1, 0), Declined(RENAME),
-    Removed(REMOVE), Cleared(),
+    Removed(REMOVE), Cleared(), FreeChecked(FREE, free=True), StoredChecked(STORED, frozenset("a")),
 ]  # fmt: skip
 
 
