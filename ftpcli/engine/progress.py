@@ -5,6 +5,9 @@ Each number is written by one thread only, so no lock is needed; a reader may se
 
 from __future__ import annotations
 
+# What a step, such as a rename, counts beside bytes in what a retry need not do again.
+A_STEP = 16 * 1024
+
 
 class WorkerProgress:
     """One worker's current file. ``moved`` only grows: the bytes this worker has transferred, of all its files."""

@@ -12,6 +12,7 @@ import posixpath
 from ftpcli.engine.backup.contract import BackupTransfer
 from ftpcli.engine.backup.folder import numbered
 from ftpcli.engine.journal.journal import Journal
+from ftpcli.engine.progress import A_STEP
 from ftpcli.engine.transfer.commit import Replacement
 from ftpcli.engine.transfer.context import CopyContext
 from ftpcli.engine.transfer.outcome import Done
@@ -62,14 +63,14 @@ class RemoteBackup:
         self._made.add(folder)
 
     def made(self, folder: str) -> int:
-        """How much of the way to a folder is there; grows."""
+        """How much of the way to a folder is there, in steps of A_STEP; grows."""
         count = 0
         while folder not in self._made and folder != self._directory:
             folder = posixpath.dirname(folder)
         while folder in self._made:
             folder = posixpath.dirname(folder)
             count += 1
-        return count
+        return A_STEP * count
 
 
 class RemoteKept:
@@ -91,7 +92,7 @@ class RemoteKept:
         self._steps = 0
 
     def progress(self) -> int:
-        return self._steps + self._backup.made(posixpath.dirname(self._wanted))
+        return A_STEP * self._steps + self._backup.made(posixpath.dirname(self._wanted))
 
     def keep(self, session: Session) -> None:
         """Move away what is at the path, if anything is. Raises Refused, and what a lost connection raises."""

@@ -40,5 +40,5 @@ class FileTransfer(Protocol):
         ...
 
     def progress(self) -> int:
-        """Grows while the transfer gets anywhere: the offset that a next try would resume at, and the steps taken."""
+        """Grows while the transfer gets anywhere: the offset where a next try would resume, and A_STEP for a step."""
         ...

@@ -13,6 +13,7 @@ from enum import IntEnum
 
 from ftpcli.engine.compare.times import settles_in
 from ftpcli.engine.journal.journal import Journal
+from ftpcli.engine.progress import A_STEP
 from ftpcli.engine.transfer.commit import Replacement
 from ftpcli.engine.transfer.context import CopyContext
 from ftpcli.engine.transfer.free_space import require_room
@@ -150,7 +151,7 @@ class Upload:
     # By itself
 
     def progress(self) -> int:
-        return self._offset + self._furthest
+        return self._offset + A_STEP * self._furthest
 
     def attempt(self, session: Session) -> Done:
         steps = {

@@ -7,6 +7,7 @@ import posixpath
 from typing import Protocol
 
 from ftpcli.engine.journal.journal import Journal
+from ftpcli.engine.progress import A_STEP
 from ftpcli.engine.trees import local
 from ftpcli.engine.trees.links import link_texts
 from ftpcli.errors import LocalFileError, Refused
@@ -68,7 +69,7 @@ class RemoteLink:
             self._journal.gone(self._made_as)
 
     def progress(self) -> int:
-        return self._made + (self._kept.progress() if self._kept is not None else 0)
+        return A_STEP * self._made + (self._kept.progress() if self._kept is not None else 0)
 
     def give_up(self) -> None:
         """The link could not be made; anything left under the part name may be deleted."""

@@ -24,7 +24,7 @@ Answer = TypeVar("Answer")
 class Ask(Protocol):
     """Calls ``question`` with a session, and retries it if the connection is lost.
 
-    The count of failures starts again whenever ``progress()`` has grown during a try.
+    The count of failures starts again when ``progress()``, in bytes and A_STEP for each step, has grown enough.
     """
 
     def __call__(self, question: Callable[[Session], Answer], progress: Callable[[], int] = lambda: 0, /) -> Answer: ...

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from ftpcli.engine.events import Event, Retrying
+from ftpcli.engine.progress import A_STEP
 from ftpcli.engine.workers.slot import Slot
 from ftpcli.errors import ConnectionLost, FtpcliError, PortClosed, Retry
 from ftpcli.session.contract import Session
 from ftpcli.stop import StopToken
 
 _LONGEST_WAIT = 60.0
+# The count of failures starts again once this much was gained since it began: bytes in all, and bytes for each second.
+# A server that lets through less and stalls would keep a run going without end.
+_WORTHWHILE = A_STEP
+_SLOWEST = 100
 
 Result = TypeVar("Result")
 OnRetry = Callable[[FtpcliError, int, float], None]
@@ -20,8 +26,8 @@ OnRetry = Callable[[FtpcliError, int, float], None]
 
 @dataclass(frozen=True)
 class Policy:
-    """``retries``: how many in a row without progress. ``wait``: seconds before the first of them, doubled each time,
-    at most 60; a lost connection is first retried at once."""
+    """``retries``: how many in a row without enough progress. ``wait``: seconds before the first of them, doubled each
+    time, at most 60; a lost connection is first retried at once."""
 
     retries: int = 3
     wait: float = 1.0
@@ -39,15 +45,17 @@ def run(
     *,
     progress: Callable[[], int] = no_progress,
     on_retry: OnRetry | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Result:
     """Call ``attempt`` with a session until it returns.
 
-    The count of failures starts again whenever ``progress()`` has grown during a try. Raises the last FtpcliError.
+    ``progress``: bytes that need not be moved again; a step that need not be taken again counts as A_STEP. The count of
+    failures starts again when enough was gained. Raises the last FtpcliError.
     """
     tries = failures = 0
+    gain = _Gain(progress(), clock)
     while True:
         tries += 1
-        before = progress()
         session = None
         try:
             stop.check()
@@ -58,7 +66,7 @@ def run(
                 raise
             if error.retry is Retry.FRESH_SESSION:
                 slot.retire()
-            failures = 1 if progress() > before else failures + 1
+            failures = 1 if gain.is_enough(progress()) else failures + 1
             if failures > policy.retries:
                 if session is None:
                     slot.give_up(error)
@@ -70,6 +78,22 @@ def run(
                 on_retry(error, tries, wait)
             if wait:
                 stop.sleep(wait)
+
+
+class _Gain:
+    """What was gained since the count of failures began."""
+
+    def __init__(self, reached: int, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._before, self._since = reached, clock()
+
+    def is_enough(self, reached: int) -> bool:
+        """If it is, what follows is measured from here."""
+        now = self._clock()
+        if reached - self._before < max(_WORTHWHILE, _SLOWEST * (now - self._since)):
+            return False
+        self._before, self._since = reached, now
+        return True
 
 
 def _is_wrong_address(error: FtpcliError, slot: Slot) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from ftpcli.engine.events import Report, Retrying
 from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.transfer.stream import RemoteFile, fetch, send
+from ftpcli.engine.workers import retry
 from ftpcli.engine.workers.retry import Policy
 from ftpcli.engine.workers.solo import Solo
 from ftpcli.errors import (
@@ -29,7 +30,7 @@ from ftpcli.errors import (
     VerifyMismatch,
 )
 from ftpcli.stop import StopToken
-from tests.engine.fake import ENDPOINT, Events, FakeServer, FakeSession, File, lost, raising
+from tests.engine.fake import CHUNK, ENDPOINT, Events, FakeServer, FakeSession, File, lost, raising
 
 DATA = bytes(range(256)) * 4
 Fetch = Callable[..., tuple[bytes, Report]]
@@ -112,7 +113,10 @@ class TestFetch:
             fetched()
         assert len(server.verbs("read")) == 2
 
-    def test_lost_many_times_with_progress(self, server: FakeServer, fetched: Fetch) -> None:
+    def test_lost_many_times_with_progress(
+        self, server: FakeServer, fetched: Fetch, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(retry, "_WORTHWHILE", CHUNK)
         server.on("reading", lost(), times=10)
         assert fetched(retries=1)[0] == DATA
 

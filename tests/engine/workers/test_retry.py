@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from ftpcli import errors
+from ftpcli.engine.progress import A_STEP
 from ftpcli.engine.workers import retry
 from ftpcli.engine.workers.retry import Policy
 from ftpcli.engine.workers.slot import Slot
@@ -96,19 +97,48 @@ def test_a_lost_connection_is_replaced_at_once(waits: Waits) -> None:
     assert waits.seconds == [2, 4]
 
 
-def test_progress_resets_the_count(waits: Waits) -> None:
-    reached = 0
+class Dropping:
+    """Loses each connection after so many bytes more, and takes so many seconds for them."""
 
-    def attempt(_: Session) -> str:
-        nonlocal reached
-        reached += 1
-        if reached < 50:
+    def __init__(self, each: int, seconds: float, whole: int) -> None:
+        self.each, self.seconds, self.whole = each, seconds, whole
+        self.tries = self.reached = 0
+        self.now = 1000.0
+
+    def run(self, waits: Waits, retries: int) -> None:
+        slot = Slot(FakeServer().open)
+        retry.run(Policy(retries), slot, waits, self.attempt, progress=lambda: self.reached, clock=lambda: self.now)
+
+    def attempt(self, _: Session) -> None:
+        self.tries += 1
+        self.now += self.seconds
+        self.reached += self.each
+        if self.reached < self.whole:
             raise ConnectionLost("gone, but further than before")
-        return "done"
 
-    run = retry.run(Policy(1), Slot(FakeServer().open), waits, attempt, progress=lambda: reached)
-    assert run == "done"
+
+@pytest.mark.parametrize(("each", "seconds"), [(1024 * 1024, 1.0), (A_STEP, 0.1), (64 * 1024, 600.0), (2**30, 1e5)])
+def test_enough_progress_resets_the_count(waits: Waits, each: int, seconds: float) -> None:
+    server = Dropping(each, seconds, 50 * each)
+    server.run(waits, retries=1)
+    assert server.tries == 50
     assert waits.seconds == []
+
+
+# Was: any byte reset the count, so a server that sends a few and stalls kept a run going without end.
+@pytest.mark.parametrize(("each", "seconds"), [(1, 0.0), (10, 0.01), (60, 60.0), (4000, 10.0), (70_000, 3600.0)])
+@pytest.mark.parametrize("retries", [0, 1, 3])
+def test_too_little_progress_does_not(waits: Waits, retries: int, each: int, seconds: float) -> None:
+    server = Dropping(each, seconds, 10**9)
+    with pytest.raises(ConnectionLost):
+        server.run(waits, retries)
+    assert server.tries == retries + 1
+
+
+def test_several_tries_may_gain_enough_together(waits: Waits) -> None:
+    server = Dropping(6_000, 20.0, 600_000)
+    server.run(waits, retries=3)
+    assert server.tries == 100
 
 
 def test_every_retry_is_reported(waits: Waits) -> None:
