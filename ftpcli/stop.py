@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from ftpcli.errors import Stopped
 
-# Seconds that workers have to stop in order once a deadline has passed.
+# Seconds that workers have to stop in order once a deadline has passed, and then for the end of the process.
 _CUT_AFTER = 10.0
+_END_AFTER = 2.0
 
 
 class StopToken:
@@ -47,12 +48,20 @@ class StopToken:
             self.exit_code = exit_code
             self._write.send(b"x")
 
-    def expire_after(self, seconds: float, exit_code: int) -> None:
-        """Request a stop in so many seconds, and cut the connections some seconds later."""
+    def expire_after(self, seconds: float, exit_code: int, end: Callable[[], None]) -> None:
+        """Request a stop in so many seconds, and cut the connections some seconds later.
+
+        ``end`` is called if even that does not end the run: something blocks that is no socket, as a file of a server
+        that hangs.
+        """
 
         def expire() -> None:
             self.request(exit_code)
-            self._start_timer(_CUT_AFTER, self.cut)
+            self._start_timer(_CUT_AFTER, cut)
+
+        def cut() -> None:
+            self.cut()
+            self._start_timer(_END_AFTER, end)
 
         self._start_timer(seconds, expire)
 

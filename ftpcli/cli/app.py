@@ -12,6 +12,7 @@ import click
 from ftpcli import __version__
 from ftpcli.cli.options.base import CONTEXT, help_without_subcommand
 from ftpcli.cli.output.screen import Screen
+from ftpcli.cli.server.environment import withdraw
 from ftpcli.errors import FtpcliError
 from ftpcli.exit_codes import BROKEN_PIPE, INTERNAL_ERROR, INTERRUPTED, LOCAL_FILE, MEANINGS, WHEN_SEVERAL_FAIL
 
@@ -67,6 +68,7 @@ def cli(ctx: click.Context, /) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the result is the process's exit code."""
+    withdraw()
     code = 0
     try:
         code = _run(arguments)
@@ -97,6 +99,10 @@ def _run(arguments: Sequence[str] | None) -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
+    except SystemExit:  # how click ends for a broken pipe, whatever its mode
+        raise BrokenPipeError from None
+    except OSError:  # --help and the like: click prints them, and a command translates its own
+        raise
     except Exception as error:
         Screen().fail(f"internal error: {type(error).__name__}: {error} (please report it; -vv shows where)")
         return INTERNAL_ERROR

@@ -1,6 +1,6 @@
 """Everything that is printed or asked.
 
-``screen`` writes to standard error and output, ``render`` words events and summaries, ``listing`` directory entries,
-``units`` sizes and times. ``progress`` draws bars, ``json_lines`` writes --json and --report, ``logs`` -v and
---log-file, and ``terminal`` asks questions.
+``screen`` writes to standard error and output what ``sanitize`` made harmless, and ``streams`` makes sure that they are
+there. ``render`` words events and summaries, ``listing`` directory entries, ``units`` sizes and times. ``progress``
+draws bars, ``json_lines`` writes --json and --report, ``logs`` -v and --log-file, and ``terminal`` asks questions.
 """

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from ftpcli.cli.output.screen import Screen, sanitized
+from ftpcli.cli.output.sanitize import sanitized
+from ftpcli.cli.output.screen import Screen
 from ftpcli.errors import UsageError
 
 ROOT = "ftpcli"
@@ -19,6 +20,9 @@ class _OneLine(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         return sanitized(super().formatMessage(record))
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n".join(sanitized(line) for line in super().format(record).split("\n"))
 
 
 class _ToFile(logging.FileHandler):

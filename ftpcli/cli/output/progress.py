@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from ftpcli.cli.output.screen import Screen, sanitized, write_stderr
+from ftpcli.cli.output.sanitize import sanitized
+from ftpcli.cli.output.screen import Screen, write_stderr
 from ftpcli.cli.output.terminal import TERMINAL
 from ftpcli.cli.output.units import duration_text, size_text
 from ftpcli.engine.progress import RunProgress, WorkerProgress

@@ -1,42 +1,32 @@
-"""Text for people on standard error, lines of data on standard output, and what a terminal must not be sent."""
+"""Text for people on standard error, and lines of data on standard output."""
 
 from __future__ import annotations
 
 import os
+import select
 import sys
-import unicodedata
 from contextlib import suppress
 
 import click
 
+from ftpcli.cli.output.sanitize import sanitized
 from ftpcli.errors import LocalFileError
 from ftpcli.exit_codes import BROKEN_PIPE
 
-_DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _STYLES = {"error": "31", "warning": "33", "dim": "2"}
 
 
 def write_stderr(text: str) -> None:
-    """Write past all buffers: safe in a signal handler, which may interrupt a buffered write."""
+    """Write past all buffers, but never wait: for signal handlers, which may interrupt a write that waits itself."""
+    poll = select.poll()
+    poll.register(2, select.POLLOUT)
     with suppress(OSError):
-        os.write(2, f"{text}\n".encode())
-
-
-def sanitized(text: str) -> str:
-    """``text`` with a ``?`` for whatever could control a terminal or fake a line: control characters, escape sequences,
-    undecodable bytes, marks of the reading direction."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join("?" if _is_unsafe(character) else character for character in text)
-
-
-def _is_unsafe(character: str) -> bool:
-    return character in _DIRECTION_MARKS or unicodedata.category(character) in _UNPRINTABLE
+        if poll.poll(0):
+            os.write(2, f"{text}\n".encode())
 
 
 def emit(line: str) -> None:
-    """Write one line of data: sanitized on a terminal, and with the server's own bytes in a pipe or file.
+    """Write one sanitized line of data; in a pipe or file names that are not UTF-8 keep the server's own bytes.
 
     When the reader has gone, as in ``ftpcli ls ... | head``, the command ends silently.
     """
@@ -46,7 +36,7 @@ def emit(line: str) -> None:
         if sys.stdout.isatty():
             sys.stdout.write(sanitized(line) + "\n")
         else:
-            sys.stdout.buffer.write(_raw(line) + b"\n")
+            sys.stdout.buffer.write(_raw(sanitized(line, keeps_bytes=True)) + b"\n")
     except BrokenPipeError:
         raise click.exceptions.Exit(BROKEN_PIPE) from None
     except OSError as error:
@@ -62,9 +52,7 @@ def _raw(text: str) -> bytes:
 
 def stdout_is_gone() -> bool:
     """True when standard output is a pipe whose reader has closed it."""
-    import select
-
-    if sys.stdout is None or not hasattr(select, "poll"):
+    if sys.stdout is None:
         return False
     poll = select.poll()
     try:

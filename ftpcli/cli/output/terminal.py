@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import sys
@@ -10,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ftpcli.cli.output.screen import sanitized
+from ftpcli.cli.output.sanitize import sanitized
 from ftpcli.model import Ask, Question, Secret
 from ftpcli.stop import StopToken
 
@@ -106,15 +107,21 @@ class Terminal:
         finally:
             os.close(terminal)
 
-    def _line(self, terminal: int) -> Secret | None:
+    def wait_readable(self, descriptor: int | None, seconds: float | None = None) -> bool:
+        """Wait for something to read, there or elsewhere; False after so many seconds. Raises Stopped."""
         poll = select.poll()
-        poll.register(terminal, select.POLLIN)
+        if descriptor is not None:
+            poll.register(descriptor, select.POLLIN)
         if self._stop is not None:
             poll.register(self._stop.fileno(), select.POLLIN)
+        found = poll.poll(None if seconds is None else max(0, math.ceil(seconds * 1000)))
+        self.check()
+        return bool(found)
+
+    def _line(self, terminal: int) -> Secret | None:
         line = b""
         while not line.endswith(b"\n"):
-            poll.poll()
-            self.check()
+            self.wait_readable(terminal)
             part = os.read(terminal, _LONGEST_ANSWER)
             if not part or len(line) > _LONGEST_ANSWER:
                 return None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,9 @@ from ftpcli.cli.output.json_lines import JsonWriter
 from ftpcli.cli.output.logs import EVENTS, logging_to
 from ftpcli.cli.output.progress import showing
 from ftpcli.cli.output.render import EventPrinter, show_summary
-from ftpcli.cli.output.screen import Screen
+from ftpcli.cli.output.screen import Screen, write_stderr
 from ftpcli.cli.output.terminal import TERMINAL
-from ftpcli.cli.running.signals import stop_on_signals
+from ftpcli.cli.running.signals import Signals
 from ftpcli.cli.server.targets import Target
 from ftpcli.engine.events import Event, OnEvent, Report, Warned
 from ftpcli.engine.job import Job
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ftpcli.engine.workers.solo import Solo
 
 
+_DEADLINE = "the deadline passed; part files are kept, and the next run goes on from there"
 _log = logging.getLogger(__name__)
 _events = logging.getLogger(EVENTS)
 
@@ -42,6 +44,7 @@ class CommandContext:
 
     screen: Screen
     stop: StopToken
+    signals: Signals
     json_writer: JsonWriter
     progress: str = "none"
     logs: bool = False
@@ -73,49 +76,41 @@ class CommandContext:
 
     @contextmanager
     def solo(self, endpoint: Endpoint, choices: Choices, on_event: OnEvent | None = None) -> Iterator[Solo]:
-        """One session for one command; signals stop it in order."""
+        """One session for one command."""
         from ftpcli.engine.workers.retry import Policy
         from ftpcli.engine.workers.solo import Solo
 
         policy = Policy(choices["retries"], choices["retry_wait"])
-        with self.interruptible(), Solo(endpoint, policy, on_event or self.listener(), self.stop) as solo:
+        with Solo(endpoint, policy, on_event or self.listener(), self.stop) as solo:
             yield solo
-
-    def interruptible(self) -> AbstractContextManager[None]:
-        """Signals stop the engine's work in order inside the ``with`` block."""
-        return stop_on_signals(self.stop, "ftpcli: stopping; press again to cut the connections")
 
 
 @contextmanager
 def command_context(
     choices: Choices, warnings: Iterable[str] = (), json_writer: JsonWriter | None = None
 ) -> Iterator[CommandContext]:
-    """Set everything up and take it down again; a command that a signal stopped ends with the signal's exit code.
+    """Set everything up and take it down again. Signals stop the command in order, and give it their exit code.
 
     ``warnings`` are shown first. ``json_writer``: given by commands that have --report, which close it themselves.
     """
     screen = screen_for(choices)
     stop = StopToken()
+    signals = Signals(stop)
     try:
-        if json_writer is None:
-            json_writer = JsonWriter()
-        else:
-            json_writer.open(screen, stop, json=choices.get("json", False), report=choices["report"])
-        with logging_to(screen, choices["log_file"]), TERMINAL.stopped_by(stop):
-            progress = "none" if json_writer.on_terminal else choices["progress"]
-            context = CommandContext(screen, stop, json_writer, progress, logs=bool(choices["log_file"]))
-            for warning in warnings:
-                context.warn(warning)
+        with signals.caught(), TERMINAL.stopped_by(stop):
             if choices.get("deadline"):
-                stop.expire_after(choices["deadline"], DEADLINE_PASSED)
-            try:
-                yield context
-            except Exception as error:
-                if not isinstance(error, (FtpcliError, click.exceptions.Exit)):
-                    _log.debug("internal error", exc_info=True)
-                if isinstance(error, BrokenPipeError):  # click would end the program silently
-                    raise RuntimeError(f"untranslated {error!r}") from error
-                raise
+                stop.expire_after(choices["deadline"], DEADLINE_PASSED, end_at_once)
+            if json_writer is None:
+                json_writer = JsonWriter()
+            else:
+                json_writer.open(screen, stop, json=choices.get("json", False), report=choices["report"])
+            with logging_to(screen, choices["log_file"]):
+                progress = "none" if json_writer.on_terminal else choices["progress"]
+                context = CommandContext(screen, stop, signals, json_writer, progress, logs=bool(choices["log_file"]))
+                for warning in warnings:
+                    context.warn(warning)
+                with _untranslated_is_internal():
+                    yield context
     except Stopped as error:
         raise click.exceptions.Exit(stop.exit_code or error.exit_code) from None
     finally:
@@ -123,7 +118,27 @@ def command_context(
             json_writer.stop = None
         stop.close()
         if stop.exit_code == DEADLINE_PASSED:
-            screen.fail("the deadline passed; part files are kept, and the next run goes on from there")
+            screen.fail(_DEADLINE)
+
+
+def end_at_once() -> None:
+    """The deadline passed, and something blocks that no stop token reaches: a hung disk, a named pipe."""
+    write_stderr(f"ftpcli: {_DEADLINE}")
+    os._exit(DEADLINE_PASSED)
+
+
+@contextmanager
+def _untranslated_is_internal() -> Iterator[None]:
+    """Log where an error comes from that nobody translated; an OSError would be taken for one of standard output."""
+    try:
+        yield
+    except (FtpcliError, click.exceptions.Exit):
+        raise
+    except Exception as error:
+        _log.debug("internal error", exc_info=True)
+        if isinstance(error, OSError):
+            raise RuntimeError(f"untranslated {error!r}") from error
+        raise
 
 
 def screen_for(choices: Choices) -> Screen:
@@ -156,7 +171,7 @@ def one_run(context: CommandContext, job: Job, on_event: OnEvent, journal: Journ
         _log.info("%s: %s to %s", direction.value, *names)
     meter = RunProgress(min(job.parallel, job.max_connections or job.parallel))
     progress = "none" if job.rules.dry_run else context.progress
-    with showing(progress, context.screen, meter) as say, stop_on_signals(context.stop, say=say):
+    with showing(progress, context.screen, meter) as say, context.signals.announced(say):
         return run(job, on_event, context.stop, meter, journal, tell_skipped=context.reports_skipped)
 
 

@@ -81,8 +81,7 @@ def hold_lock(context: CommandContext, job: Job, mode: str) -> Iterator[MirrorLo
     folder = state_folder(job)
     lock: RunLock | None = None
     try:
-        with context.interruptible():
-            lock = acquire_lock(folder, mode, context.stop, context.say)
+        lock = acquire_lock(folder, mode, context.stop, context.say)
         held = None if lock is None else MirrorLock(context, folder)
     except OSError as error:
         context.warn(_warning(folder, error, locked=False))

@@ -8,7 +8,6 @@ from ftpcli.cli.output.progress import showing
 from ftpcli.cli.output.render import show_summary
 from ftpcli.cli.output.screen import stdout_is_gone
 from ftpcli.cli.running.context import CommandContext
-from ftpcli.cli.running.signals import stop_on_signals
 from ftpcli.cli.server.targets import Target
 from ftpcli.engine.events import Event, Finished, OnEvent, Report, Retrying, Summary
 from ftpcli.engine.progress import RunProgress
@@ -31,7 +30,7 @@ def fetch_to_stdout(context: CommandContext, endpoint: Endpoint, place: Target, 
             open(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as out,
             context.solo(endpoint, place.choices, tries) as solo,
             showing(progress, context.screen, meter) as say,
-            stop_on_signals(context.stop, say=say),
+            context.signals.announced(say),
         ):
             report = fetch(RemoteFile(solo, place.path, meter, place.choices.get("limit_rate")), out)
     except BrokenPipeError:
@@ -63,7 +62,7 @@ def send_from_stdin(context: CommandContext, endpoint: Endpoint, place: Target) 
         open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as source,
         context.solo(endpoint, place.choices, tries) as solo,
         showing(context.progress, context.screen, meter) as say,
-        stop_on_signals(context.stop, say=say),
+        context.signals.announced(say),
     ):
         report = send(
             RemoteFile(solo, place.path, meter, place.choices.get("limit_rate")),

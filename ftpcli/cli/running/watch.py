@@ -8,7 +8,6 @@ from dataclasses import replace
 from ftpcli.cli.output.render import show_summary
 from ftpcli.cli.running.context import CommandContext, one_run
 from ftpcli.cli.running.mirror_lock import MirrorLock
-from ftpcli.cli.running.signals import stop_on_signals
 from ftpcli.engine.events import Event, OnEvent, Report, Summary
 from ftpcli.engine.job import Job
 from ftpcli.engine.watch.loop import watch
@@ -23,8 +22,7 @@ def keep_mirroring(
         place = job.name_of(job.direction.source, job.roots[0].source)
         context.screen.line(f"watching {place}; press Ctrl-C to stop")
     rounds = _Rounds(context, lock, backup)
-    with stop_on_signals(context.stop):
-        return watch(job, interval, rounds.mirror, rounds.on_event, context.stop)
+    return watch(job, interval, rounds.mirror, rounds.on_event, context.stop)
 
 
 class _Rounds:

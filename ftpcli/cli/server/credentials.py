@@ -7,6 +7,7 @@ given for: ``--user bob`` never sends the password that the URL holds for alice.
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,9 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from ftpcli.cli.options.choices import Choices, Origin
+from ftpcli.cli.output.terminal import asker
+from ftpcli.cli.server.environment import PASSPHRASE, PASSWORD, USER, variable
+from ftpcli.cli.server.first_line import first_line
 from ftpcli.cli.urls import Location
-from ftpcli.errors import UsageError
-from ftpcli.model import Secret
+from ftpcli.errors import UsageError, cause_of
+from ftpcli.model import Question, Secret
+
+Warn = Callable[[str], None]
 
 ANONYMOUS = ("anonymous", "ftp")
 
@@ -42,12 +48,12 @@ class Source:
     password: Callable[[], Secret] | None = None
 
 
-def find_login(location: Location, choices: Choices) -> Login:
+def find_login(location: Location, choices: Choices, warn: Warn) -> Login:
     """Look through the sources in order. A file, command or prompt is used only if those before it have no password.
 
-    Raises UsageError.
+    Raises UsageError, Stopped.
     """
-    sources = _stated_sources(location, choices)
+    sources = _stated_sources(location, choices, warn)
     user = next((source.user for source in sources if source.user), None)
     password = _first_password(sources, user)
     if location.scheme == "sftp":
@@ -78,21 +84,22 @@ def _ssh_login(location: Location, choices: Choices, user: str | None, password:
     return Login(name, password, stated=user is not None)
 
 
-def _stated_sources(location: Location, choices: Choices) -> list[Source]:
+def _stated_sources(location: Location, choices: Choices, warn: Warn) -> list[Source]:
     """The sources that somebody wrote for this program, the strongest first."""
+    timeout = choices["timeout"]
     return [
-        _from_options(choices.layers[Origin.COMMAND_LINE]),
+        _from_options(choices.layers[Origin.COMMAND_LINE], timeout, warn),
         Source(location.user, _known(location.password)),
         _from_environment(),
-        _from_options(choices.layers[Origin.PROFILE]),
-        _from_options(choices.layers[Origin.DEFAULTS]),
+        _from_options(choices.layers[Origin.PROFILE], timeout, warn),
+        _from_options(choices.layers[Origin.DEFAULTS], timeout, warn),
     ]
 
 
 def _from_environment() -> Source:
-    password = os.environ.get("FTPCLI_PASSWORD")
+    password = variable(PASSWORD)
     known = _refuse_empty if password == "" else _known(None if password is None else Secret(password))
-    return Source(os.environ.get("FTPCLI_USER") or None, known)
+    return Source(variable(USER) or None, known)
 
 
 def _refuse_empty() -> Secret:
@@ -100,12 +107,13 @@ def _refuse_empty() -> Secret:
     raise UsageError("FTPCLI_PASSWORD is set, but empty; unset it, or give it the password")
 
 
-def _from_options(layer: Mapping[str, Any]) -> Source:
+def _from_options(layer: Mapping[str, Any], timeout: float, warn: Warn) -> Source:
     """The login options of one origin."""
+    file, command = layer.get("password_file"), layer.get("password_command")
     ways = [
         _known(layer.get("password")),
-        partial(password_from_file, layer["password_file"]) if layer.get("password_file") else None,
-        partial(password_from_command, layer["password_command"]) if layer.get("password_command") else None,
+        partial(password_from_file, file, timeout, warn) if file else None,
+        partial(password_from_command, command, timeout) if command else None,
     ]
     stated = [way for way in ways if way is not None]
     if len(stated) > 1:
@@ -124,33 +132,36 @@ def _first_password(sources: list[Source], user: str | None) -> Secret | None:
     return None
 
 
-def password_from_file(path: str) -> Secret:
-    """The first line of the file, or of standard input for ``-``. Raises UsageError."""
+def password_from_file(path: str, timeout: float, warn: Warn) -> Secret:
+    """The first line of the file, or of standard input for ``-``. Raises UsageError, Stopped."""
     try:
         if path == "-":
-            line = _line_of_stdin()
-        else:
-            with Path(path).open("rb") as file:
-                line = file.readline()
+            return _secret(_line_of_stdin(timeout))
+        # A named pipe that nobody writes must not block us here.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        try:
+            status = os.fstat(descriptor)
+            if stat.S_ISREG(status.st_mode) and status.st_mode & (stat.S_IRGRP | stat.S_IROTH):
+                warn(f"others can read the password file {path}: chmod 600 {path}")
+            return _secret(first_line(descriptor, timeout, f"the password file {path}"))
+        finally:
+            os.close(descriptor)
     except OSError as error:
-        raise UsageError(f"the password file {path} cannot be read: {error.strerror}") from None
-    return _first_line(line)
+        raise UsageError(f"the password file {path} cannot be read: {cause_of(error)}") from None
 
 
-def _line_of_stdin() -> bytes:
+def _line_of_stdin(timeout: float) -> bytes:
     """Read one line, byte by byte: what follows may be the data of ``put -``."""
     if sys.stdin is None:
         raise UsageError("--password-file -: standard input is closed")
-    line = b""
-    while not line.endswith(b"\n") and (byte := os.read(sys.stdin.fileno(), 1)):
-        line += byte
-    return line
+    return first_line(sys.stdin.fileno(), timeout, "standard input (--password-file -)", at_once=1)
 
 
-def password_from_command(command: str, what: str = "password") -> Secret:
-    """The first line that the command prints. It runs without a shell; its errors go to the terminal."""
+def password_from_command(command: str, timeout: float, what: str = "password") -> Secret:
+    """The first line that the command prints. Raises UsageError, Stopped."""
     import shlex
-    import subprocess
+
+    from ftpcli.cli.server.helper_command import first_line_of_command
 
     try:
         words = shlex.split(command)
@@ -158,25 +169,18 @@ def password_from_command(command: str, what: str = "password") -> Secret:
         raise UsageError(f"--{what}-command cannot be split into words: {error}") from None
     if not words:
         raise UsageError(f"--{what}-command is empty")
-    try:
-        done = subprocess.run(words, stdout=subprocess.PIPE, check=False)
-    except OSError as error:
-        raise UsageError(f"the {what} command {words[0]} cannot be run: {error.strerror}") from None
-    if done.returncode:
-        raise UsageError(f"the {what} command {words[0]} failed with exit status {done.returncode}")
-    return _first_line(done.stdout)
+    return _secret(first_line_of_command(words, timeout, f"the {what} command {words[0]}"))
 
 
 def passphrase_source(choices: Choices) -> Callable[[], Secret] | None:
     """A function that returns the passphrase of encrypted keys, running its command once and only if called."""
-    command, passphrase = choices["passphrase_command"], os.environ.get("FTPCLI_PASSPHRASE")
+    command, passphrase = choices["passphrase_command"], variable(PASSPHRASE)
     if passphrase and choices.origin("passphrase_command") is not Origin.COMMAND_LINE:
         return _known(Secret(passphrase))
-    return cache(partial(password_from_command, command, "passphrase")) if command else None
+    return cache(partial(password_from_command, command, choices["timeout"], "passphrase")) if command else None
 
 
-def _first_line(text: bytes) -> Secret:
-    line = text.split(b"\n", 1)[0].removesuffix(b"\r")
+def _secret(line: bytes) -> Secret:
     return Secret(line.decode("utf-8", "surrogateescape"))
 
 
@@ -211,17 +215,16 @@ def _netrc_error(message: str) -> str:
 
 
 def _prompt(user: str, host: str) -> Secret:
-    if not any(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
+    ask = asker()
+    if ask is None:
         raise UsageError(
             f"there is no password for {user} on {host}: use --password-file, --password-command, "
             "FTPCLI_PASSWORD or ~/.netrc (there is no terminal to ask on)"
         )
-    import getpass
-
-    try:
-        return Secret(getpass.getpass(f"Password for {user} on {host}: "))
-    except EOFError:
-        raise UsageError(f"no password for {user} on {host} was entered") from None
+    answer = ask(Question("password", f"Password for {user} on {host}: "))
+    if answer is None:
+        raise UsageError(f"no password for {user} on {host} was entered")
+    return answer
 
 
 def _refuse_control_characters(user: str, password: Secret | None) -> None:

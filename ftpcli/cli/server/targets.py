@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import click
 
 from ftpcli.cli.options.choices import Choices, choose
 from ftpcli.cli.options.config_file import Table, load_config
-from ftpcli.cli.server.credentials import find_login
+from ftpcli.cli.server.credentials import Warn, find_login
 from ftpcli.cli.server.endpoint import endpoint, endpoint_warnings
 from ftpcli.cli.urls import Location, ProfilePath, default_port, has_magic, join, literal, parse, remote_path
 from ftpcli.errors import UsageError
 from ftpcli.model import Endpoint
-
-Warn = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ class Targets:
     def endpoint(self, target: Target, warn: Warn) -> Endpoint:
         """The endpoint of the target's server; asks for a password at most once per server."""
         if target.server not in self._endpoints:
-            login = find_login(target.location, target.choices)
+            login = find_login(target.location, target.choices, warn)
             found = endpoint(target.location, target.choices, login)
             for message in (*target.warnings, *endpoint_warnings(found)):
                 warn(message)

@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import re
-import signal
 import sys
 import time
 from dataclasses import replace
@@ -22,13 +21,12 @@ from ftpcli.cli.output.listing import json_line, long_lines, mode_text, ordered,
 from ftpcli.cli.output.logs import logging_to
 from ftpcli.cli.output.progress import Pace, showing
 from ftpcli.cli.output.render import EventPrinter, connections_line, show_summary, summary_line
-from ftpcli.cli.output.screen import Screen, emit, sanitized
+from ftpcli.cli.output.sanitize import sanitized
+from ftpcli.cli.output.screen import Screen, emit
 from ftpcli.cli.output.units import duration_text, size_text
-from ftpcli.cli.running.signals import stop_on_signals
 from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Report, Retrying, Skipped, Warned
 from ftpcli.engine.progress import RunProgress
 from ftpcli.model import Entry, Kind, TlsFacts
-from ftpcli.stop import StopToken
 
 FILE = Entry("a.txt", Kind.FILE, size=1234, mtime=1_600_000_000.0, mode=0o640, owner="ann", group="staff")
 FAILED = Failed("dir/a\x1b[31m", "Refused", "cannot read", "550 \x07no", 6)
@@ -92,11 +90,23 @@ def test_names_on_a_terminal(name: str, shown: str, monkeypatch: pytest.MonkeyPa
     assert out.getvalue() == shown + "\n"
 
 
-@pytest.mark.parametrize("name", ["a\x1b[2Jb", "a\tb", "\udce9t\udcff", "gpj\u202e.exe", "ü"])
+@pytest.mark.parametrize(
+    "name", ["\udce9t\udcff", "gpj\u202e.exe", "ü", "a b", "::", "C++ ::", "#1 [x]", "Foo::Bar.3pm"]
+)
 def test_names_in_a_pipe_keep_their_bytes(name: str, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    emit(name)
+    emit(f"x {name}")
     sys.stdout.flush()
-    assert capfdbinary.readouterr().out == os.fsencode(name) + b"\n"
+    assert capfdbinary.readouterr().out == b"x " + os.fsencode(name) + b"\n"
+
+
+# Was: such a name made several lines of one, for scripts and for the log of a CI system alike.
+@pytest.mark.parametrize(
+    "control", ["\n", "\r", "\v", "\f", "\x85", "\u2028", "\u2029", "\x1b", "\x9b", "\0", "\t", "\b"]
+)
+def test_names_in_a_pipe_have_no_control_characters(control: str, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    emit(f"a{control}\udcffb")
+    sys.stdout.flush()
+    assert capfdbinary.readouterr().out == b"a?\xffb\n"
 
 
 def test_failure_is_one_line_at_every_verbosity(err: Said) -> None:
@@ -354,18 +364,3 @@ def test_plain_progress(err: Said, monkeypatch: pytest.MonkeyPatch) -> None:
         while not err.getvalue():
             time.sleep(0.01)
     assert err.getvalue().splitlines()[0] == "0 of 0+ files, 0 B of 0 B, 0 B/s"
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signals(number: signal.Signals, code: int, capfd: pytest.CaptureFixture[str]) -> None:
-    stop, cuts = StopToken(), []
-    stop.on_cut(lambda: cuts.append(True))
-    before = signal.getsignal(number)
-    with stop_on_signals(stop):
-        os.kill(os.getpid(), number)
-        assert (stop.requested, stop.exit_code, cuts) == (True, code, [])
-        os.kill(os.getpid(), number)
-        assert cuts == [True]
-    assert signal.getsignal(number) is before
-    assert capfd.readouterr().err.count("press again") == 1
-    stop.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import io
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,26 @@ import click
 import pytest
 
 from ftpcli.cli import app
-from ftpcli.cli.server.credentials import password_from_command, password_from_file
+from ftpcli.cli.server import credentials
 from ftpcli.cli.server.targets import Targets
 from ftpcli.errors import UsageError
+from ftpcli.model import Question, Secret
 
 SECRETS = ("optsecret", "urlsecret", "envsecret", "profsecret", "netsecret", "typed")
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
+class Person:
+    """Sits at the terminal and types the same answer to every question."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, answer: str = "typed") -> None:
+        self.asked: list[str] = []
+        self._answer = answer
+        monkeypatch.setattr(credentials, "asker", lambda: self.answer)
+
+    def answer(self, question: Question) -> Secret:
+        assert question.hidden
+        self.asked.append(question.text)
+        return Secret(self._answer)
 
 
 @pytest.fixture(autouse=True)
@@ -112,50 +121,6 @@ def test_two_password_sources_in_one_place_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "password"),
-    [("pw\n", "pw"), ("pw", "pw"), ("p w \r\nrest", "p w "), ("\n", ""), ("", ""), ("p\udcff\n", "p\udcff")],
-)
-def test_password_file(tmp_path: Path, content: str, password: str) -> None:
-    path = tmp_path / "pw"
-    path.write_bytes(content.encode("utf-8", "surrogateescape"))
-    assert password_from_file(str(path)).reveal() == password
-
-
-def test_password_from_stdin_reads_one_line_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    read, write_end = os.pipe()
-    os.write(write_end, b"typed\ndata")
-    os.close(write_end)
-    with open(read) as stdin:
-        monkeypatch.setattr(sys, "stdin", stdin)
-        assert password_from_file("-").reveal() == "typed"
-        assert os.read(read, 100) == b"data"
-
-
-def test_password_command_has_no_shell() -> None:
-    assert password_from_command("printf '%s\\n%s' '$HOME; x' more").reveal() == "$HOME; x"
-
-
-@pytest.mark.parametrize(
-    ("command", "words"),
-    [
-        ("false optsecret", "exit status 1"),
-        ("/does/not/exist optsecret", "cannot be run"),
-        ("echo 'optsecret", "split into words"),
-        ("", "empty"),
-    ],
-)
-def test_password_command_errors_hold_no_secret(command: str, words: str) -> None:
-    with pytest.raises(UsageError, match=words) as caught:
-        password_from_command(command)
-    assert "optsecret" not in str(caught.value)
-
-
-def test_missing_password_file() -> None:
-    with pytest.raises(UsageError, match="/does/not/exist cannot be read"):
-        password_from_file("/does/not/exist")
-
-
-@pytest.mark.parametrize(
     ("text", "mode", "words"),
     [
         ("machine h login net password netsecret wrong netsecret\n", 0o600, ".netrc:1: "),
@@ -175,37 +140,27 @@ def test_netrc_errors_are_one_line_without_secrets(tmp_path: Path, text: str, mo
 
 
 def test_prompt_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-
-    def ask(prompt: str) -> str:
-        asked.append(prompt)
-        return "typed"
-
-    monkeypatch.setattr(getpass, "getpass", ask)
     with pytest.raises(UsageError, match="no terminal to ask on"):
         login("ftpes://bob@h/")
-    monkeypatch.setattr(sys, "stdin", Terminal())
+    person = Person(monkeypatch)
     assert login("ftpes://bob@h/") == ("bob", "typed")
-    assert asked == ["Password for bob on h: "]
+    assert person.asked == ["Password for bob on h: "]
 
 
 def test_one_prompt_per_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr(getpass, "getpass", lambda prompt: asked.append(prompt) or "typed")
-    monkeypatch.setattr(sys, "stdin", Terminal())
+    person = Person(monkeypatch)
     root = click.Context(app.cli, info_name="ftpcli")
     command: Any = app.cli.get_command(root, "get")
     urls = ["ftpes://bob@h/a", "ftpes://bob@h/b", "ftpes://bob@i/c"]
     targets = Targets(command.make_context("get", list(urls), parent=root))
     for url in urls:
         targets.endpoint(targets.remote(url), lambda _message: None)
-    assert len(asked) == 2
+    assert len(person.asked) == 2
 
 
 @pytest.mark.parametrize("password", ["a\nDELE x", "a\rb", "a\0b"])
 def test_line_ends_in_a_login_are_refused(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
-    monkeypatch.setattr(getpass, "getpass", lambda _prompt: password)
-    monkeypatch.setattr(sys, "stdin", Terminal())
+    Person(monkeypatch, password)
     with pytest.raises(UsageError, match="line ends or NUL"):
         login("ftpes://bob@h/")
 
@@ -222,8 +177,7 @@ def test_no_prompt_or_command_without_need(tmp_path: Path, monkeypatch: pytest.M
 def test_ssh_defaults_to_the_local_user_without_a_prompt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keys come first, and users in ~/.netrc are for FTP."""
     monkeypatch.setattr(getpass, "getuser", lambda: "local")
-    monkeypatch.setattr(sys, "stdin", Terminal())
-    monkeypatch.setattr(getpass, "getpass", lambda *_: pytest.fail("asked"))
+    monkeypatch.setattr(credentials, "asker", lambda: pytest.fail("asked"))
     write(tmp_path / ".netrc", "machine h login net password netsecret\ndefault login anonymous password x\n")
     assert login("sftp://h/") == ("local", None)
     assert login("sftp://net@h/") == ("net", "netsecret")
