@@ -17,12 +17,23 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class Option(click.Option):
-    """An option with its heading in ``--help`` (``section``) and whether a profile may set it."""
+    """An option with its heading in ``--help`` (``section``) and whether a profile may set it.
 
-    def __init__(self, *declarations: Any, section: str = OWN, in_profile: bool = True, **attributes: Any) -> None:
+    ``runs_command``: its value names a command to run here, or a file that may.
+    """
+
+    def __init__(
+        self,
+        *declarations: Any,
+        section: str = OWN,
+        in_profile: bool = True,
+        runs_command: bool = False,
+        **attributes: Any,
+    ) -> None:
         super().__init__(*declarations, **attributes)
         self.section = section
         self.in_profile = in_profile
+        self.runs_command = runs_command
 
 
 class Command(click.Command):

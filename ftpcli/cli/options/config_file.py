@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from ftpcli.cli.options.base import Option
+from ftpcli.cli.options.others_access import changeable_by_others
 from ftpcli.cli.options.types import Duration, Size
 from ftpcli.cli.urls import PROFILE_NAME, SCHEMES, Location, parse_url, remote_path
 from ftpcli.errors import UsageError
@@ -90,8 +91,9 @@ def load(path: str | None, commands: Iterable[click.Command]) -> Config:
     """Read the file at ``path``, which must be there, or the default one, which need not."""
     place = Path(path) if path else default_path()
     try:
-        text = place.read_text("utf-8")
-        mode = place.stat().st_mode
+        with place.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            text = file.read().decode("utf-8")
     except FileNotFoundError:
         if path:
             raise UsageError(f"{place}: there is no such config file") from None
@@ -101,7 +103,10 @@ def load(path: str | None, commands: Iterable[click.Command]) -> Config:
     except UnicodeDecodeError:
         raise UsageError(f"{place}: the config file is not UTF-8") from None
     reader = _Reader(place, text, known_keys(commands))
-    return reader.config(readable_by_others=bool(mode & (stat.S_IRGRP | stat.S_IROTH)))
+    config = reader.config(readable_by_others=bool(mode & (stat.S_IRGRP | stat.S_IROTH)))
+    if stat.S_ISREG(mode):  # and no pipe of the shell
+        reader.check_who_wrote_commands()
+    return config
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -131,6 +136,13 @@ class _Reader:
         self.path = path
         self.text = text
         self.keys = keys
+        self._commands: list[tuple[str, ...]] = []  # keys that name a command to run
+
+    def check_who_wrote_commands(self) -> None:
+        """Raises UsageError if the file names commands, and users other than this one could have written them."""
+        if self._commands and (reason := changeable_by_others(str(self.path))):
+            at = self._commands[0]
+            self._fail(at, f"{at[-1]} can run a command, and {reason}")
 
     def config(self, *, readable_by_others: bool) -> Config:
         try:
@@ -169,6 +181,8 @@ class _Reader:
                 self._unknown((*at, name), [*self.keys, *(PLACE_KEYS if with_place else ())])
             key = self.keys[name]
             assert key.option.name is not None
+            if key.option.runs_command:
+                self._commands.append((*at, name))
             options[key.option.name] = self._value((*at, name), key, value)
         if not with_place:
             return Table(options, raw=values)

@@ -49,7 +49,7 @@ def _login_options() -> Callable[[F], F]:
         option("--user", type=Text(), metavar="NAME", section=section, help="Log in as NAME."),
         option("--password-file", type=_FILE, metavar="F", section=section,
                help="Take the password from the first line of F; - is standard input."),
-        option("--password-command", type=Text(), metavar="CMD", section=section,
+        option("--password-command", type=Text(), metavar="CMD", section=section, runs_command=True,
                help="Run CMD (no shell) and take the first line it prints as the password."),
         option("--netrc/--no-netrc", default=True, section=section, help="Look in ~/.netrc (default: yes)."),
     )  # fmt: skip
@@ -77,14 +77,14 @@ def _ssh_options() -> Callable[[F], F]:
     return _together(
         option("--identity", type=_FILE, multiple=True, metavar="F", section=section,
                help="Log in with the private key in F, before all others. May be repeated."),
-        option("--passphrase-command", type=Text(), metavar="CMD", section=section,
+        option("--passphrase-command", type=Text(), metavar="CMD", section=section, runs_command=True,
                help="Run CMD (no shell) and take the first line it prints as the passphrase of encrypted keys."),
         option("--no-agent", is_flag=True, section=section, help="Do not use the keys of ssh-agent."),
         option("--known-hosts", type=_FILE, metavar="F", section=section,
                help="Read host keys from F in place of ~/.ssh/known_hosts."),
         option("--accept-new-host-key", is_flag=True, section=section,
                help="Store the key of a host that is not known yet; one that changed is refused all the same."),
-        option("--ssh-config", type=_FILE, metavar="F", section=section,
+        option("--ssh-config", type=_FILE, metavar="F", section=section, runs_command=True,
                help="Read F in place of ~/.ssh/config and the system's; none reads no such file."),
     )  # fmt: skip
 
