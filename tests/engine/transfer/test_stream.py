@@ -30,7 +30,7 @@ from ftpcli.errors import (
     VerifyMismatch,
 )
 from ftpcli.stop import StopToken
-from tests.engine.fake import CHUNK, ENDPOINT, Events, FakeServer, FakeSession, File, lost, raising
+from tests.engine.fake import ENDPOINT, Events, FakeServer, FakeSession, File, lost, raising
 
 DATA = bytes(range(256)) * 4
 Fetch = Callable[..., tuple[bytes, Report]]
@@ -116,7 +116,7 @@ class TestFetch:
     def test_lost_many_times_with_progress(
         self, server: FakeServer, fetched: Fetch, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(retry, "_WORTHWHILE", CHUNK)
+        monkeypatch.setattr(retry, "_WORTHWHILE", 1)
         server.on("reading", lost(), times=10)
         assert fetched(retries=1)[0] == DATA
 

@@ -40,7 +40,7 @@ from ftpcli.errors import (
 from ftpcli.model import Entry, Kind
 from ftpcli.part_names import is_part, part_name
 from ftpcli.stop import StopToken
-from tests.engine.fake import CHUNK, FakeServer, FakeSession, File, lost, raising
+from tests.engine.fake import FakeServer, FakeSession, File, lost, raising
 
 STOP = StopToken()
 DATA = bytes(range(256)) * 4  # 1024 bytes: eleven of the fake's pieces
@@ -218,7 +218,7 @@ class TestDownload:
     def test_lost_again_and_again_with_progress(
         self, server: FakeServer, target: Path, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(retry, "_WORTHWHILE", CHUNK)
+        monkeypatch.setattr(retry, "_WORTHWHILE", 1)
         server.on("reading", lost(), times=10)
         assert run(download(server, target), retries=1).bytes == len(DATA)
         assert target.read_bytes() == DATA
