@@ -132,6 +132,10 @@ class Session(Protocol):
         """Raises NotFound."""
         ...
 
+    def is_file(self, path: str) -> bool:
+        """Whether a file is known to be there: False where the server does not tell it from a directory for sure."""
+        ...
+
     def size(self, path: str) -> int | None:
         """Bytes; None where the server does not tell. Raises NotFound."""
         ...
@@ -215,9 +219,10 @@ class HostMemory:
     ``here``: the server's address is one of this machine's own. ``shows_itself``: by listing command, whether its
     listings have a line for the directory itself. ``empty_looks``: by command and directory, how often it was seen
     empty, for listings that a lost connection interrupts. ``zone_ahead``: seconds by which its LIST is ahead of UTC.
-    ``unsupported``: purposes for which the server has no working command. ``resumes_uploads``, ``resumes_downloads``:
-    False once it refused to, or mixed up what came of it. ``ssh_secrets``: passphrases and
-    passwords that were asked for and were right, by key file or ``user@host:port``.
+    ``sizes_directories``: FTP's SIZE answers for directories, too. ``unsupported``: purposes for which the server has
+    no working command. ``resumes_uploads``, ``resumes_downloads``: False once it refused to, or mixed up what came of
+    it. ``ssh_secrets``: passphrases and passwords that were asked for and were right, by key file or
+    ``user@host:port``.
     """
 
     here: bool | None = None
@@ -226,6 +231,7 @@ class HostMemory:
     shows_itself: dict[str, bool] = field(default_factory=dict)
     empty_looks: dict[tuple[str, str], int] = field(default_factory=dict)
     zone_ahead: float | None = None
+    sizes_directories: bool | None = None
     time_command: str | None = None
     digest_command: str | None = None
     mode_command: str | None = None

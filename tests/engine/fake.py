@@ -279,6 +279,12 @@ class FakeSession:
             listing = Listing(tuple(entries), hides_dot_files=self.server.hides_dot_files)
             return self.server.alter_links(path, listing) if self.server.alter_links is not None else listing
 
+    def is_file(self, path: str) -> bool:
+        try:
+            return self.stat(path).kind is Kind.FILE
+        except Refused:
+            return False
+
     def follow(self, path: str) -> Entry:
         with self.call("follow", path):
             return self.entry(_parts(path)[-1], self.server.find(path, follow=True))

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import paramiko
 from paramiko import SFTPAttributes, SFTPHandle, SFTPServer, SFTPServerInterface
@@ -110,7 +111,23 @@ class _Names:
             os.rename(there, os.path.join(os.path.dirname(there), self._rules.stored(os.path.basename(new))))
 
 
-def _interface(root: Path, names: _Names, clock: Clock) -> type[SFTPServerInterface]:
+Types = Literal["told", "by line", "no bits", "untold"]
+
+
+def _as_told(found: SFTPAttributes, types: Types) -> SFTPAttributes:
+    """``by line``: the type is in a listing's lines alone; ``no bits``: the permissions are told, and no type."""
+    line = str(found).encode()
+    if types == "by line":
+        found.asbytes = lambda: line  # paramiko takes the very class only
+    if types != "told":
+        found.st_mode = found.st_mode & 0o777 if types == "no bits" else None
+    return found
+
+
+def _interface(root: Path, names: _Names, clock: Clock, types: Types) -> type[SFTPServerInterface]:
+    def look(found: os.stat_result, name: str | None = None) -> SFTPAttributes:
+        return _as_told(SFTPAttributes.from_stat(found, name), types)
+
     class Files(SFTPServerInterface):
         """Paths are absolute ones of this machine, as with sshd."""
 
@@ -120,17 +137,15 @@ def _interface(root: Path, names: _Names, clock: Clock) -> type[SFTPServerInterf
         def list_folder(self, path: str) -> list[SFTPAttributes] | int:
             try:
                 found = sorted(os.listdir(names.place(path)))
-                return [
-                    SFTPAttributes.from_stat(os.lstat(os.path.join(names.place(path), name)), name) for name in found
-                ]
+                return [look(os.lstat(os.path.join(names.place(path), name)), name) for name in found]
             except OSError as error:
                 return int(SFTPServer.convert_errno(error.errno))
 
         def stat(self, path: str) -> SFTPAttributes | int:
-            return _tried(lambda: SFTPAttributes.from_stat(os.stat(names.place(path))))
+            return _tried(lambda: look(os.stat(names.place(path))))
 
         def lstat(self, path: str) -> SFTPAttributes | int:
-            return _tried(lambda: SFTPAttributes.from_stat(os.lstat(names.place(path))))
+            return _tried(lambda: look(os.lstat(names.place(path))))
 
         def open(self, path: str, flags: int, _attr: SFTPAttributes) -> SFTPHandle | int:
             try:
@@ -192,9 +207,10 @@ def paramiko_server(
     subsystem: type[paramiko.SubsystemHandler] | None = SFTPServer,
     names: NameRules = EXACT,
     clock: Clock | None = None,
+    types: Types = "told",
 ) -> Iterator[ParamikoServer]:
     """``subsystem``: what answers in place of SFTP; None: nothing does. ``names``: see ``name_rules``. ``clock``: how
-    it keeps times."""
+    it keeps times. ``types``: how it tells files from directories."""
     root = Path(tempfile.mkdtemp(prefix="paramiko-")).resolve()
     keys = [paramiko.ECDSAKey.generate()]
     transports: list[paramiko.Transport] = []
@@ -208,10 +224,8 @@ def paramiko_server(
                 transports.append(transport)
                 transport.add_server_key(keys.pop(0) if len(keys) > 1 else keys[0])
                 if subsystem is not None:
-                    files = (
-                        (_interface(root, _Names(root, names), clock or Clock()),) if subsystem is SFTPServer else ()
-                    )
-                    transport.set_subsystem_handler("sftp", subsystem, *files)
+                    files = _interface(root, _Names(root, names), clock or Clock(), types)
+                    transport.set_subsystem_handler("sftp", subsystem, *([files] if subsystem is SFTPServer else []))
                 with contextlib.suppress(paramiko.SSHException, EOFError):
                     transport.start_server(server=_Login())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 
 from ftpcli.engine.journal.journal import Journal
-from ftpcli.engine.trees.remote import exists, is_file
+from ftpcli.engine.trees.remote import exists
 from ftpcli.errors import NotFound, Refused
 from ftpcli.part_names import part_name
 from ftpcli.session.contract import Session
@@ -55,7 +55,7 @@ class Replacement:
         try:
             session.rename(self._part, self._target)
         except Refused:
-            if not exists(session, self._part) or not is_file(session, self._target):
+            if not exists(session, self._part) or not session.is_file(self._target):
                 raise
             self._displace(session)
             try:

@@ -65,13 +65,6 @@ def exists(session: Session, path: str) -> bool:
     return True
 
 
-def is_file(session: Session, path: str) -> bool:
-    try:
-        return session.stat(path).kind is Kind.FILE
-    except Refused:
-        return False
-
-
 def mode_problem(session: Session, path: str, mode: int) -> str:
     """Set the permission bits. Returns why that failed, or an empty string: the file itself is still good."""
     try:

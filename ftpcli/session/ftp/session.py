@@ -132,14 +132,40 @@ class FtpSession:
         raise PeerProtocolError("the server's answer to MLST cannot be read", reply=reply.text)
 
     def _probe(self, target: str, name: str) -> Entry:
-        """Without MLST: what has a SIZE is a file, what can be entered is a directory (vsftpd)."""
+        """Without MLST: what can be entered is a directory, and what has a SIZE is a file (vsftpd), but for servers
+        that have one for directories."""
         reply = self._control.ask("SIZE", target)
-        if reply.completed:
+        if reply.completed and not (self._sizes_directories(target) and self._can_enter(target)):
             return Entry(name, Kind.FILE, size=parse_size(reply), mtime=self._mdtm(target))
+        if reply.completed:
+            return Entry(name, Kind.DIR)
         entered = self._directory.try_to_enter(target)
         if not entered.completed:
             raise refusal(reply if reply.code == 550 else entered, f"look at {target}")
         return Entry(name, Kind.DIR)
+
+    def _sizes_directories(self, target: str) -> bool:
+        """Whether the server answers SIZE for a directory as embedded ones do that ask the file system no more than
+        the size. Asked of one once: of that which holds ``target``, since the root may be none on the server's disk."""
+        if self._memory.sizes_directories is None:
+            holder = posixpath.dirname(target.rstrip("/")) or self.absolute("") or "."
+            self._memory.sizes_directories = self._control.ask("SIZE", holder).completed
+        return self._memory.sizes_directories
+
+    def _can_enter(self, target: str) -> bool:
+        return self._directory.try_to_enter(target).completed
+
+    def is_file(self, path: str) -> bool:
+        """MLST tells. SIZE proves nothing (see above), and where paths are not Unix-like nor does CWD: z/OS enters any
+        name."""
+        try:
+            if self.stat(path).kind is not Kind.FILE:
+                return False
+        except (Refused, Unsupported):
+            return False
+        return (
+            "MLST" in self.capabilities.features or not self._directory.tells or not self._can_enter(self._path(path))
+        )
 
     @property
     def _has_mdtm(self) -> bool:

@@ -25,6 +25,11 @@ class WorkingDirectory:
         """For messages; empty where it is not known."""
         return self._current or ""
 
+    @property
+    def tells(self) -> bool:
+        """Whether to be entered takes a directory."""
+        return self._home is not None
+
     def absolute(self, path: str) -> str:
         """Absolute paths mean the same after a reconnect, and whatever the current directory is."""
         if path.startswith("/") or self._home is None:

@@ -18,7 +18,7 @@ from ftpcli.wire.sftp.replies import Handle, Name, Names, Status
 # READDIRs on their way: a small directory needs two, the second to hear of its end; a large one is worth more.
 _FIRST_AHEAD = 2
 _MOST_AHEAD = 16
-_LINKS_AT_ONCE = 64
+_AT_ONCE = 64
 # Answers one after the other that tell no new name. One may be that of a file that was renamed meanwhile.
 _MOST_STALE = 1
 _DOTS = (b".", b"..")
@@ -71,7 +71,37 @@ def _read_names(conversation: Conversation, path: bytes, doing: str, stop: StopS
     conversation.forget(requests.close(handle))
     if isinstance(reply, Status) and reply.code != Code.EOF:
         raise refusal(reply, doing)
+    _settle(conversation, path, names, stop)
     return names
+
+
+def _settle(conversation: Conversation, path: bytes, names: list[Name], stop: StopSignal | None) -> None:
+    """Where the server told no kind (SolarWinds), OPENDIR does, and READLINK, since OPENDIR follows links: for many
+    names in a round trip."""
+    unknown = [
+        (position, name)
+        for position, name in enumerate(names)
+        if name.kind is None and name.filename not in _DOTS and b"/" not in name.filename
+    ]
+    for start in range(0, len(unknown), _AT_ONCE):
+        some = unknown[start : start + _AT_ONCE]
+        paths = [path.rstrip(b"/") + b"/" + name.filename for _, name in some]
+        texts = conversation.post(*map(requests.read_link, paths))
+        handles = conversation.post(*map(requests.open_directory, paths))
+        for (position, name), text, handle in zip(some, texts, handles, strict=True):
+            is_link = isinstance(conversation.answer(text, stop), Names)
+            is_directory = opened(conversation, handle, stop).ok
+            kind = Kind.LINK if is_link else Kind.DIR if is_directory else Kind.FILE
+            names[position] = replace(name, kind=kind)
+
+
+def opened(conversation: Conversation, number: int, stop: StopSignal | None = None) -> Status:
+    """Whether an OPENDIR found a directory: its status, OK for a handle, which is closed."""
+    reply = conversation.answer(number, stop)
+    if isinstance(reply, Handle):
+        conversation.forget(requests.close(reply.handle))
+        return Status(number, Code.OK)
+    return conversation.wanted(reply, Status, "tell files from directories")
 
 
 def _with_texts(
@@ -80,8 +110,8 @@ def _with_texts(
     """What the symbolic links say: for all of them in a round trip or a few, for none where there are none."""
     links = [entry.name for entry in listing.entries if entry.kind is Kind.LINK]
     texts: dict[str, str] = {}
-    for start in range(0, len(links), _LINKS_AT_ONCE):
-        some = links[start : start + _LINKS_AT_ONCE]
+    for start in range(0, len(links), _AT_ONCE):
+        some = links[start : start + _AT_ONCE]
         paths = [path.rstrip(b"/") + b"/" + name.encode(encoding, "surrogateescape") for name in some]
         for name, number in zip(some, conversation.post(*map(requests.read_link, paths)), strict=True):
             reply = conversation.answer(number, stop)
@@ -105,7 +135,7 @@ def listing_of(names: list[Name], encoding: str) -> Listing:
         if not text or "/" in text or "\0" in text or text in (".", ".."):
             problems.append(f"the server listed {name.filename!a}, which cannot be a name in a directory")
             continue
-        entries.append(entry_of(text, name.attributes))
+        entries.append(entry_of(text, name.attributes, name.kind or Kind.FILE))
     return Listing.of(entries, problems)
 
 
@@ -118,9 +148,9 @@ def decoded(raw: bytes, encoding: str) -> str | None:
         return None
 
 
-def entry_of(name: str, attributes: Attributes) -> Entry:
+def entry_of(name: str, attributes: Attributes, kind: Kind) -> Entry:
     """Times are UTC and exact to the second (draft-ietf-secsh-filexfer-02 §5)."""
-    kind, mode = attributes.kind, attributes.permissions
+    mode = attributes.permissions
     return Entry(
         name,
         kind,

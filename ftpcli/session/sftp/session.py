@@ -15,7 +15,7 @@ from ftpcli.part_names import part_name
 from ftpcli.session.contract import TimeSet
 from ftpcli.session.sftp.conversation import Conversation
 from ftpcli.session.sftp.free_space import Room
-from ftpcli.session.sftp.listing import decoded, entry_of, read_directory
+from ftpcli.session.sftp.listing import decoded, entry_of, opened, read_directory
 from ftpcli.session.sftp.reader import Download
 from ftpcli.session.sftp.rename import Move, Renaming
 from ftpcli.session.sftp.small_files import PipelinedFiles
@@ -104,9 +104,28 @@ class SftpSession:
         attributes, text = self._conversation.answer(look), self._conversation.answer(read)
         told = self._conversation.wanted(attributes, Attrs, f"look at {path or '.'}").attributes
         if not isinstance(text, Names) or len(text.names) != 1:
-            return entry_of(name, told)
+            return entry_of(name, told, self._kind(told, where))
         target = decoded(text.names[0].filename, self._encoding)
-        return replace(entry_of(name, told), kind=Kind.LINK, size=None, target=target)
+        return replace(entry_of(name, told, Kind.LINK), target=target)
+
+    def _kind(self, told: Attributes, where: bytes) -> Kind:
+        """What the server told, or else what OPENDIR says."""
+        if told.kind is not None:
+            return told.kind
+        return Kind.DIR if self._open_directory(where).ok else Kind.FILE
+
+    def _open_directory(self, where: bytes) -> Status:
+        return opened(self._conversation, self._conversation.post(requests.open_directory(where))[0])
+
+    def is_file(self, path: str) -> bool:
+        """Who may not open it does not know whether it is a directory."""
+        where = self._path(path)
+        reply = self._conversation.ask(requests.lstat(where))
+        if not isinstance(reply, Attrs):
+            return False
+        if reply.attributes.kind is not None:
+            return self.stat(path).kind is Kind.FILE
+        return self._open_directory(where).code not in (Code.OK, Code.PERMISSION_DENIED)
 
     def size(self, path: str) -> int | None:
         """A file's size in bytes, links followed; None where the server does not tell. Raises NotFound, Refused."""
@@ -121,7 +140,8 @@ class SftpSession:
         return attributes.size
 
     def mtime(self, path: str) -> float | None:
-        return self.follow(path).mtime
+        told = self._look(requests.stat(self._path(path)), path).mtime
+        return None if told is None else float(told)
 
     def _look(self, request: Request, path: str) -> Attributes:
         return self._conversation.expect(request, Attrs, f"look at {path or '.'}").attributes
@@ -225,7 +245,9 @@ class SftpSession:
         return self.list(path)
 
     def follow(self, path: str) -> Entry:
-        return entry_of(posixpath.basename(path.rstrip("/")), self._look(requests.stat(self._path(path)), path))
+        where, name = self._path(path), posixpath.basename(path.rstrip("/"))
+        told = self._look(requests.stat(where), path)
+        return entry_of(name, told, self._kind(told, where))
 
     def absolute(self, path: str) -> str:
         return posixpath.join(self._home, path) if path else self._home

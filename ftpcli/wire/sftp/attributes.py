@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from ftpcli.wire.sftp.codes import AttributeFlag
 from ftpcli.wire.sftp.fields import Fields
 
 _KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIR, stat.S_IFLNK: Kind.LINK}
+_LS_MODE = re.compile(rb"\s*([-dlbcps])[-r][-w][-xsS][-r][-w][-xsS][-r][-w][-xtT][.+@]?\s")
+_LETTERS = {b"-": Kind.FILE, b"d": Kind.DIR, b"l": Kind.LINK}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +29,17 @@ class Attributes:
     mtime: int | None = None
 
     @property
-    def kind(self) -> Kind:
-        """Servers that do not tell permissions (§5 leaves that open) are taken to speak of files."""
+    def kind(self) -> Kind | None:
+        """None where the server does not tell: §5 leaves that open, and some send permissions without a type."""
         if self.permissions is None or not stat.S_IFMT(self.permissions):
-            return Kind.FILE
+            return None
         return _KINDS.get(stat.S_IFMT(self.permissions), Kind.OTHER)
+
+
+def kind_of_line(longname: bytes) -> Kind | None:
+    """From a directory entry's line (§7: "similar to ls -l"), None where it is no such line."""
+    found = _LS_MODE.match(longname)
+    return None if found is None else _LETTERS.get(found[1], Kind.OTHER)
 
 
 def parse_attributes(body: Fields) -> Attributes:

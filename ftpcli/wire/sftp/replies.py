@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ftpcli.errors import PeerProtocolError
-from ftpcli.wire.sftp.attributes import Attributes, parse_attributes
+from ftpcli.model import Kind
+from ftpcli.wire.sftp.attributes import Attributes, kind_of_line, parse_attributes
 from ftpcli.wire.sftp.codes import Code, Packet
 from ftpcli.wire.sftp.fields import Fields
 
@@ -61,10 +62,11 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """One name: of a directory's entry, or a path."""
+    """One name: of a directory's entry, or a path. ``kind``: None where neither the attributes nor the line tell."""
 
     filename: bytes
     attributes: Attributes
+    kind: Kind | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +126,9 @@ def _names(number: int, body: Fields) -> Reply:
     names = []
     for _ in range(body.uint32()):
         filename = body.string()
-        body.string()  # longname: a line as of ls -l, whose form nobody specified
-        names.append(Name(filename, parse_attributes(body)))
+        line = body.string()
+        attributes = parse_attributes(body)
+        names.append(Name(filename, attributes, attributes.kind or kind_of_line(line)))
     return Names(number, tuple(names))
 
 

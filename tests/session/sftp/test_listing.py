@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ftpcli.model import Kind
 from ftpcli.session.sftp.listing import listing_of
 from ftpcli.wire.sftp.attributes import Attributes
 from ftpcli.wire.sftp.replies import Name
@@ -11,7 +12,7 @@ from ftpcli.wire.sftp.replies import Name
 
 def listed(raw: bytes, encoding: str) -> tuple[list[str], int]:
     """Names, and how many problems."""
-    listing = listing_of([Name(raw, Attributes())], encoding)
+    listing = listing_of([Name(raw, Attributes(), Kind.FILE)], encoding)
     return [entry.name for entry in listing.entries], len(listing.problems)
 
 

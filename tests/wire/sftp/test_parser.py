@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import stat
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ftpcli.errors import PeerProtocolError
 from ftpcli.model import Kind
-from ftpcli.wire.sftp.attributes import Attributes, parse_attributes, write_attributes
+from ftpcli.wire.sftp.attributes import Attributes, kind_of_line, parse_attributes, write_attributes
 from ftpcli.wire.sftp.codes import Packet
 from ftpcli.wire.sftp.extensions import Limits, digest_algorithms, parse_digest, parse_free_bytes, parse_limits
 from ftpcli.wire.sftp.fields import Fields, string, uint32, uint64
@@ -63,8 +65,9 @@ def packets(draw: st.DrawFn) -> tuple[bytes, list[object]]:
         handle = draw(texts)
         return framed(102, body + string(handle)), [Handle(number, handle)]
     if kind == "names":
-        names = draw(st.lists(st.builds(Name, texts, attributes()), max_size=4))
-        packed = (string(n.filename) + string(b"-rw-r--r--") + write_attributes(n.attributes) for n in names)
+        told = draw(st.lists(st.tuples(texts, attributes()), max_size=4))
+        names = [Name(name, found, found.kind) for name, found in told]
+        packed = (string(n.filename) + string(b"some line") + write_attributes(n.attributes) for n in names)
         return framed(104, body + uint32(len(names)) + b"".join(packed)), [Names(number, tuple(names))]
     if kind == "attrs":
         found = draw(attributes())
@@ -204,7 +207,8 @@ def test_version_and_status() -> None:
 @given(found=attributes())
 def test_attributes_both_ways(found: Attributes) -> None:
     assert parse_attributes(Fields(write_attributes(found))) == found
-    assert isinstance(found.kind, Kind)
+    told = found.permissions is not None and stat.S_IFMT(found.permissions) != 0
+    assert isinstance(found.kind, Kind) == told
 
 
 def test_attributes_with_extensions() -> None:
@@ -235,3 +239,23 @@ def test_extension_answers() -> None:
     assert parse_digest(ExtendedReply(1, string(b"check-file") + plain), "md5").value == "02" * 16
     with pytest.raises(PeerProtocolError):
         parse_digest(ExtendedReply(1, plain), "sha1")
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        (b"drwxr-xr-x   1 0 0 4096 Jan  1 00:00 inbox", Kind.DIR),
+        (b"d---------+ 1 u g 0 Jan 1 2020 d", Kind.DIR),
+        (b"-rw-r--r--   1 0 0 12 Jan  1 00:00 drwxr-xr-x", Kind.FILE),
+        (b"lrwxrwxrwx 1 0 0 3 Jan 1 00:00 x -> y", Kind.LINK),
+        (b"prw-r--r-- 1 0 0 0 Jan 1 00:00 fifo", Kind.OTHER),
+        (b"-rwsr-sr-t 1 0 0 0 Jan 1 00:00 x", Kind.FILE),
+        (b"?--------- 1 0 0 0 (unknown date) x", None),
+        (b"01-01-20  00:00AM  <DIR> inbox", None),
+        (b"data", None),
+        (b"drwxr-xr-x", None),
+        (b"", None),
+    ],
+)
+def test_the_kind_that_a_line_tells(line: bytes, kind: Kind | None) -> None:
+    assert kind_of_line(line) is kind
