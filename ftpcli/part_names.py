@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import re
+from enum import IntEnum
 
 PART_SUFFIX = ".ftpcli-part"
 _LONGEST_NAME = 255
-_PART = re.compile(r"\..*\.[0-9a-f]{8}" + re.escape(PART_SUFFIX), re.DOTALL)
+_PART = re.compile(r".*\.[0-9a-f]{8}" + re.escape(PART_SUFFIX), re.DOTALL)
 
 
-def part_name(name: str, *identity: object) -> str:
-    """The hidden name of a file that is not complete yet: ``.NAME.HHHHHHHH.ftpcli-part``.
+class PartStyle(IntEnum):
+    """How part files are named on a server, the best way first; NONE: files are written under their final names."""
+
+    HIDDEN = 0
+    PLAIN = 1
+    NONE = 2
+
+
+def part_name(name: str, *identity: object, style: PartStyle = PartStyle.HIDDEN) -> str:
+    """The name of a file that is not complete yet: ``.NAME.HHHHHHHH.ftpcli-part``, a plain one without its first dot.
 
     ``identity`` (place, size, time) tells sources apart: another source gives another name, so that a part file is
     never resumed with bytes of something else.
@@ -22,7 +31,7 @@ def part_name(name: str, *identity: object) -> str:
     encoded = name.encode("utf-8", "surrogateescape")
     if len(encoded) > room:
         name = encoded[:room].decode("utf-8", "ignore")
-    return f".{name}{tail}"
+    return f"{name}{tail}" if style is PartStyle.PLAIN else f".{name}{tail}"
 
 
 def is_part(name: str) -> bool:

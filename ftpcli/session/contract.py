@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ftpcli.model import Capabilities, Digest, Entry, Listing, Secret, TlsFacts
 from ftpcli.net.pump import Reader, Writer
+from ftpcli.part_names import PartStyle
 
 OnMoved = Callable[[int], None]
 
@@ -221,8 +222,8 @@ class HostMemory:
     empty, for listings that a lost connection interrupts. ``zone_ahead``: seconds by which its LIST is ahead of UTC.
     ``sizes_directories``: FTP's SIZE answers for directories, too. ``unsupported``: purposes for which the server has
     no working command. ``resumes_uploads``, ``resumes_downloads``: False once it refused to, or mixed up what came of
-    it. ``ssh_secrets``: passphrases and passwords that were asked for and were right, by key file or
-    ``user@host:port``.
+    it. ``part_style``: the names of part files that worked; ``loses_parts``: under no name are they there afterwards.
+    ``ssh_secrets``: passphrases and passwords that were asked for and were right, by key file or ``user@host:port``.
     """
 
     here: bool | None = None
@@ -240,6 +241,8 @@ class HostMemory:
     unsupported: set[str] = field(default_factory=set)
     resumes_uploads: bool = True
     resumes_downloads: bool = True
+    part_style: PartStyle = PartStyle.HIDDEN
+    loses_parts: bool = False
     ssh_secrets: dict[str, Secret] = field(default_factory=dict)
 
 

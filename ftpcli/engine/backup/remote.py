@@ -206,6 +206,7 @@ class _BackupReplacement(Replacement):
 
     def attempt(self, session: Session, size: int) -> None:
         self._kept.keep(session)
+        self.moved_old = self.moved_old or self._kept.place is not None
         try:
             super().attempt(session, size)
         except (Refused, Unsupported):

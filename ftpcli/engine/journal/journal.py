@@ -22,7 +22,7 @@ from ftpcli.engine.job import Rules
 from ftpcli.engine.journal.file import JournalFile, Past, Unreadable, head, line, read
 from ftpcli.engine.journal.last_run import LastRun, forget
 from ftpcli.errors import cause_of
-from ftpcli.part_names import part_name, part_stem
+from ftpcli.part_names import PartStyle, part_name, part_stem
 
 log = logging.getLogger("ftpcli.journal")
 
@@ -103,6 +103,11 @@ class Journal:
         """Whether a run made this as a part file: then it holds nothing that anybody would miss."""
         with self._lock:
             return path in self._parts
+
+    @property
+    def lasts(self) -> bool:
+        """Whether a next run will know of what this one leaves."""
+        return self._file is not None
 
     # What the coordinator asks
 
@@ -215,7 +220,7 @@ class Failures:
         shown = "" if shown == "." else shown
         folder, name = posixpath.split(shown)
         self._paths.add(shown)
-        self._stems.add(posixpath.join(folder, part_stem(part_name(name))))
+        self._stems |= {posixpath.join(folder, part_stem(part_name(name, style=style))) for style in PartStyle}
 
     def cover(self, part: str) -> bool:
         """True for a part file of a file that failed, or that is somewhere in a directory that did."""

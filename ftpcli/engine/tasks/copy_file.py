@@ -21,9 +21,7 @@ from ftpcli.session.contract import Session
 
 @dataclass(frozen=True)
 class CopyFile(CopyRequest):
-    """Copy one file. ``replaces``: the listing shows that the target exists."""
-
-    replaces: bool = False
+    """Copy one file."""
 
     def run(self, context: TaskContext) -> Copied:
         if context.shared.backup is not None:

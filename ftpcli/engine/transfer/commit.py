@@ -26,6 +26,7 @@ class Replacement:
         self._displaced = posixpath.join(folder, part_name(name, "aside", part))
         self._is_displaced = False
         self._tries = 0
+        self.moved_old = False  # what had the name was moved away in some try
 
     def begin(self) -> None:
         """The part file is about to be renamed together with others: the first attempt may find that done."""
@@ -65,7 +66,7 @@ class Replacement:
                 raise
 
     def _displace(self, session: Session) -> None:
-        self._is_displaced = True
+        self._is_displaced = self.moved_old = True
         self._journal.displace(self._displaced, self._target)
         try:
             session.rename(self._target, self._displaced)

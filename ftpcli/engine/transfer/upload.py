@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import posixpath
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +15,7 @@ from ftpcli.engine.progress import A_STEP
 from ftpcli.engine.transfer.commit import Replacement
 from ftpcli.engine.transfer.context import CopyContext
 from ftpcli.engine.transfer.free_space import require_room
+from ftpcli.engine.transfer.naming import Naming
 from ftpcli.engine.transfer.outcome import OVERLAP, WORTH_RESUMING, Done
 from ftpcli.engine.transfer.request import CopyRequest
 from ftpcli.engine.transfer.seam import Seams, require_healthy
@@ -24,6 +23,7 @@ from ftpcli.engine.transfer.verify import keeps_time, same_digest, same_size
 from ftpcli.engine.trees.local import OpenSource, open_source, translated
 from ftpcli.engine.trees.remote import mode_problem
 from ftpcli.errors import (
+    Denied,
     FtpcliError,
     Incomplete,
     NoSpace,
@@ -35,7 +35,6 @@ from ftpcli.errors import (
     Unsupported,
     VerifyMismatch,
 )
-from ftpcli.part_names import part_name
 from ftpcli.session.contract import Session, Stored, ToStore
 
 log = logging.getLogger("ftpcli.transfer")
@@ -95,6 +94,7 @@ class Upload:
         self._context = context
         self._rules = context.rules
         self._replacement = replacement or Replacement
+        self._naming = Naming(request, context)
         self._version: _Version | None = None
         # The most there was of any version: one that only repeats the last one's steps gets nowhere.
         self._offset = 0
@@ -109,6 +109,8 @@ class Upload:
             if source.size > largest or self._settles_in(source):
                 return None
             version = self._begin(source)
+            if version.part == self._request.target:
+                return None
             content = source.file.read(source.size + 1)
             if len(content) != source.size or not source.unchanged():
                 return None
@@ -165,11 +167,31 @@ class Upload:
         }
         with self._open() as source:
             version = self._begin(source)
-            for stage, step in steps.items():
-                if version.stage < stage:
-                    step(session, source, version)
+            while version.stage < Stage.DONE:
+                stage = Stage(version.stage + 1)
+                try:
+                    steps[stage](session, source, version)
+                except (Refused, Unsupported) as error:
+                    if not self._has_another_name(session, version, stage, error):
+                        raise
+                    version = self._begin(source)
+                else:
                     self._reach(version, stage)
+            self._naming.worked()
             return Done(source.size, version.started_at or 0, version.verified, version.mode_problem or "")
+
+    def _has_another_name(self, session: Session, version: _Version, stage: Stage, error: FtpcliError) -> bool:
+        """Whether the upload begins again under another name, since this one, or its renaming, was refused."""
+        if stage not in (Stage.SENT, Stage.NAMED):
+            return False
+        if stage is Stage.SENT and version.is_begun and not isinstance(error, (NotFound, Denied)):
+            return False  # it is not for the name
+        replaces = version.replacement.moved_old
+        again = self._naming.refused(session, version.part, error, sent=stage is Stage.NAMED, replaces=replaces)
+        if again or (stage is Stage.NAMED and error.retry is Retry.GIVE_UP and not self._context.journal.lasts):
+            log.info("%s: %s", self._request.shown, error)
+            self._discard(session, version)
+        return again
 
     def _reach(self, version: _Version, stage: Stage) -> None:
         version.stage = stage
@@ -192,7 +214,7 @@ class Upload:
 
     def _begin(self, source: OpenSource) -> _Version:
         """What there is of this version: nothing at the first try, and where the source has changed since."""
-        part, before = self._part(source), self._version
+        part, before = self._naming.part(source), self._version
         if before is not None and (before.part, before.size, before.mtime_ns) == (part, source.size, source.mtime_ns):
             return before
         journal = self._context.journal
@@ -203,13 +225,6 @@ class Upload:
         replacement = self._replacement(part, self._request.target, journal)
         self._version = _Version(part, source.size, source.mtime_ns, replacement)
         return self._version
-
-    def _part(self, source: OpenSource) -> str:
-        if self._rules.in_place:
-            return self._request.target
-        folder, name = posixpath.split(self._request.target)
-        path = os.path.abspath(self._request.source)
-        return posixpath.join(folder, part_name(name, path, source.size, source.mtime_ns))
 
     # The steps
 
@@ -229,9 +244,6 @@ class Upload:
             refused_for_good = isinstance(error, Refused) and error.retry is Retry.GIVE_UP
             if refused_for_good and (version.is_begun or isinstance(error, NoSpace)):
                 self._give_up(session, version, error)
-            if isinstance(error, NotFound) and not self._rules.make_parents:
-                folder = posixpath.dirname(self._request.target) or "."
-                error.message += f" (is there a directory {folder}? --mkdir makes it)"
             raise
 
     def _give_up(self, session: Session, version: _Version, error: FtpcliError) -> None:

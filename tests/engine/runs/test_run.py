@@ -17,7 +17,16 @@ from ftpcli.engine.job import Direction, Job, Root, Rules
 from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run
 from ftpcli.engine.trees.remote import make_directories
-from ftpcli.errors import ConnectFailed, Denied, LocalFileError, LoginRejected, NotFound, Refused, TransientRefusal
+from ftpcli.errors import (
+    ConnectFailed,
+    Denied,
+    FtpcliError,
+    LocalFileError,
+    LoginRejected,
+    NotFound,
+    Refused,
+    TransientRefusal,
+)
 from ftpcli.part_names import is_part
 from ftpcli.stop import StopToken
 from tests.engine.fake import ENDPOINT, Events, FakeServer, File, Folder, Link, Tree, lost, raising, use
@@ -211,7 +220,7 @@ class TestMirror:
     def test_a_failure_blocks_deletes_in_its_directory_only(self, side: Side) -> None:
         side.put(TREE, OLD)
         verb = "write" if side.up else "read"
-        side.server.on(verb, raising(Denied("no", reply="553 no")))
+        side.server.on(verb, raising(FtpcliError("no")))
         report = side.mirror(delete=True, parallel=1)
         (failure,) = [event.path for event in side.events if isinstance(event, Failed)]
         deleted = {event.path for event in side.events if isinstance(event, Deleted)}

@@ -15,7 +15,7 @@ from ftpcli.engine.journal.journal import Journal, open_journal
 from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run
 from ftpcli.engine.trees.part_file import PartFile
-from ftpcli.errors import ConnectionLost, Denied, LoginRejected, NotFound, Refused
+from ftpcli.errors import ConnectionLost, Denied, FtpcliError, LoginRejected, NotFound, Refused
 from ftpcli.part_names import is_part, part_name
 from ftpcli.stop import StopToken
 from tests.engine.fake import ENDPOINT, Events, FakeServer, FakeSession, Folder, Link, Tree, lost, raising
@@ -203,7 +203,7 @@ def test_part_files_of_what_failed_again_stay_and_others_go(mirror: Mirror) -> N
     mirror.put({"a": BIG, "b": b"beta"}, {OURS: b"al", other: b"be"})
     mirror.leave(part=OURS)
     mirror.leave(part=other)
-    mirror.server.on("write" if mirror.up else "read", raising(Denied("no")))
+    mirror.server.on("write" if mirror.up else "read", raising(FtpcliError("no")))
     report = mirror(parallel=1)
     assert report.failed == 1
     (failed,) = mirror.events.of(Failed)
