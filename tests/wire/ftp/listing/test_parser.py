@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import ftpcli.wire.ftp.listing as package
-from ftpcli.model import Kind, Listing
-from ftpcli.wire.ftp.listing import MAX_LINE, MAX_PROBLEMS, ListingParser, parse_facts_line
+from ftpcli.errors import ListingTooLong
+from ftpcli.model import MAX_ENTRIES, Kind, Listing
+from ftpcli.wire.ftp.listing import MAX_LINE, MAX_LISTING, MAX_PROBLEMS, ListingParser, parse_facts_line
 
 NOW = 1795176000.0  # 2026-11-20 12:00
 
@@ -197,3 +198,61 @@ def test_no_io_no_clock_and_small_files() -> None:
             for name in names:
                 allowed = name.startswith(("ftpcli.wire.ftp.listing", "ftpcli.model", "ftpcli.errors"))
                 assert allowed or name in {"__future__", "collections.abc", "datetime", "functools", "re"}, path.name
+
+
+@pytest.mark.parametrize("facts", [True, False])
+def test_a_listing_without_end(facts: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package, "MAX_ENTRIES", 1000)
+    line = b"type=file;size=1; n%d\r\n" if facts else b"-rw-r--r-- 1 a b 5 Nov 20 10:00 n%d\r\n"
+    parser = ListingParser(facts=facts, now=NOW)
+    parser.feed(b"".join(line % number for number in range(1000)))
+    with pytest.raises(ListingTooLong, match="more than 1000 entries"):
+        parser.feed(line % 1000)
+
+
+@pytest.mark.parametrize("block", [b"\r\n" * 500, b"x" * 1000, b"garbage\r\n" * 100, b"type=cdir; .\r\n" * 50])
+def test_bytes_without_end(block: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package, "MAX_LISTING", 50_000)
+    parser = ListingParser(facts=True, now=NOW)
+    for _ in range(50_000 // len(block)):
+        parser.feed(block)
+    with pytest.raises(ListingTooLong, match="more than 50000 bytes"):
+        parser.feed(block)
+
+
+def test_a_million_honest_entries_are_within_the_bounds() -> None:
+    longest = len("type=file;size=18446744073709551615;modify=20261120120000.000;perm=adfrw;unique=" + "x" * 40 + "; ")
+    assert MAX_ENTRIES > 1_000_000
+    assert 1_000_000 * (longest + 255 + 2) < MAX_LISTING
+
+
+@pytest.mark.parametrize(
+    ("raw", "facts", "shows"),
+    [
+        (b"type=cdir;modify=20261120120000; .\r\n", True, True),
+        (b"Type=cdir; /home/anna\r\n", True, True),
+        (b"type=dir; .\r\n", True, True),
+        (b"type=pdir; ..\r\n", True, False),
+        (b"type=dir; a.\r\n", True, False),
+        (b"drwxr-xr-x 2 a b 4096 Nov 20 10:00 .\r\n", False, True),
+        (b"drwxr-xr-x 2 a b 4096 Nov 20 10:00 ..\r\n", False, False),
+        (b"drwxr-xr-x 2 a b 4096 Nov 20 10:00 x .\r\n", False, False),
+        (b"11-20-26  10:11AM       <DIR>          .\r\n", False, True),
+    ],
+)
+def test_the_line_for_the_directory_itself(raw: bytes, facts: bool, shows: bool) -> None:
+    parser = ListingParser(facts=facts, now=NOW)
+    for byte in raw:
+        parser.feed(bytes([byte]))
+    parser.finish()
+    assert parser.shows_itself is shows
+
+
+@pytest.mark.parametrize("second", [b"type=file;size=1; a", b"type=file;size=2; a", b"type=dir; a"])
+def test_a_name_that_is_listed_twice(second: bytes) -> None:
+    listing = read(b"type=file;size=1; a\r\ntype=file;size=3; b\r\n" + second + b"\r\n" + second + b"\r\n", facts=True)
+    assert [(entry.name, entry.kind, entry.size) for entry in listing.entries] == [
+        ("a", Kind.FILE, 1),
+        ("b", Kind.FILE, 3),
+    ]
+    assert listing.problems == ("the name 'a' is listed twice",)
