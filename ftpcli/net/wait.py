@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeVar
 
 from ftpcli.errors import Stopped
 
+Found = TypeVar("Found")
+
+# Seconds that answers may still take once a stop was requested: what was begun (a renaming, say) is heard out.
+STOP_GRACE = 5.0
 # poll() counts milliseconds in an int; whoever waits longer comes back here.
 _LONGEST = 86_400.0
 
@@ -70,3 +74,32 @@ class Deadline:
     @property
     def passed(self) -> bool:
         return self.left <= 0
+
+
+class StopGrace:
+    """How a stop ends the wait for answers: at once for what only reads. What changes something on the server is heard
+    out, and so is what is sent after the stop, since only the rest of such a change is (the old file was moved aside,
+    and the new one has not its name yet): both for ``STOP_GRACE`` seconds from the stop on."""
+
+    def __init__(self, stop: StopSignal | None) -> None:
+        self.hears_out = False
+        self._stop = stop
+        self._deadline: Deadline | None = None
+
+    def begin(self, *, changes: bool) -> None:
+        """Something is about to be asked."""
+        self.hears_out = changes or (self._stop is not None and self._stop.requested)
+
+    def wait(self, wait: Callable[[float, StopSignal | None], Found], seconds: float) -> Found:
+        """``wait`` for so many seconds, or fewer; what it found. Raises Stopped."""
+        if self._deadline is None:
+            try:
+                return wait(seconds, self._stop)
+            except Stopped:
+                if not self.hears_out:
+                    raise
+                self._deadline = Deadline(STOP_GRACE)
+        found = wait(min(seconds, self._deadline.left), None)
+        if not found and self._deadline.passed:
+            check(self._stop)
+        return found

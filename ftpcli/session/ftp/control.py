@@ -19,7 +19,7 @@ from ftpcli.errors import (
     TlsFailed,
 )
 from ftpcli.net.stream import BLOCKED, PlainStream, Stream
-from ftpcli.net.wait import Deadline, StopSignal, check, ready
+from ftpcli.net.wait import Deadline, StopGrace, StopSignal, ready
 from ftpcli.wire.ftp.command import Command
 from ftpcli.wire.ftp.control import ControlMachine, State
 from ftpcli.wire.ftp.reply import Reply, ReplyParser
@@ -29,18 +29,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("ftpcli.wire")
 
-# Seconds that answers may still take once a stop was requested: what was begun (a renaming, say) is heard out.
-_STOP_GRACE = 5.0
-
 
 class ControlConnection:
     """Sends commands, waits for replies. ``healthy`` turns False for good with the first doubt.
 
     Nothing is sent while a reply that nobody asked for is there: it would be taken for the answer.
-
-    A stop ends the wait for what only reads. What changes something on the server is heard out, and so is what is sent
-    after the stop, since only the rest of such a change is (the old file was moved aside, and the new one has not its
-    name yet): both for ``_STOP_GRACE`` seconds from the stop on.
+    See ``StopGrace`` for what a stop ends.
     """
 
     def __init__(self, stream: Stream, place: str, encoding: str, timeout: float, stop: StopSignal | None) -> None:
@@ -53,8 +47,7 @@ class ControlConnection:
         self._buffer = memoryview(bytearray(16 * 1024))
         self._ended = False
         self._stop = stop
-        self._stop_grace: Deadline | None = None
-        self._hears_out = False
+        self._grace = StopGrace(stop)
 
     def fileno(self) -> int:
         return self.stream.fileno()
@@ -127,7 +120,7 @@ class ControlConnection:
     def post(self, command: Command) -> Command:
         """Send a command without waiting for its reply."""
         if not self._machine.outstanding:  # else it is a NOOP, and a transfer goes on
-            self._hears_out = command.changes or (self._stop is not None and self._stop.requested)
+            self._grace.begin(changes=command.changes)
         try:
             self._refuse_spare_replies()
             data = memoryview(self._machine.send(command))
@@ -164,20 +157,12 @@ class ControlConnection:
             raise TimedOut(f"{self._place} did not take {verb} within {self._timeout:g} seconds")
 
     def _wait(self, readable: tuple[int, ...], writable: tuple[int, ...], deadline: Deadline) -> frozenset[int]:
-        """As ``net.wait.ready``. Raises Stopped, when that is due (see above)."""
-        if self._stop_grace is None:
-            try:
-                return ready(readable, writable, deadline.left, self._stop)
-            except Stopped:
-                if not self._hears_out:
-                    self.healthy = False
-                    raise
-                self._stop_grace = Deadline(_STOP_GRACE)
-        found = ready(readable, writable, min(deadline.left, self._stop_grace.left))
-        if not found and self._stop_grace.passed:
+        """As ``net.wait.ready``. Raises Stopped, see ``StopGrace``."""
+        try:
+            return self._grace.wait(lambda seconds, stop: ready(readable, writable, seconds, stop), deadline.left)
+        except Stopped:
             self.healthy = False
-            check(self._stop)
-        return found
+            raise
 
     def _with_last_words(self, error: ConnectionLost) -> ConnectionLost:
         """A server that closes often says why (``421 Timeout``) before it does; that is worth more than EPIPE."""

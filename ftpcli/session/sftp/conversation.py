@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from ftpcli.errors import ConnectionLost, FtpcliError, PeerProtocolError, TimedOut, Unsupported
-from ftpcli.net.wait import StopSignal
+from ftpcli.net.wait import StopGrace, StopSignal
 from ftpcli.session.sftp.status_errors import refusal
 from ftpcli.wire.sftp import requests
 from ftpcli.wire.sftp.codes import VERSION, Packet
@@ -37,14 +37,19 @@ class Pipe(Protocol):
 
 
 class Conversation:
-    """One SFTP stream. After any error but a STATUS it is not ``healthy``, and only good for ``close``."""
+    """One SFTP stream. After any error but a STATUS it is not ``healthy``, and only good for ``close``.
 
-    def __init__(self, pipe: Pipe, place: str, idle: float) -> None:
+    ``stop`` ends the wait for answers, see ``StopGrace``. The methods that take one end it at once.
+    """
+
+    def __init__(self, pipe: Pipe, place: str, idle: float, stop: StopSignal | None = None) -> None:
         self.healthy = True
         self.last_used = time.monotonic()
         self._pipe = pipe
         self._place = place
         self._idle = idle
+        self._stop = stop
+        self._grace = StopGrace(stop)
         self._parser = ReplyParser()
         self._blocks: deque[bytes | memoryview] = deque()
         self._next_id = 0
@@ -80,6 +85,7 @@ class Conversation:
         if several[0].kind not in _UNTRACED and log.isEnabledFor(logging.DEBUG):
             for request in several:
                 log.debug("> %s", request)
+        self._grace.begin(changes=any(request.changes for request in several))
         self._sending(b"".join(request.encode(number) for number, request in zip(ids, several, strict=True)), stop)
         self._outstanding.update(ids)
         return ids
@@ -87,6 +93,7 @@ class Conversation:
     def post_packet(self, write: Callable[[int], memoryview], stop: StopSignal | None) -> int:
         """As ``post``, for a request that is in a buffer already, where ``write`` puts the id."""
         number = self._new_id()
+        self._grace.begin(changes=True)
         self._sending(write(number), stop)
         self._outstanding.add(number)
         return number
@@ -201,7 +208,10 @@ class Conversation:
         if self._held and patience > 0:
             self._sending(b"", stop)
         try:
-            blocks = self._pipe.receive(patience, stop)
+            if stop is not None or patience <= 0:
+                blocks = self._pipe.receive(patience, stop)
+            else:
+                blocks = self._grace.wait(self._pipe.receive, patience)
         except FtpcliError:
             self.healthy = False
             raise
@@ -215,7 +225,7 @@ class Conversation:
             self._outstanding.update(self._held_ids)
             self._held_ids.clear()
         try:
-            self._pipe.send(data, stop)
+            self._pipe.send(data, stop or (None if self._grace.hears_out else self._stop))
         except FtpcliError:
             self.healthy = False
             raise

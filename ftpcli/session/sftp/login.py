@@ -38,7 +38,7 @@ def open_sftp_over(connection: SshConnection, endpoint: Endpoint, stop: StopSign
     except BaseException:
         connection.close()
         raise
-    conversation = Conversation(channel, endpoint.place, endpoint.timing.idle)
+    conversation = Conversation(channel, endpoint.place, endpoint.timing.idle, stop)
     try:
         return set_up(conversation, endpoint, stop, str(connection.transport.remote_version))
     except BaseException:

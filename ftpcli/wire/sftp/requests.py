@@ -12,6 +12,13 @@ from ftpcli.wire.sftp.fields import string, uint32, uint64
 INIT = struct.pack(">IBI", 5, Packet.INIT, VERSION)
 _HEAD = struct.Struct(">IBI")
 _NONE = Attributes()
+# CLOSE is the end of an upload, and extensions rename and copy.
+_CHANGING = frozenset(
+    {
+        *(Packet.WRITE, Packet.CLOSE, Packet.SETSTAT, Packet.FSETSTAT, Packet.REMOVE, Packet.MKDIR, Packet.RMDIR),
+        *(Packet.RENAME, Packet.SYMLINK, Packet.EXTENDED),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +33,11 @@ class Request:
     def encode(self, number: int) -> bytes:
         """The packet, with the request's id."""
         return _HEAD.pack(5 + len(self.fields) + self.trailing, self.kind, number) + self.fields
+
+    @property
+    def changes(self) -> bool:
+        """Whether something on the server may be different once it is done."""
+        return self.kind in _CHANGING
 
     def __str__(self) -> str:
         return f"{self.kind.name} {self.subject}".rstrip()

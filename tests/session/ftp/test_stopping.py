@@ -9,8 +9,8 @@ import pytest
 from ftpcli.errors import Stopped
 from ftpcli.exit_codes import DEADLINE_PASSED
 from ftpcli.model import Endpoint, Secret, Timing
+from ftpcli.net import wait
 from ftpcli.session.contract import HostMemory, Session
-from ftpcli.session.ftp import control
 from ftpcli.session.open import open_session
 from ftpcli.stop import StopToken
 from tests.servers.scripted import Connection, ScriptedServer, scripted
@@ -69,7 +69,7 @@ CHANGES: dict[str, Do] = {
 def test_what_only_reads_ends_at_once(
     scripted: Start, stop: StopToken, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
-    monkeypatch.setattr(control, "_STOP_GRACE", 60.0)
+    monkeypatch.setattr(wait, "STOP_GRACE", 60.0)
     server = scripted(files={"/f": b"1", "/d/x": b"1"})
     server.on(verb, stopping(stop, then=False))
     session = opened(server, stop)
@@ -95,7 +95,7 @@ def test_a_change_is_heard_out(scripted: Start, stop: StopToken, verb: str) -> N
 def test_a_change_is_not_waited_for_without_end(
     scripted: Start, stop: StopToken, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
-    monkeypatch.setattr(control, "_STOP_GRACE", 0.1)
+    monkeypatch.setattr(wait, "STOP_GRACE", 0.1)
     server = scripted(files={"/f": b"1"})
     server.tree.made.add("/d")
     server.on(verb, stopping(stop, then=False))
@@ -110,7 +110,7 @@ def test_what_was_begun_is_finished_after_a_stop(
     scripted: Start, stop: StopToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The old file is aside, say: looks and steps that come after it still go on."""
-    monkeypatch.setattr(control, "_STOP_GRACE", 30.0)
+    monkeypatch.setattr(wait, "STOP_GRACE", 30.0)
     server = scripted(files={"/f": b"1"})
     server.on("DELE", stopping(stop, then=True))
     session = opened(server, stop)
