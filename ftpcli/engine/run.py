@@ -120,6 +120,7 @@ class _Coordinator:
             self._do_all(attributes.modes())
         finally:
             self._pool.dismiss()
+            self._shared.local.close()
             self._deletes.close()
             self._planner.close()
         for event in self._pool.leftover_events():

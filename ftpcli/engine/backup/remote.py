@@ -18,7 +18,6 @@ from ftpcli.engine.transfer.context import CopyContext
 from ftpcli.engine.transfer.outcome import Done
 from ftpcli.engine.transfer.request import CopyRequest
 from ftpcli.engine.transfer.upload import Upload
-from ftpcli.engine.trees import local
 from ftpcli.engine.trees.remote import exists, make_directories
 from ftpcli.engine.trees.remove import Removal
 from ftpcli.engine.workers.worker import Worker
@@ -168,6 +167,7 @@ class _BackupUpload:
         self._kept = kept
         self._request = request
         self._in_place = context.rules.in_place
+        self._local = context.local
         self._upload = Upload(request, context, self._replacement)
 
     @property
@@ -180,7 +180,7 @@ class _BackupUpload:
     def attempt(self, session: Session) -> Done:
         if not self._in_place:
             return self._upload.attempt(session)
-        with local.open_source(self._request.source):  # where there is no source the old file stays
+        with self._local.open_source(self._request.source):  # where there is no source the old file stays
             self._kept.keep(session)
         try:
             return self._upload.attempt(session)

@@ -43,23 +43,23 @@ class Shared:
 
     @classmethod
     def of(cls, job: Job, progress: RunProgress, journal: Journal, stop: StopToken) -> Shared:
-        root = job.roots[0]
         local_target = job.direction.target is Side.LOCAL
-        local = LocalTree(
-            root.target if local_target else root.source, journal, holds_named=local_target and not root.tree
-        )
-        backup = _backup(job.rules.backup, job.direction.target) if job.rules.backup else None
+        roots = [root.target if local_target else root.source for root in job.roots]
+        if job.rules.backup and local_target:
+            roots.append(job.rules.backup)
+        local = LocalTree(*roots, journal=journal, holds_named=local_target and not job.roots[0].tree)
+        backup = _backup(job.rules.backup, job.direction.target, local) if job.rules.backup else None
         rate = RateLimit(job.limit_rate, stop.sleep) if job.limit_rate else None
         times = TargetTimes(job, journal, journal.last)
         return cls(job, progress, HostMemory(), journal, local, times, backup, rate)
 
 
-def _backup(folder: str, side: Side) -> Backup:
+def _backup(folder: str, side: Side, local: LocalTree) -> Backup:
     """Most runs keep nothing, and start sooner without these modules."""
     if side is Side.LOCAL:
         from ftpcli.engine.backup.local import LocalBackup
 
-        return LocalBackup(folder)
+        return LocalBackup(folder, local)
     from ftpcli.engine.backup.remote import RemoteBackup
 
     return RemoteBackup(folder)
@@ -99,6 +99,7 @@ class TaskContext:
             job.rules,
             job.endpoint.place,
             self.shared.journal,
+            self.shared.local,
             worker.local_work,
             self.shared.host,
             lambda text: worker.tell(Warned(text)),

@@ -18,7 +18,6 @@ class MakeLink:
 
     def run(self, context: TaskContext) -> LinkMade:
         tree, backup = context.target(self.shown), context.shared.backup
-        tree.require_within(self.path)
         kept = backup.keep_link(self.path, self.shown) if self.replaces and backup is not None else None
         tree.make_link(self.path, self.text, replaces=self.replaces, kept=kept)
         return LinkMade(self, context.worker.number)

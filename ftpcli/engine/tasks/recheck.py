@@ -37,7 +37,8 @@ class Recheck:
         """Why they differ, empty if they do not; None if the server provides no digest."""
         here, there = context.job.direction.local_and_remote(self.source, self.target)
         worker = context.worker
-        compared = worker.insist(self.shown, lambda session: compare_digests(session, there, here, worker.stop))
+        with context.shared.local.open_source(here) as file:
+            compared = worker.insist(self.shown, lambda session: compare_digests(session, there, file, worker.stop))
         return None if compared is None else compared.difference
 
     def _by_time(self, context: TaskContext) -> Rechecked:

@@ -26,7 +26,6 @@ class Remove:
         """Where the backup keeps it; None if it was deleted."""
         backup = context.shared.backup
         if backup is not None and not context.shared.journal.has_part(self.path):
-            tree.require_within(self.path)
             return backup.remove(self.path, self.shown, self.kind, context.worker)
         tree.remove(self.path, self.kind)
         return None

@@ -90,7 +90,8 @@ class RenameFile:
     def _same(self, context: TaskContext) -> bool:
         here, there = context.job.direction.local_and_remote(self.new.source, self.old.path)
         worker = context.worker
-        compared = worker.insist(self.shown, lambda session: compare_digests(session, there, here, worker.stop))
+        with context.shared.local.open_source(here) as file:
+            compared = worker.insist(self.shown, lambda session: compare_digests(session, there, file, worker.stop))
         return self.certain if compared is None else not compared.difference
 
 

@@ -9,6 +9,7 @@ from ftpcli.engine.job import Rules
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.progress import WorkerProgress
 from ftpcli.engine.transfer.target_times import TargetTimes
+from ftpcli.engine.trees.local_tree import LocalTree
 from ftpcli.engine.workers.local_work_lock import LocalWorkLock
 from ftpcli.session.contract import HostMemory, Notify
 from ftpcli.stop import StopToken
@@ -28,6 +29,7 @@ class CopyContext:
     rules: Rules
     place: str
     journal: Journal = field(default_factory=Journal)
+    local: LocalTree = field(default_factory=LocalTree)
     local_work: LocalWorkLock = field(default_factory=LocalWorkLock)
     host: HostMemory = field(default_factory=HostMemory)
     warn: Notify = lambda _: None

@@ -13,7 +13,6 @@ from ftpcli.engine.transfer.context import CopyContext
 from ftpcli.engine.transfer.outcome import OVERLAP, SEAM, WORTH_RESUMING, Done
 from ftpcli.engine.transfer.request import CopyRequest
 from ftpcli.engine.transfer.verify import look_again, same_digest, same_file_still
-from ftpcli.engine.trees.local import discard
 from ftpcli.engine.trees.part_file import PartFile
 from ftpcli.errors import (
     FtpcliError,
@@ -132,7 +131,7 @@ class Download:
         mode = entry.mode & PERMISSIONS if self._rules.perms and entry.mode is not None else None
         identity = (self._context.place, self._request.source, entry.size, entry.mtime)
         begun = self._context.journal.begin
-        return PartFile(self._request.target, *identity, resume=resume, begun=begun, mode=mode)
+        return self._context.local.open_part(self._request.target, *identity, resume=resume, begun=begun, mode=mode)
 
     def _begin(self, part: PartFile) -> _Version:
         """What there is of this version: nothing at the first try, and where the source has changed since."""
@@ -140,7 +139,7 @@ class Download:
         if before is not None and before.part == part.path:
             return before
         if before is not None:
-            discard(before.part)
+            self._context.local.discard(before.part)
             self._context.journal.gone(before.part)
         self._version = _Version(part.path)
         return self._version
@@ -245,7 +244,7 @@ class Download:
     def _vouched_by(self, session: Session, part: PartFile) -> str:
         path, verify = self._request.source, self._rules.verify
         if verify == "checksum":
-            algorithm = same_digest(session, path, part.path, self._context.stop)
+            algorithm = same_digest(session, path, part, self._context.stop)
             if algorithm is not None:
                 return algorithm
         if self._entry.size is None or verify == "none":

@@ -44,7 +44,7 @@ class Seams:
         if not self._samples:
             if not _has_size(session, path, source.size):
                 return False
-            compared = compare_digests(session, path, source.path, stop)
+            compared = compare_digests(session, path, source, stop)
             if compared is not None:
                 return not compared.difference
             self._samples = [sample for offset in self._offsets for sample in _samples(source, offset, stop)]

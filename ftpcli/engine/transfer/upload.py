@@ -20,7 +20,7 @@ from ftpcli.engine.transfer.outcome import OVERLAP, WORTH_RESUMING, Done
 from ftpcli.engine.transfer.request import CopyRequest
 from ftpcli.engine.transfer.seam import Seams, require_healthy
 from ftpcli.engine.transfer.verify import keeps_time, same_digest, same_size
-from ftpcli.engine.trees.local import OpenSource, open_source, translated
+from ftpcli.engine.trees.local import OpenSource, translated
 from ftpcli.engine.trees.remote import mode_problem
 from ftpcli.errors import (
     Denied,
@@ -105,7 +105,7 @@ class Upload:
     def prepare(self, largest: int) -> ToStore | None:
         """The whole file, for its part file to be stored together with others; None where it has more than ``largest``
         bytes, changes while it is read, or changed just now. Raises LocalFileError."""
-        with open_source(self._request.source) as source, translated("read", self._request.source):
+        with self._context.local.open_source(self._request.source) as source, translated("read", self._request.source):
             if source.size > largest or self._settles_in(source):
                 return None
             version = self._begin(source)
@@ -200,14 +200,14 @@ class Upload:
     def _open(self) -> OpenSource:
         """The file, once a change that comes while it is sent, or later, will show in its time; or, where it changed
         again meanwhile, as it is."""
-        source = open_source(self._request.source)
+        source = self._context.local.open_source(self._request.source)
         left = self._settles_in(source)
         if not left:
             return source
         source.close()
         self._context.local_work.release()
         self._context.stop.sleep(left)
-        return open_source(self._request.source)
+        return self._context.local.open_source(self._request.source)
 
     def _settles_in(self, source: OpenSource) -> float:
         return settles_in(source.mtime_ns / 1e9, time.time(), self._rules.compare)
@@ -322,7 +322,7 @@ class Upload:
         if self._rules.verify == "none":
             return "none"
         if self._rules.verify == "checksum":
-            algorithm = same_digest(session, version.part, source.path, self._context.stop)
+            algorithm = same_digest(session, version.part, source, self._context.stop)
             if algorithm is not None:
                 return algorithm
         return "size" if self._has_right_size(session, version) else "none"

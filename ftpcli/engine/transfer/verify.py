@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import zlib
 from dataclasses import replace
-from typing import NamedTuple
+from io import FileIO
+from typing import NamedTuple, Protocol
 
 from ftpcli.engine.compare.times import is_exact, same_time
-from ftpcli.engine.trees.local import open_source, translated
+from ftpcli.engine.trees.local import translated
 from ftpcli.errors import NotFound, Refused, Retry, SourceChanged, Unsupported, VerifyMismatch
 from ftpcli.model import Entry
 from ftpcli.session.contract import Session
@@ -24,17 +26,28 @@ _DENIAL = re.compile(r"permission|denied|not permitted|not allowed|forbidden", r
 _ABSENCE = re.compile(r"no such|not found|not exist", re.IGNORECASE)
 
 
-def digest_of(path: str, algorithm: str, stop: StopToken) -> str:
+class LocalFile(Protocol):
+    """An open file that can be read, whatever it was opened for."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def file(self) -> FileIO: ...
+
+
+def digest_of(local: LocalFile, algorithm: str, stop: StopToken) -> str:
     """The digest of a local file in lower-case hexadecimal. ``algorithm``: as in ``model.Digest``.
 
-    Reads in pieces of 1 MiB. Raises LocalFileError, and Stopped between two pieces.
+    Reads in pieces of 1 MiB, wherever the file's position is, and leaves that as it is. Raises LocalFileError, and
+    Stopped between two pieces.
     """
     piece = memoryview(bytearray(_PIECE))
-    crc = 0
+    crc = offset = 0
     hasher = None if algorithm == "crc32" else hashlib.new(algorithm, usedforsecurity=False)
-    with open_source(path) as source, translated("read", path):
-        while count := source.file.readinto(piece):
+    with translated("read", local.path):
+        while count := os.preadv(local.file.fileno(), (piece,), offset):
             stop.check()
+            offset += count
             if hasher is not None:
                 hasher.update(piece[:count])
             else:
@@ -49,7 +62,7 @@ class Compared(NamedTuple):
     difference: str
 
 
-def compare_digests(session: Session, remote: str, local: str, stop: StopToken) -> Compared | None:
+def compare_digests(session: Session, remote: str, local: LocalFile, stop: StopToken) -> Compared | None:
     """Compare a file on the server with a local one; None if the server provides no digest of it.
 
     A difference is an answer here and no error, so that it is not retried.
@@ -66,7 +79,7 @@ def compare_digests(session: Session, remote: str, local: str, stop: StopToken) 
     return Compared(told.algorithm, f"the {told.algorithm} digests differ: {ours} here, {told.value} on the server")
 
 
-def same_digest(session: Session, remote: str, local: str, stop: StopToken) -> str | None:
+def same_digest(session: Session, remote: str, local: LocalFile, stop: StopToken) -> str | None:
     """The algorithm by which what arrived is what was sent; None if the server provides no digest of it.
 
     Raises VerifyMismatch.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ftpcli.engine.trees import local
+from ftpcli.engine.trees.folder_handle import Folders
 from ftpcli.errors import FtpcliError, LocalFileError, NotFound, Refused, Unsupported
 from ftpcli.model import Capabilities, Entry, Kind, Listing
 
@@ -62,8 +63,11 @@ class Asks(Protocol):
     def absolute(self, path: str) -> str: ...
 
 
-def follow_local(folder: str, listing: Listing, trail: LinkTrail | None) -> Followed:
-    """Follow the links of a local directory. Loops are detected by device and inode, so link texts are not needed."""
+def follow_local(folders: Folders, folder: str, listing: Listing, trail: LinkTrail | None) -> Followed:
+    """Follow the links of a local directory. Loops are detected by device and inode, so link texts are not needed.
+
+    ``folders`` is told where each link leads: what is opened later is what was checked here.
+    """
     if trail is None:
         real = os.path.realpath(folder)
         trail = LinkTrail(real, real, (local.identity(folder),))
@@ -77,7 +81,11 @@ def follow_local(folder: str, listing: Listing, trail: LinkTrail | None) -> Foll
 
     def place(entry: Entry, *, linked: bool) -> tuple[object, str]:
         path = os.path.join(folder, entry.name)
-        return local.identity(path), os.path.realpath(path) if linked else os.path.join(trail.real, entry.name)
+        if not linked:
+            return local.identity(path), os.path.join(trail.real, entry.name)
+        real = os.path.realpath(path)
+        folders.follow(path, real)
+        return local.identity(real), real
 
     return _Following(trail, lead, place, LocalFileError).follow(listing)
 
@@ -208,10 +216,14 @@ def _unsettled(listing: Listing, told: Listing) -> Iterator[str]:
             yield f"LIST does not show {entry.name}, so it may be a symbolic link"
 
 
-def with_local_texts(folder: str, listing: Listing) -> Listing:
+def with_local_texts(folders: Folders, folder: str, listing: Listing) -> Listing:
+    def text(entry: Entry) -> str:
+        path = os.path.join(folder, entry.name)
+        with local.translated("read the symbolic link", path):
+            return local.read_link(folders.place(path))
+
     entries = tuple(
-        replace(entry, target=local.read_link(os.path.join(folder, entry.name))) if entry.kind is Kind.LINK else entry
-        for entry in listing.entries
+        replace(entry, target=text(entry)) if entry.kind is Kind.LINK else entry for entry in listing.entries
     )
     return replace(listing, entries=entries)
 

@@ -1,6 +1,6 @@
 """Single steps on local files and directories: listing, reading, changing.
 
-Each ``OSError`` is raised as a LocalFileError that names the path.
+Each ``OSError`` is raised as a LocalFileError that names the path. A place is a name in an open directory.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import stat
 import unicodedata
 from collections.abc import Iterator
 
+from ftpcli.engine.trees.folder_handle import Place
 from ftpcli.errors import LocalFileError, cause_of
 from ftpcli.model import Entry, Kind, Listing
 from ftpcli.part_names import part_name
@@ -19,8 +20,6 @@ from ftpcli.part_names import part_name
 _KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIR, stat.S_IFLNK: Kind.LINK}
 # Shared int objects for all modes: a million entries may be in memory.
 _MODES = tuple(range(0o10000))
-# Opens a directory only to pass through it (O_PATH); on systems without O_PATH it must also be readable.
-_DIRECTORY = os.O_DIRECTORY | getattr(os, "O_PATH", os.O_RDONLY)
 
 
 @contextlib.contextmanager
@@ -34,17 +33,13 @@ def translated(doing: str, path: str) -> Iterator[None]:
         raise LocalFileError(f"cannot {doing} {path!a}: this system cannot hold such a name") from error
 
 
-def look(path: str, name: str | None = None) -> Entry | None:
-    """What is at ``path``, without following symbolic links; None if nothing is. Raises LocalFileError."""
-    try:
-        found = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise LocalFileError(f"cannot look at {path}: {cause_of(error)}") from error
-    except ValueError as error:  # a NUL in the name
-        raise LocalFileError(f"cannot look at {path!a}: {error}") from error
-    return _entry(os.path.basename(path) if name is None else name, found)
+def look(place: Place) -> Entry | None:
+    """What is at ``place``, without following symbolic links; None if nothing is. Raises LocalFileError."""
+    with translated("look at", place.path):
+        try:
+            return _entry(os.path.basename(place.path), place.look())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
 
 def look_behind(path: str, name: str) -> Entry | None:
@@ -64,9 +59,9 @@ def identity(path: str) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def read_link(path: str) -> str:
-    with translated("read the symbolic link", path):
-        return os.readlink(path)
+def read_link(place: Place) -> str:
+    with translated("read the symbolic link", place.path):
+        return os.readlink(place.name, dir_fd=place.dir_fd)
 
 
 def keeps_name(name: str) -> bool:
@@ -83,55 +78,64 @@ def keeps_name(name: str) -> bool:
         return True  # writing it will fail, and say so
 
 
-def make_link(path: str, text: str, part: str) -> None:
+def make_link(place: Place, text: str, part: Place) -> None:
     """Make a symbolic link with the target ``text``, atomically replacing an existing one. Raises LocalFileError.
 
     ``part``: its temporary name until then.
     """
-    with translated("make the symbolic link", path):
+    with translated("make the symbolic link", place.path):
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(part)  # left by a run that was killed at this point
-        os.symlink(text, part)
+            os.unlink(part.name, dir_fd=part.dir_fd)  # left by a run that was killed at this point
+        os.symlink(text, part.name, dir_fd=part.dir_fd)
         try:
-            os.replace(part, path)
+            os.replace(part.name, place.name, src_dir_fd=part.dir_fd, dst_dir_fd=place.dir_fd)
         except OSError:
             discard(part)
             raise
 
 
-def set_mode(path: str, mode: int) -> None:
+def set_mode(place: Place, mode: int) -> None:
     """Set the permission bits of a file or directory. Raises LocalFileError, also for a symbolic link."""
-    with translated("set the permissions of", path):
-        if stat.S_ISLNK(os.lstat(path).st_mode):
+    with translated("set the permissions of", place.path):
+        if stat.S_ISLNK(place.look().st_mode):
             raise OSError(errno.ELOOP, "a symbolic link has come in its place")
-        os.chmod(path, mode)
+        try:
+            descriptor = place.open(os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except PermissionError:  # its owner may not read it, and may change that all the same
+            os.chmod(place.name, mode, dir_fd=place.dir_fd)
+            return
+        try:
+            os.fchmod(descriptor, mode)
+        finally:
+            os.close(descriptor)
 
 
-def folds(folder: str) -> tuple[bool, bool]:
-    """Whether this directory ignores case in names, and whether it ignores their Unicode normal form.
+def folds(inside: Place) -> tuple[bool, bool]:
+    """Whether the directory that ``inside`` is in ignores case in names, and whether it ignores their Unicode form.
 
     Tested with a temporary hidden file. Raises LocalFileError if none can be made.
     """
     name = part_name("n\u00e4me", os.urandom(8))
-    path = os.path.join(folder, name)
-    with translated("write", path):
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    probe = inside.beside(name)
+    with translated("write", probe.path):
+        os.close(probe.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL))
     try:
-        return _same_file(folder, name, _other_case(name)), _same_file(folder, name, unicodedata.normalize("NFD", name))
+        return _same_file(probe, _other_case(name)), _same_file(probe, unicodedata.normalize("NFD", name))
     finally:
-        discard(path)
+        discard(probe)
 
 
-def folds_by_looking(folder: str) -> tuple[bool, bool]:
+def folds_by_looking(inside: Place) -> tuple[bool, bool]:
     """Like ``folds``, but judging by the existing entries. Without a suitable name, the file system counts as exact."""
-    names = [entry.name for entry in scan(folder).entries]
+    names = [entry.name for entry in scan(inside.beside(".")).entries]
     there = set(names)
     case = form = False
     for name in names:
+        place = inside.beside(name)
         for other in {_other_case(name)} - there:
-            case = case or _same_file(folder, name, other)
+            case = case or _same_file(place, other)
         for other in {unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)} - there:
-            form = form or _same_file(folder, name, other)
+            form = form or _same_file(place, other)
     return case, form
 
 
@@ -140,9 +144,9 @@ def _other_case(name: str) -> str:
     return "".join(letter.swapcase() if letter.isascii() else letter for letter in name)
 
 
-def _same_file(folder: str, name: str, other: str) -> bool:
+def _same_file(place: Place, other: str) -> bool:
     try:
-        return os.path.samestat(os.lstat(os.path.join(folder, name)), os.lstat(os.path.join(folder, other)))
+        return os.path.samestat(place.look(), place.beside(other).look())
     except (OSError, ValueError):
         return False
 
@@ -154,10 +158,10 @@ def _entry(name: str, found: os.stat_result) -> Entry:
     return Entry(name, kind, size, found.st_mtime_ns / 1e9, 0.001, True, _MODES[stat.S_IMODE(mode)])
 
 
-def scan(path: str) -> Listing:
+def scan(place: Place) -> Listing:
     """One directory's entries, without following symbolic links. Raises LocalFileError."""
     entries: list[Entry] = []
-    with translated("list", path), os.scandir(path) as found:
+    with translated("list", place.path), _scanned(place) as found:
         for item in found:
             try:
                 entries.append(_entry(item.name, item.stat(follow_symlinks=False)))
@@ -166,39 +170,45 @@ def scan(path: str) -> Listing:
     return Listing(tuple(entries))
 
 
-def is_directory(path: str) -> bool:
-    return os.path.isdir(path)
+@contextlib.contextmanager
+def _scanned(place: Place) -> Iterator[Iterator[os.DirEntry[str]]]:
+    descriptor = place.open(os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with os.scandir(descriptor) as found:
+            yield found
+    finally:
+        os.close(descriptor)
 
 
-def make_directory(path: str, mode: int = 0o777) -> None:
-    """Make ``path`` and its parents, ``path`` with at most the permissions of ``mode``. Raises LocalFileError, also if
-    a file is in the way."""
-    with translated("make directory", path):
-        os.makedirs(path, mode, exist_ok=True)
+def is_directory(place: Place) -> bool:
+    """Also for a link to a directory, if the user named it."""
+    with contextlib.suppress(OSError, ValueError):
+        return stat.S_ISDIR(os.stat(place.name, dir_fd=place.dir_fd, follow_symlinks=place.is_named).st_mode)
+    return False
 
 
-def remove(path: str) -> None:
-    with translated("delete", path):
-        os.unlink(path)
+def remove(place: Place) -> None:
+    with translated("delete", place.path):
+        os.unlink(place.name, dir_fd=place.dir_fd)
 
 
-def remove_directory(path: str) -> None:
-    with translated("delete", path):
-        os.rmdir(path)
+def remove_directory(place: Place) -> None:
+    with translated("delete", place.path):
+        os.rmdir(place.name, dir_fd=place.dir_fd)
 
 
-def open_source(path: str) -> OpenSource:
+def open_source(place: Place) -> OpenSource:
     """Open a file for reading. Raises LocalFileError."""
-    with translated("read", path):
+    with translated("read", place.path):
         # Without O_NONBLOCK, opening a named pipe would block until another process opens it for writing.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        descriptor = place.open(os.O_RDONLY | os.O_NONBLOCK)
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
             os.close(descriptor)
             if stat.S_ISDIR(mode):
                 raise IsADirectoryError(errno.EISDIR, "it is a directory")
             raise OSError(errno.EINVAL, "it is no regular file; put - reads standard input")
-    return OpenSource(path, descriptor)
+    return OpenSource(place.path, descriptor)
 
 
 class OpenSource:
@@ -226,28 +236,7 @@ class OpenSource:
         self.close()
 
 
-def check_straight(path: str, root: str, *, named: int = 0) -> None:
-    """Raises LocalFileError if a directory between ``root`` and ``path`` is a symbolic link, so that ``path`` is not
-    where the run listed it. ``root`` itself may be a link, and so may the first ``named`` directories below it.
-    """
-    names = os.path.relpath(os.path.dirname(path) or ".", root or ".").split(os.sep)
-    # A missing directory is reported by the operation that follows.
-    with translated("change", path), contextlib.suppress(FileNotFoundError):
-        # From each directory to the next: checking whole paths would take time quadratic in the depth.
-        here = os.open(root or ".", _DIRECTORY)
-        try:
-            for depth, name in enumerate(names):
-                if depth >= named and stat.S_ISLNK(os.stat(name, dir_fd=here, follow_symlinks=False).st_mode):
-                    raise OSError(errno.ELOOP, "a symbolic link has come in the place of a directory above it")
-                flags = _DIRECTORY if depth < named else _DIRECTORY | os.O_NOFOLLOW
-                below = os.open(name, flags, dir_fd=here)
-                os.close(here)
-                here = below
-        finally:
-            os.close(here)
-
-
-def discard(path: str) -> None:
+def discard(place: Place) -> None:
     """Delete a temporary file; errors are ignored."""
     with contextlib.suppress(OSError):
-        os.unlink(path)
+        os.unlink(place.name, dir_fd=place.dir_fd)

@@ -9,6 +9,7 @@ from typing import Protocol
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.progress import A_STEP
 from ftpcli.engine.trees import local
+from ftpcli.engine.trees.folder_handle import Place
 from ftpcli.engine.trees.links import link_texts
 from ftpcli.errors import LocalFileError, Refused
 from ftpcli.model import Kind
@@ -16,18 +17,19 @@ from ftpcli.part_names import part_name
 from ftpcli.session.contract import Session
 
 
-def copy_local(path: str, text: str, journal: Journal) -> None:
+def copy_local(place: Place, text: str, journal: Journal) -> None:
     """Make the link, atomically replacing an existing one. Raises LocalFileError if something else is in its place."""
-    there = local.look(path)
+    there = local.look(place)
     if there is not None and there.kind is not Kind.LINK:
-        raise LocalFileError(f"cannot make the symbolic link {path}: something else is in its place; remove that first")
-    folder, name = os.path.split(path)
-    part = os.path.join(folder, part_name(name, "link", text))
-    journal.begin(part)
+        raise LocalFileError(
+            f"cannot make the symbolic link {place.path}: something else is in its place; remove that first"
+        )
+    part = place.beside(part_name(os.path.basename(place.path), "link", text))
+    journal.begin(part.path)
     try:
-        local.make_link(path, text, part)
+        local.make_link(place, text, part)
     finally:
-        journal.gone(part)
+        journal.gone(part.path)
 
 
 class Kept(Protocol):

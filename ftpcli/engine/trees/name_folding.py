@@ -7,13 +7,15 @@ import threading
 
 from ftpcli.engine.compare.names import Folding
 from ftpcli.engine.trees import local
+from ftpcli.engine.trees.folder_handle import Folders
 from ftpcli.errors import LocalFileError
 
 
 class Foldings:
     """What was found out so far, by device. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, folders: Folders) -> None:
+        self._folders = folders
         self._lock = threading.Lock()
         self._known: dict[int, Folding] = {}
 
@@ -31,7 +33,9 @@ class Foldings:
 
     def _find_out(self, device: int, folder: str, *, look_only: bool) -> Folding:
         try:
-            folding = Folding(*(local.folds_by_looking(folder) if look_only else local.folds(folder)))
+            with local.translated("look at", folder):
+                inside = self._folders.place(os.path.join(folder, "name"))
+            folding = Folding(*(local.folds_by_looking(inside) if look_only else local.folds(inside)))
         except LocalFileError:
             return Folding()  # nothing can be written there, so nothing can be overwritten
         if not look_only:

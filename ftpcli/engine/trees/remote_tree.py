@@ -94,9 +94,6 @@ class RemoteTree:
         with contextlib.suppress(Refused):  # what then cannot be written will be reported
             self._ask(lambda session: session.set_mode(path, mode))
 
-    def require_within(self, path: str) -> None:
-        """Not checked: only the server can resolve paths on it."""
-
     def set_mode(self, path: str, mode: int) -> str:
         return self._ask(lambda session: remote.mode_problem(session, path, mode))
 

@@ -103,11 +103,6 @@ class Tree(Protocol):
 
     # Changing it
 
-    def require_within(self, path: str) -> None:
-        """Raises FtpcliError if a symbolic link below the root leads elsewhere, so that ``path`` is not where the run
-        listed it. ``set_mode``, ``make_link``, ``rename``, ``remove`` and ``sweep`` check by themselves."""
-        ...
-
     def make_directory(self, path: str, mode: int | None) -> bool:
         """Make a directory and its parents; False if it exists already. ``mode``: the permission bits that it gets at
         once if the side can do that."""

@@ -8,6 +8,7 @@ undone.
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +16,6 @@ from enum import Enum
 
 from ftpcli.engine.events import Event, Failed, OnEvent, Report, Skipped, Summary, Warned
 from ftpcli.engine.job import Job, Scope, Side
-from ftpcli.engine.trees.local import is_directory
 from ftpcli.engine.watch.watcher import Watcher
 from ftpcli.errors import ConnectionLost, GuardRefused, LocalFileError, Stopped
 from ftpcli.stop import StopToken
@@ -128,7 +128,7 @@ class _Watch:
             try:
                 self._watcher = self._new_watcher()
             except LocalFileError as error:
-                if is_directory(self._job.roots[0].source):
+                if os.path.isdir(self._job.roots[0].source):
                     self._on_event(Warned(f"{error}; everything is compared every {self._interval:g} s"))
 
     def _new_watcher(self) -> Watcher:

@@ -15,6 +15,7 @@ import threading
 
 from ftpcli.engine.compare.filters import Filters
 from ftpcli.engine.job import FilterRules
+from ftpcli.engine.trees.folder_handle import Place
 from ftpcli.engine.trees.local import look
 from ftpcli.engine.watch.changes import Changes
 from ftpcli.errors import LocalFileError
@@ -141,7 +142,7 @@ class Watcher:
 
 def _kind(path: str) -> Kind | None:
     with contextlib.suppress(LocalFileError):
-        entry = look(path)
+        entry = look(Place.of(path))
         return None if entry is None else entry.kind
     return None
 

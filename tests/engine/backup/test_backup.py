@@ -18,6 +18,7 @@ from ftpcli.engine.backup.local import LocalBackup
 from ftpcli.engine.backup.remote import RemoteBackup, RemoteKept
 from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Report, Warned
 from ftpcli.engine.job import Direction
+from ftpcli.engine.trees.local_tree import LocalTree
 from ftpcli.errors import Denied, LocalFileError, NotFound, TransientRefusal, UsageError
 from ftpcli.part_names import is_part
 from ftpcli.stop import StopToken
@@ -135,9 +136,9 @@ class TestOnTheDisk:
         there: list[tuple[bytes, bytes]] = []
         real = os.replace
 
-        def replace(part: str, target: str) -> None:
-            there.append((Path(target).read_bytes(), Path(side.place, "a").read_bytes()))
-            real(part, target)
+        def replace(part: str, target: str, **folders: int) -> None:
+            there.append(((side.folder / target).read_bytes(), Path(side.place, "a").read_bytes()))
+            real(part, target, **folders)
 
         monkeypatch.setattr("os.replace", replace)
         assert side.run().exit_code == 0
@@ -151,10 +152,10 @@ class TestOnTheDisk:
         def refuse(*_: object, **__: object) -> None:
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
 
-        def rename(source: str, target: str) -> None:
-            if os.path.dirname(source) != os.path.dirname(target):
+        def rename(source: str, target: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+            if src_dir_fd != dst_dir_fd:
                 refuse()
-            real(source, target)
+            real(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
 
         monkeypatch.setattr("os.link", refuse)
         monkeypatch.setattr("os.rename", rename)
@@ -472,6 +473,8 @@ def test_nothing_is_kept_through_a_link_in_the_backup(tmp_path: Path) -> None:
     outside.mkdir()
     kept.mkdir(parents=True)
     (kept / "x").symlink_to(outside)
-    with pytest.raises(LocalFileError, match="cannot back up"):
-        LocalBackup(str(kept)).save(str(tree / "x" / "old"), "x/old")
+    folders = LocalTree(str(tree), str(kept))
+    with pytest.raises(LocalFileError, match="symbolic link is in the place"):
+        LocalBackup(str(kept), folders).save(str(tree / "x" / "old"), "x/old")
+    folders.close()
     assert os.listdir(outside) == []

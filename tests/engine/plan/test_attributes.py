@@ -12,6 +12,7 @@ import pytest
 from ftpcli.engine.compare.decide import What, decide
 from ftpcli.engine.events import Finished, Planned, Warned
 from ftpcli.engine.job import Direction, FilterRules, Rules
+from ftpcli.engine.trees.folder_handle import Place
 from ftpcli.engine.trees.part_file import PartFile
 from ftpcli.errors import Denied
 from ftpcli.model import Entry, Kind, Listing
@@ -257,7 +258,7 @@ class TestUpload:
 
 class TestPartFile:
     def test_private_from_the_first_byte(self, tmp_path: Path) -> None:
-        part = PartFile(str(tmp_path / "a"), "x", resume=True, mode=0o400)
+        part = PartFile(Place.of(str(tmp_path / "a")), "x", resume=True, mode=0o400)
         assert stat.S_IMODE(os.stat(part.path).st_mode) == 0o600
         part.commit(None)
         assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o400
@@ -268,7 +269,7 @@ class TestPartFile:
             raise PermissionError(1, "Operation not permitted")
 
         monkeypatch.setattr(os, "fchmod", refuse)
-        part = PartFile(str(tmp_path / "a"), "x", resume=True, mode=0o400)
+        part = PartFile(Place.of(str(tmp_path / "a")), "x", resume=True, mode=0o400)
         part.file.write(b"1")
         part.commit(None)
         assert (tmp_path / "a").read_bytes() == b"1"

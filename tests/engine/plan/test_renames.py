@@ -419,7 +419,7 @@ class TestOnTheDisk:
         assert os.listdir(outside) == (["o"] if folder == "old" else [])
 
     def test_a_refusal_falls_back_to_sending(self, side: Moved, monkeypatch: pytest.MonkeyPatch) -> None:
-        def rename(*_: object) -> None:
+        def rename(*_: object, **__: object) -> None:
             raise OSError(errno.EXDEV, "no")
 
         side.put({"n": b"1"}, {"o": b"1"})

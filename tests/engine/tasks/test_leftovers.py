@@ -14,6 +14,7 @@ from ftpcli.engine.job import Direction, Job, Root, Rules, Scope
 from ftpcli.engine.journal.journal import Journal, open_journal
 from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run
+from ftpcli.engine.trees.folder_handle import Place
 from ftpcli.engine.trees.part_file import PartFile
 from ftpcli.errors import ConnectionLost, Denied, FtpcliError, LoginRejected, NotFound, Refused
 from ftpcli.part_names import is_part, part_name
@@ -357,7 +358,7 @@ def test_a_target_that_is_a_link_itself_is_fine(download: Mirror, tmp_path: Path
 
 def test_a_part_file_that_another_process_writes_stays(download: Mirror) -> None:
     download.put({"a": b"alpha"}, {})
-    busy = PartFile(str(download.local / "b"), "elsewhere", resume=True)
+    busy = PartFile(Place.of(str(download.local / "b")), "elsewhere", resume=True)
     try:
         busy.file.write(b"x")
         download.leave(part=os.path.basename(busy.path))

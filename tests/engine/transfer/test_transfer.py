@@ -19,6 +19,7 @@ from ftpcli.engine.transfer.download import Download
 from ftpcli.engine.transfer.outcome import Done, FileTransfer
 from ftpcli.engine.transfer.request import CopyRequest
 from ftpcli.engine.transfer.upload import Upload
+from ftpcli.engine.trees.folder_handle import Place
 from ftpcli.engine.trees.part_file import PartFile
 from ftpcli.engine.workers import retry
 from ftpcli.engine.workers.retry import Policy
@@ -699,7 +700,7 @@ class TestReplace:
 
 def test_a_part_file_that_another_run_writes(server: FakeServer, target: Path, run: Run) -> None:
     transfer = download(server, target)
-    other = PartFile(str(target), "fake:21", "a", len(DATA), 5e8, resume=True)
+    other = PartFile(Place.of(str(target)), "fake:21", "a", len(DATA), 5e8, resume=True)
     try:
         with pytest.raises(LocalFileError, match="another process"):
             run(transfer)

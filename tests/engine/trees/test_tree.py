@@ -81,7 +81,9 @@ def on(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[On]:
     if name == "disk":
         folder = tmp_path / "top"
         folder.mkdir()
-        yield On(name, LocalTree(str(folder)), str(folder))
+        tree = LocalTree(str(folder))
+        yield On(name, tree, str(folder))
+        tree.close()
     elif name == "memory":
         yield On(name, asking(FakeServer({"top": {}}).open()), "top")
     else:
