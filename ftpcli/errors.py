@@ -7,6 +7,7 @@ happened, to which file on which host, what can be done. The server's own words 
 
 from __future__ import annotations
 
+import errno
 from enum import Enum
 
 from ftpcli import exit_codes
@@ -120,6 +121,16 @@ class Unsupported(FtpcliError):
     """The server answered that it cannot do what is needed."""
 
     exit_code = exit_codes.BROKEN_PROTOCOL
+
+
+class NoDigest(Unsupported):
+    """The server gives no digest of a file, and --strict-compare demands it."""
+
+
+class NoDigests(NoDigest):
+    """The server gives no digests at all."""
+
+    retry = Retry.STOP_RUN
 
 
 class TlsFailed(FtpcliError):
@@ -250,6 +261,12 @@ class Stopped(FtpcliError):
     def __init__(self, exit_code: int = exit_codes.INTERRUPTED) -> None:
         super().__init__("stopped")
         self.exit_code = exit_code
+
+
+def is_for_lack_of_room(error: FtpcliError) -> bool:
+    """Whether it is a full disk or a used-up quota, on either side."""
+    cause = error.__cause__
+    return isinstance(error, NoSpace) or (isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT))
 
 
 def cause_of(error: OSError) -> str:

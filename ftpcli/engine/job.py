@@ -100,7 +100,8 @@ class Rules:
 
     ``compare``: "always" copies every file (get, put); "auto" copies what is missing or differs in size or time;
     "time" goes by time alone, "size" by size alone; "checksum" compares digests where sizes agree. ``verify``: auto,
-    size, checksum, none. ``symlinks``: skip, follow, copy. ``perms``: copies get the permission bits of their sources.
+    size, checksum, none. ``strict_compare``: with "checksum" for either, the lack of a digest is an error.
+    ``symlinks``: skip, follow, copy. ``perms``: copies get the permission bits of their sources.
     ``max_delete`` is a number of entries and overrides ``max_delete_percent``, a percentage of the target's entries.
     ``backup`` is this run's folder on the target's side that keeps what is deleted or replaced.
     ``modify_window``: seconds within which times count as equal, whatever the server does with them; None leaves that
@@ -111,6 +112,7 @@ class Rules:
 
     compare: str = "auto"
     modify_window: float | None = None
+    strict_compare: bool = False
     newer_only: bool = False
     verify: str = "auto"
     recursive: bool = True
@@ -127,6 +129,7 @@ class Rules:
     make_parents: bool = False
     filters: FilterRules = FilterRules()
     backup: str | None = None
+    delete_before: bool = False
     track_renames: bool = False
     only: Scope | None = None
 

@@ -15,6 +15,7 @@ from ftpcli.engine.events import OnEvent, Planned, Report, Warned
 from ftpcli.engine.job import Job
 from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.plan.deletes import Deletes
+from ftpcli.engine.plan.digests import DigestReport
 from ftpcli.engine.plan.leftovers import Leftovers
 from ftpcli.engine.plan.planner import Planner
 from ftpcli.engine.plan.reporter import Reporter
@@ -38,7 +39,7 @@ from ftpcli.engine.trees import links
 from ftpcli.engine.workers import retry
 from ftpcli.engine.workers.messages import Failure, Told
 from ftpcli.engine.workers.pool import PoolSettings, WorkerPool
-from ftpcli.errors import FtpcliError, GuardRefused, Retry
+from ftpcli.errors import FtpcliError, GuardRefused, Retry, is_for_lack_of_room
 from ftpcli.exit_codes import INTERNAL_ERROR
 from ftpcli.model import Kind
 from ftpcli.session.contract import Session
@@ -81,6 +82,7 @@ class _Coordinator:
         self._leftovers = leftovers
         self._stop = stop
         self._planner = Planner(self._job, reporter, deletes, shared.host, shared.times)
+        self._digests = DigestReport(self._job, shared.host)
         self._pool = self._make_pool()
         self._small = 0  # small files among the tasks in flight
 
@@ -107,13 +109,18 @@ class _Coordinator:
             for root in self._job.roots:
                 self._pool.submit(Resolve(root))
             self._loop()
+            if self._job.rules.delete_before:
+                self._delete()
+                self._planner.everything_is_deleted()
+                self._loop()
             for _ in chain(self._planner.renames(), self._planner.twins()):
                 self._loop()
             self._shared.progress.listing = False
             attributes = self._planner.comparison.attributes
             self._do_all(attributes.links())
             self._do_all(self._planner.comparison.checks())
-            self._delete()
+            if not self._job.rules.delete_before:
+                self._delete()
             self._do_all(self._leftovers.displaced())
             self._do_all(self._leftovers.parts())
             # Last: once a directory is read-only, nothing else can be done in it.
@@ -177,8 +184,10 @@ class _Coordinator:
             case StoredChecked():
                 self._planner.comparison.stored_checked(result)
             case Rechecked():
+                self._digests.rechecked(result)
                 self._planner.rechecked(result)
             case Copied():
+                self._digests.copied(result)
                 self._reporter.copied(result)
                 if result.done.mode_problem:
                     self._planner.comparison.attributes.problem(result.task.shown, result.done.mode_problem)
@@ -253,6 +262,10 @@ class _Coordinator:
         if error.retry is Retry.STOP_RUN:
             self._reporter.end_run(error)
             return
+        self._digests.failed(error)
+        rules = self._job.rules
+        if rules.delete and not rules.delete_before and is_for_lack_of_room(error):
+            error.message += "; --delete-before deletes first, which may make room"
         match task:
             case CheckFree():
                 self._planner.not_checked(task)
@@ -282,6 +295,8 @@ class _Coordinator:
     def _conclude(self, seconds: float) -> Report:
         report = self._reporter.report
         self._warn_of_what_is_left()
+        if missing := self._digests.error():
+            self._reporter.end_run(missing)
         report.seconds = seconds
         report.moved = self._shared.progress.moved
         report.connections, report.reconnects = self._pool.connections()
@@ -305,7 +320,7 @@ class _Coordinator:
             entries = "1 entry is left out that is" if count == 1 else f"{count} entries are left out that are"
             hint = "; --symlinks follow or copy takes links" if rules.symlinks == links.SKIP else ""
             self._reporter.tell(Warned(f"{entries} neither file nor directory{hint}, --exclude keeps this quiet"))
-        for warning in (comparison.attributes.warning(), self._shared.times.sentence()):
+        for warning in (comparison.attributes.warning(), self._shared.times.sentence(), self._digests.warning()):
             if warning:
                 self._reporter.tell(Warned(warning))
 

@@ -235,6 +235,7 @@ class HostMemory:
     sizes_directories: bool | None = None
     time_command: str | None = None
     digest_command: str | None = None
+    offers_digests: bool | None = None
     mode_command: str | None = None
     symlinks: bool = False
     reads_telnet: bool | None = None

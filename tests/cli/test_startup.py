@@ -68,7 +68,7 @@ def test_version() -> None:
     ("words", "wanted"),
     [
         ("ftpcli m", {"mirror", "mkdir", "mv"}),
-        ("ftpcli mirror --del", {"--delete"}),
+        ("ftpcli mirror --del", {"--delete", "--delete-before"}),
         ("ftpcli ls --tls-m", {"--tls-min", "--tls-max"}),
         ("ftpcli get --progress ", {"auto", "bar", "plain", "none"}),
         ("ftpcli profile s", {"show"}),

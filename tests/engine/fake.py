@@ -209,7 +209,10 @@ def _tree(folder: Folder) -> Tree:
 class FakeSession:
     """``session.contract.Session``; ``healthy`` until the first lost connection."""
 
-    capabilities = Capabilities(lists_facts=True)
+    @property
+    def capabilities(self) -> Capabilities:
+        digests = (self.server.digests,) if self.server.digests else ()
+        return Capabilities(lists_facts=True, digests=digests)
 
     def __init__(self, server: FakeServer, stop: StopSignal | None) -> None:
         self.server = server

@@ -19,7 +19,7 @@ from ftpcli.cli.options.shared import (
     resume_option,
     work_options,
 )
-from ftpcli.cli.options.types import MaxDelete, PositiveDuration
+from ftpcli.cli.options.types import Duration, MaxDelete, PositiveDuration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     metavar="N|P%",
     help="With --delete: delete nothing if more than N entries, or P% of TARGET's, would go [50%].",
 )
+@option("--delete-before", is_flag=True, help="With --delete: delete before anything is copied, to make room.")
 @option("--allow-empty-source", is_flag=True, help="With --delete: an empty SOURCE may empty TARGET.")
 @option(
     "--backup-dir",
@@ -54,6 +55,10 @@ if TYPE_CHECKING:
 @option("--times/--no-times", default=True, help="Give copies the modification times of their sources [times].")
 @option("--compare", type=click.Choice(["auto", "size", "time", "checksum"]), default="auto",
         help="What tells that a file is up to date [auto: size and time].")  # fmt: skip
+@option("--modify-window", type=Duration(), metavar="S",
+        help="Times within S seconds are the same, whatever the server does with them.")  # fmt: skip
+@option("--strict-compare", is_flag=True,
+        help="With checksum for --compare or --verify: fail where the server has no digest.")  # fmt: skip
 @option("--newer-only", is_flag=True, help="Copy only what is newer in SOURCE.")
 @option("--verify", type=click.Choice(["auto", "size", "checksum", "none"]), default="auto",
         help="What is asked of the server before a copy counts, besides its bytes [auto].")  # fmt: skip
@@ -114,6 +119,12 @@ def _check_combinations(choices: Choices) -> None:
         raise UsageError(
             "--track-renames needs --delete: a file whose name is gone is renamed where it would be deleted"
         )
+    if choices["delete_before"] and not choices["delete"]:
+        raise UsageError("--delete-before needs --delete: without it nothing is deleted")
+    if choices["delete_before"] and choices["track_renames"]:
+        raise UsageError(
+            "--delete-before and --track-renames contradict each other: one deletes what the other renames"
+        )
     if choices.origin("max_delete") is Origin.COMMAND_LINE and not choices["delete"]:
         raise UsageError("--max-delete needs --delete: without it nothing is deleted")
     if choices.origin("watch_interval") is Origin.COMMAND_LINE and not choices["watch"]:
@@ -162,6 +173,8 @@ def _rules(choices: Choices, filters: FilterRules, backup: str | None) -> Rules:
     limit = choices["max_delete"]
     return Rules(
         compare=choices["compare"],
+        modify_window=choices["modify_window"],
+        strict_compare=choices["strict_compare"],
         newer_only=choices["newer_only"],
         verify=choices["verify"],
         delete=choices["delete"],
@@ -177,6 +190,7 @@ def _rules(choices: Choices, filters: FilterRules, backup: str | None) -> Rules:
         make_parents=True,
         filters=filters,
         backup=backup,
+        delete_before=choices["delete_before"],
         track_renames=choices["track_renames"],
     )
 

@@ -135,7 +135,7 @@ def is_same_time(source: Entry, target: Entry, rules: Rules) -> bool:
 
 def _is_of_same_version(source: Entry, target: Entry, rules: Rules, keeping: Timekeeping | None) -> bool:
     """Whether the target's time is one that a copy of the source would have."""
-    if is_same_time(source, target, rules):
+    if is_same_time(source, target, rules) and (keeping is None or not keeping.is_chance(source)):
         return True
     if keeping is None:
         return False

@@ -65,6 +65,11 @@ class Timekeeping:
             return True
         return source.mtime < min(self.since, target.mtime + target.precision - self.ahead.least)
 
+    def is_chance(self, source: Entry) -> bool:
+        """Whether a target that shows the source's time does so by chance: the source changed in the very second in
+        which an earlier version of it arrived."""
+        return not self.holds and source.mtime is not None and source.mtime >= self.since > -math.inf
+
     def newer(self, source: Entry, target: Entry) -> bool:
         """Whether the source changed after the target did; their times are known, and differ."""
         assert source.mtime is not None

@@ -179,6 +179,9 @@ class Comparison:
             there = (each.name for each in decisions if each.what is What.DELETE)
             deleted = tuple(name for name in there if rough(name) in similar_to)
             self._stored.append(CheckStored(where.target, where.shown, stored, deleted))
+            if self._rules.delete_before:
+                for name in deleted:  # only once something is stored would it show whether it is that
+                    self._deletes.keep(shown(where, name))
 
     def checks(self) -> Iterator[CheckStored]:
         """What to ask before anything is deleted."""

@@ -45,6 +45,8 @@ class PathMap:
         decision = self._decide(where, source, target)
         if decision.why in (TIME_DIFFERS, NOT_NEWER) and source is not None and target is not None:
             return self._unless_in_doubt(decision, source, target)
+        if decision.why == UP_TO_DATE and source is not None and target is not None and self._by_chance(source, target):
+            return decision._replace(what=What.COPY, why=TIME_UNSURE)
         if decision.why != UP_TO_DATE or source is None or self._rules.compare not in ("auto", "time"):
             return decision
         # It may have changed twice within one minute, and listings show minutes only (vsftpd).
@@ -60,6 +62,10 @@ class PathMap:
         if decision.why == TIME_DIFFERS and self._times.stays_in_doubt(source, target):
             return decision._replace(why=TIME_DIFFERS_HERE)
         return decision
+
+    def _by_chance(self, source: Entry, target: Entry) -> bool:
+        chance = self._times.may_be_chance(source) and source.kind is Kind.FILE
+        return chance and self._times.in_doubt(source, target)
 
     def _is_rough_arrival(self, target: Entry) -> bool:
         """Whether it is the time of an arrival, by another clock than ours, and not told exactly."""

@@ -16,6 +16,7 @@ from ftpcli.engine.plan.comparison import Comparison
 from ftpcli.engine.plan.copies import Copies
 from ftpcli.engine.plan.deletes import Deletes
 from ftpcli.engine.plan.overlap import Overlap
+from ftpcli.engine.plan.postponed import Postponed
 from ftpcli.engine.plan.reporter import Reporter
 from ftpcli.engine.plan.twins import Twins, Waiting
 from ftpcli.engine.tasks.check_names import CheckFree, FreeChecked
@@ -56,6 +57,7 @@ class Planner:
         self._copies = Copies(job, reporter)
         self._twins = Twins()
         self.comparison = Comparison(job, reporter, deletes, self._copies, self._renames, times, self._twins)
+        self._postponed = Postponed() if job.rules.delete_before else None
         self._targets: dict[str, str] = {}
         self._pairs: list[Pair] = []
         self._listings = 0
@@ -71,6 +73,8 @@ class Planner:
         self.comparison.attributes.close()
         if self._renames is not None:
             self._renames.close()
+        if self._postponed is not None:
+            self._postponed.close()
 
     def next_task(self) -> Task | None:
         while self._ready:
@@ -81,7 +85,20 @@ class Planner:
         if self._pairs and self._listings < 2 * self._job.parallel:
             self._listings += 1
             return ListPair(self._pairs.pop())
-        return None
+        return self._next_postponed() if self._postponed is not None and not self._listings else None
+
+    def _next_postponed(self) -> Task | None:
+        assert self._postponed is not None
+        item = self._postponed.next()
+        if not isinstance(item, Pair):
+            return item
+        self._listings += 1
+        return ListPair(item)
+
+    def everything_is_deleted(self) -> None:
+        """What waited for that may be done now."""
+        if self._postponed is not None:
+            self._postponed.release()
 
     def renames(self) -> Iterator[None]:
         """To be iterated when everything is listed. Each step adds tasks, which must be done before the next step."""
@@ -145,6 +162,10 @@ class Planner:
         else:
             self._listings -= 1
             work = self.comparison.compare(then)
+            if self._postponed is not None and self._postponed.holds:
+                self._pairs.extend(self._postponed.pairs(work.pairs))
+                self._postponed.tasks(work.tasks)
+                return
             self._pairs.extend(work.pairs)
             if work.tasks:
                 self._ready.append(iter(work.tasks))

@@ -50,8 +50,9 @@ class Shared:
         local = LocalTree(*roots, journal=journal, holds_named=local_target and not job.roots[0].tree)
         backup = _backup(job.rules.backup, job.direction.target, local) if job.rules.backup else None
         rate = RateLimit(job.limit_rate, stop.sleep) if job.limit_rate else None
-        times = TargetTimes(job, journal, journal.last)
-        return cls(job, progress, HostMemory(), journal, local, times, backup, rate)
+        host = HostMemory()
+        times = TargetTimes(job, journal, host, journal.last)
+        return cls(job, progress, host, journal, local, times, backup, rate)
 
 
 def _backup(folder: str, side: Side, local: LocalTree) -> Backup:

@@ -11,6 +11,7 @@ from ftpcli.engine.tasks.pair import NOTHING, Listed, Pair
 from ftpcli.engine.trees import links
 from ftpcli.engine.trees.links import Followed
 from ftpcli.engine.trees.tree import Tree
+from ftpcli.errors import NoDigests
 from ftpcli.model import Kind, Listing
 
 
@@ -30,6 +31,8 @@ class ListPair:
 
     def run(self, context: TaskContext) -> Listed:
         pair, rules = self.pair, context.job.rules
+        if "checksum" in (rules.compare, rules.verify):
+            self._look_for_digests(context)
         source, target = context.source(self.shown), context.target(self.shown)
         if pair.source is None:
             return Listed(pair, NOTHING, target.unmasked(pair.target, target.list(pair.target)), made=False)
@@ -39,6 +42,18 @@ class ListPair:
             found = self._if_still_empty(self._source(source, pair.source, target, rules.symlinks), found)
         names = target.same_names(pair.target, found.listing, there, look_only=rules.dry_run)
         return Listed(pair, found.listing, there, made, found, names)
+
+    def _look_for_digests(self, context: TaskContext) -> None:
+        """Raises NoDigests, before anything is changed."""
+        job, host = context.job, context.shared.host
+        if host.offers_digests is None:
+            offers = context.worker.insist(self.shown, lambda session: bool(session.capabilities.digests))
+            host.offers_digests = offers
+        if job.rules.strict_compare and not host.offers_digests:
+            raise NoDigests(
+                f"{job.endpoint.place} offers no digests (HASH, XSHA256 and the like; over SFTP check-file), which "
+                "--strict-compare demands; nothing was changed"
+            )
 
     def _source(self, tree: Tree, path: str, target: Tree, symlinks: str) -> Followed:
         listing = without_unstable(tree.list(path), target.keeps_name)

@@ -11,6 +11,7 @@ from ftpcli.engine.compare.times import is_imprecise, same_time
 from ftpcli.engine.job import Rules, Side
 from ftpcli.engine.tasks.context import TaskContext
 from ftpcli.engine.transfer.verify import compare_digests, look_again
+from ftpcli.errors import NoDigest
 from ftpcli.model import Entry
 from ftpcli.session.contract import Session
 
@@ -30,7 +31,9 @@ class Recheck:
         if context.job.rules.compare == "checksum":
             verdict = self._by_digest(context)
             if verdict is not None:
-                return Rechecked(self, self.source_entry, verdict)
+                return Rechecked(self, self.source_entry, verdict, by_digest=True)
+            if context.job.rules.strict_compare:
+                raise NoDigest(f"the server gives no digest of {self.shown}, which --strict-compare demands")
         return self._by_time(context)
 
     def _by_digest(self, context: TaskContext) -> str | None:
@@ -84,3 +87,4 @@ class Rechecked:
     entry: Entry
     why: str
     skipped: str = ""
+    by_digest: bool = False

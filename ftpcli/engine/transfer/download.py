@@ -244,7 +244,8 @@ class Download:
     def _vouched_by(self, session: Session, part: PartFile) -> str:
         path, verify = self._request.source, self._rules.verify
         if verify == "checksum":
-            algorithm = same_digest(session, path, part, self._context.stop)
+            strict = self._rules.strict_compare
+            algorithm = same_digest(session, path, part, self._context.stop, strict=strict)
             if algorithm is not None:
                 return algorithm
         if self._entry.size is None or verify == "none":

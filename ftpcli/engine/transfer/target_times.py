@@ -34,8 +34,8 @@ from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.journal.last_run import LastRun
 from ftpcli.errors import FtpcliError, Refused, Unsupported
 from ftpcli.model import Entry
-from ftpcli.part_names import part_name
-from ftpcli.session.contract import Session
+from ftpcli.part_names import PartStyle, part_name
+from ftpcli.session.contract import HostMemory, Session
 
 STEM = "ftpcli-clock"
 _DAY = 86_400
@@ -45,9 +45,11 @@ class TargetTimes:
     """Thread-safe. ``known`` is None until it is known, or for good where it cannot be found out. ``last``: the last
     run of this mirror that was complete."""
 
-    def __init__(self, job: Job, journal: Journal, last: LastRun | None = None) -> None:
+    def __init__(self, job: Job, journal: Journal, host: HostMemory, last: LastRun | None = None) -> None:
         self._rules = job.rules
         self._journal = journal
+        self._host = host
+        self._style = PartStyle.HIDDEN
         self._lock = threading.Lock()
         self._goes_by_times = job.rules.newer_only or job.rules.compare not in ("size", "always")
         self._is_remote = job.direction.target is Side.REMOTE and self._goes_by_times
@@ -78,8 +80,13 @@ class TargetTimes:
 
     def witness(self, source: Entry, target: Entry) -> bool:
         """Whether this file of the target shows the time of its source, so that others most likely would."""
-        self._shows_source_times = self._shows_source_times or proves_plain(source, target)
+        if not self._shows_source_times and not self.may_be_chance(source):
+            self._shows_source_times = proves_plain(source, target)
         return self._shows_source_times
+
+    def may_be_chance(self, source: Entry) -> bool:
+        """Whether a target that shows the source's time may do so by chance, since its server is known for that."""
+        return self.known is None and self._since is not None and (source.mtime or 0.0) >= self._since
 
     def in_doubt(self, source: Entry, target: Entry) -> bool:
         """Whether it takes more than the two listings to tell what another time means."""
@@ -91,7 +98,7 @@ class TargetTimes:
 
     def _is_unclear(self, source: Entry, target: Entry) -> bool:
         if is_same_time(source, target, self._rules):
-            return False
+            return self.may_be_chance(source)
         if self.known is not None:
             return self.known.holds and bool(zones_apart(source, target, self.known.shift))
         is_plain_change = (source.mtime or 0.0) > (target.mtime or 0.0) and not zones_apart(source, target, 0.0)
@@ -146,6 +153,10 @@ class TargetTimes:
         return True
 
     def _try_out(self, session: Session, folder: str) -> None:
+        while self.known is None and self._tries_out:
+            self._try_out_once(session, folder)
+
+    def _try_out_once(self, session: Session, folder: str) -> None:
         try:
             with self._marker(session, folder) as path:
                 before = time.time()
@@ -164,7 +175,10 @@ class TargetTimes:
                 ahead = clock_ahead(arrived, before, after)
                 self.known = self._dated(known or replace(ARRIVAL, ahead=ahead))
         except (Refused, Unsupported):
-            self._tries_out = False  # where this file is refused others will be too, each with its own error
+            if self._style is PartStyle.HIDDEN and session.healthy:
+                self._style = PartStyle.PLAIN  # some servers refuse names with a leading dot
+            else:
+                self._tries_out = False
 
     def _shift_on(self, moment: float, session: Session, folder: str) -> float:
         """How much later than given a time of that day is shown."""
@@ -183,7 +197,8 @@ class TargetTimes:
     @contextlib.contextmanager
     def _marker(self, session: Session, folder: str) -> Iterator[str]:
         """The path of a file that is removed in the end."""
-        path = posixpath.join(folder, part_name(STEM, time.time_ns(), os.urandom(8)))
+        style = max(self._style, min(self._host.part_style, PartStyle.PLAIN))
+        path = posixpath.join(folder, part_name(STEM, time.time_ns(), os.urandom(8), style=style))
         self._journal.begin(path)
         try:
             yield path

@@ -26,6 +26,7 @@ from ftpcli.errors import (
     Denied,
     FtpcliError,
     Incomplete,
+    NoDigest,
     NoSpace,
     NotFound,
     PeerProtocolError,
@@ -312,7 +313,7 @@ class Upload:
         """Find out what vouches for the content. Raises VerifyMismatch, and the part file on the server goes."""
         try:
             version.verified = self._vouched_by(session, source, version)
-        except VerifyMismatch:
+        except (VerifyMismatch, NoDigest):
             version.doubted = True
             version.stage = Stage.NOT_SENT
             self._discard(session, version)
@@ -322,7 +323,8 @@ class Upload:
         if self._rules.verify == "none":
             return "none"
         if self._rules.verify == "checksum":
-            algorithm = same_digest(session, version.part, source, self._context.stop)
+            strict = self._rules.strict_compare
+            algorithm = same_digest(session, version.part, source, self._context.stop, strict=strict)
             if algorithm is not None:
                 return algorithm
         return "size" if self._has_right_size(session, version) else "none"

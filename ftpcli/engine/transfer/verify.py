@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from ftpcli.engine.compare.times import is_exact, same_time
 from ftpcli.engine.trees.local import translated
-from ftpcli.errors import NotFound, Refused, Retry, SourceChanged, Unsupported, VerifyMismatch
+from ftpcli.errors import NoDigest, NotFound, Refused, Retry, SourceChanged, Unsupported, VerifyMismatch
 from ftpcli.model import Entry
 from ftpcli.session.contract import Session
 from ftpcli.stop import StopToken
@@ -79,13 +79,17 @@ def compare_digests(session: Session, remote: str, local: LocalFile, stop: StopT
     return Compared(told.algorithm, f"the {told.algorithm} digests differ: {ours} here, {told.value} on the server")
 
 
-def same_digest(session: Session, remote: str, local: LocalFile, stop: StopToken) -> str | None:
+def same_digest(
+    session: Session, remote: str, local: LocalFile, stop: StopToken, *, strict: bool = False
+) -> str | None:
     """The algorithm by which what arrived is what was sent; None if the server provides no digest of it.
 
-    Raises VerifyMismatch.
+    Raises VerifyMismatch, and NoDigest where that is ``strict`` and there is no digest.
     """
     compared = compare_digests(session, remote, local, stop)
     if compared is None:
+        if strict:
+            raise NoDigest(f"the server gives no digest of {remote}, which --strict-compare demands")
         return None
     if compared.difference:
         raise VerifyMismatch(compared.difference)
