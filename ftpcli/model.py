@@ -234,11 +234,12 @@ class TlsFacts:
 @dataclass(frozen=True)
 class Capabilities:
     """What the server says it can do (FEAT, RFC 2389; SFTP's extensions). ``lists_facts``: it has MLSD. ``digests``:
-    algorithms, the best one first."""
+    algorithms, the best one first. ``creates_with_mode``: a file can be made with permission bits."""
 
     features: frozenset[str] = frozenset()
     lists_facts: bool = False
     digests: tuple[str, ...] = ()
+    creates_with_mode: bool = False
 
 
 @dataclass(frozen=True, slots=True)

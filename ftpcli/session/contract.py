@@ -17,10 +17,12 @@ OnMoved = Callable[[int], None]
 @dataclass(frozen=True, slots=True)
 class Moved:
     """What a finished transfer knows of itself. ``confirmed`` is False where the other side never said "I am done"
-    on the data connection: then only a look at the result decides."""
+    on the data connection: then only a look at the result decides. ``mode``: the permission bits of what was written,
+    where the server told them in passing."""
 
     bytes: int
     confirmed: bool
+    mode: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +73,23 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class ToStore:
-    """``mtime``: the time that the file shall have, in seconds since 1970; None leaves it to the server."""
+    """``mtime``: the time that the file shall have, in seconds since 1970; None leaves it to the server. ``created``:
+    the most permission bits that it has when it is made; ``mode``: those that it shall have, where they matter."""
 
     path: str
     content: bytes
     mtime: float | None
+    created: int | None = None
+    mode: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
     """A file that the server has whole. ``mtime``: the time that it has there, in seconds since 1970; None where that
-    is not the one it was given."""
+    is not the one it was given. ``mode``: its permission bits, where the server tells them."""
 
     mtime: float | None
+    mode: int | None = None
 
 
 class Pipelined(Protocol):
@@ -137,6 +143,11 @@ class Session(Protocol):
         """Whether a file is known to be there: False where the server does not tell it from a directory for sure."""
         ...
 
+    def examine(self, path: str) -> Entry:
+        """As ``stat``, with permission bits, and a symbolic link shown as one, as far as the server can be asked; costs
+        FTP more. Raises NotFound, Unsupported."""
+        ...
+
     def size(self, path: str) -> int | None:
         """Bytes; None where the server does not tell. Raises NotFound."""
         ...
@@ -152,7 +163,10 @@ class Session(Protocol):
         Unsupported."""
         ...
 
-    def open_write(self, path: str, offset: int) -> Sink: ...
+    def open_write(self, path: str, offset: int, mode: int | None = None) -> Sink:
+        """``mode``: the most permission bits of a file that this makes, where the protocol can say so."""
+        ...
+
     def free_bytes(self, directory: str, wanted: int) -> int | None:
         """How many bytes this user may still write in a directory; None where the server does not tell. An answer of a
         moment ago serves again where it is far above ``wanted``."""
@@ -222,8 +236,9 @@ class HostMemory:
     empty, for listings that a lost connection interrupts. ``zone_ahead``: seconds by which its LIST is ahead of UTC.
     ``sizes_directories``: FTP's SIZE answers for directories, too. ``unsupported``: purposes for which the server has
     no working command. ``resumes_uploads``, ``resumes_downloads``: False once it refused to, or mixed up what came of
-    it. ``part_style``: the names of part files that worked; ``loses_parts``: under no name are they there afterwards.
-    ``ssh_secrets``: passphrases and passwords that were asked for and were right, by key file or ``user@host:port``.
+    it. ``new_file_mode``: permission bits that uploads have there. ``part_style``: the names of part files that worked;
+    ``loses_parts``: under no name are they there afterwards. ``ssh_secrets``: passphrases and passwords that were asked
+    for and were right, by key file or ``user@host:port``.
     """
 
     here: bool | None = None
@@ -242,6 +257,7 @@ class HostMemory:
     unsupported: set[str] = field(default_factory=set)
     resumes_uploads: bool = True
     resumes_downloads: bool = True
+    new_file_mode: int | None = None
     part_style: PartStyle = PartStyle.HIDDEN
     loses_parts: bool = False
     ssh_secrets: dict[str, Secret] = field(default_factory=dict)

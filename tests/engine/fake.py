@@ -327,6 +327,9 @@ class FakeSession:
         with self.call("stat", path):
             return self.entry(_parts(path)[-1] if _parts(path) else "", self.server.find(path))
 
+    def examine(self, path: str) -> Entry:
+        return self.stat(path)
+
     def open_read(self, path: str, offset: int) -> FakeSource:
         with self.call("read", path, offset):
             if offset and not self.server.restarts:
@@ -338,7 +341,7 @@ class FakeSession:
             self.healthy = self.server.survives_samples
             return self.server.file(path).data[offset : offset + length]
 
-    def open_write(self, path: str, offset: int) -> FakeSink:
+    def open_write(self, path: str, offset: int, mode: int | None = None) -> FakeSink:  # noqa: ARG002
         with self.call("write", path, offset):
             if offset and not self.server.restarts:
                 raise Unsupported("no REST here", reply="502 no")

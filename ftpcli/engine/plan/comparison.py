@@ -96,7 +96,9 @@ class Comparison:
         """The server was asked about a file."""
         task = result.task
         if result.why:
-            return self._copies.plan(New(task.source, task.target, task.shown, result.entry, result.why))
+            return self._copies.plan(
+                New(task.source, task.target, task.shown, result.entry, result.why, task.target_entry)
+            )
         if self._rules.perms and (why := other_mode(result.entry, task.target_entry)):
             return self.attributes.mode(task.target, task.shown, result.entry, why)
         self._reporter.skip(task.shown, result.skipped or UP_TO_DATE)
@@ -255,7 +257,7 @@ class Comparison:
         assert decision.source is not None
         name = decision.name
         source, target = self._path_map.source(where, name), self._path_map.target(where, name)
-        return New(source, target, shown(where, name), decision.source, decision.why)
+        return New(source, target, shown(where, name), decision.source, decision.why, decision.target)
 
     def _delete(self, entry: Entry, where: Pair, owner: str) -> list[Pair]:
         """Plan a delete. A directory's content is listed next, because every entry deleted is reported by name."""

@@ -21,4 +21,6 @@ class Copies:
         self._reporter.copy_planned(new.shown, new.entry, new.why)
         if self._dry_run:
             return []
-        return [CopyFile(new.source, new.target, new.shown, new.entry, replaces=new.why != MISSING)]
+        replaces = new.why != MISSING and not new.is_new
+        mode = None if new.there is None else new.there.mode
+        return [CopyFile(new.source, new.target, new.shown, new.entry, replaces=replaces, target_mode=mode)]

@@ -134,7 +134,7 @@ class Planner:
 
     def _begin(self, found: Found, *, is_tree: bool) -> None:
         if found.entry.kind is not Kind.DIR:
-            self._copy(New(found.source, found.target, found.source, found.entry, "asked for"))
+            self._copy_named(found)
         elif not self._job.rules.recursive:
             error = self._job.direction.source.refusal("it is a directory; -r takes directories as well")
             self._reporter.fail(found.source or ".", error)
@@ -142,6 +142,16 @@ class Planner:
             self._overlap.begin(found.source, found.target)
             name = "" if is_tree else found.entry.name
             self._pairs.append(Pair(found.source, found.target, name, prefix=f"{name}/" if name else ""))
+
+    def _copy_named(self, found: Found) -> None:
+        there = found.there
+        if there is not None and there.kind is Kind.LINK and not self._job.rules.in_place:
+            why = (
+                f"a symbolic link is in the place of {found.target}; remove that first, or write through it: --in-place"
+            )
+            self._reporter.fail(found.source, self._job.direction.target.refusal(why))
+            return
+        self._copy(New(found.source, found.target, found.source, found.entry, "asked for", there, found.is_new))
 
     def not_listed(self, pair: Pair) -> None:
         """The listing of a directory failed."""

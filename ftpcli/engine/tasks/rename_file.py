@@ -17,13 +17,16 @@ log = logging.getLogger("ftpcli.renames")
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """A file that the target lacks, waiting to be renamed or copied. ``entry`` is the source's."""
+    """A file that the target lacks, or has otherwise, waiting to be renamed or copied. ``entry`` is the source's,
+    ``there`` the target's; None if there is none, or it is not known."""
 
     source: str
     target: str
     shown: str
     entry: Entry
     why: str
+    there: Entry | None = None
+    is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ftpcli.engine.job import Root
+from ftpcli.engine.job import Root, Side
 from ftpcli.engine.tasks.context import TaskContext
 from ftpcli.engine.trees.tree import Named, Tree
-from ftpcli.errors import FtpcliError
-from ftpcli.model import Entry
+from ftpcli.errors import FtpcliError, NotFound, Refused, Unsupported
+from ftpcli.model import Entry, Kind
 
 
 @dataclass(frozen=True)
 class Found:
-    """One source that exists, and the final name of its target."""
+    """One source that exists, and the final name of its target. ``there``: what has that name, if it is known;
+    ``is_new``: certainly nothing."""
 
     source: str
     target: str
     entry: Entry
+    there: Entry | None = None
+    is_new: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,20 @@ class Resolve:
         rules = context.job.rules
         if rules.make_parents and not rules.dry_run:
             target.make_parents(path)
-        return Found(named.path, path, named.entry)
+        if self.root.tree or named.entry.kind is Kind.DIR or target.side is Side.LOCAL or rules.dry_run:
+            return Found(named.path, path, named.entry)
+        return self._examined(Found(named.path, path, named.entry), context)
+
+    def _examined(self, found: Found, context: TaskContext) -> Found:
+        """With what an upload is going to replace: its permission bits, and whether it is a symbolic link, which a
+        directory's listing would have told."""
+        try:
+            there = context.worker.insist(self.shown, lambda session: session.examine(found.target))
+        except NotFound:
+            return replace(found, is_new=True)
+        except (Refused, Unsupported):
+            return found
+        return replace(found, there=there)
 
 
 @dataclass(frozen=True)

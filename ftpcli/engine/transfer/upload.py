@@ -15,6 +15,7 @@ from ftpcli.engine.progress import A_STEP
 from ftpcli.engine.transfer.commit import Replacement
 from ftpcli.engine.transfer.context import CopyContext
 from ftpcli.engine.transfer.free_space import require_room
+from ftpcli.engine.transfer.modes import Modes
 from ftpcli.engine.transfer.naming import Naming
 from ftpcli.engine.transfer.outcome import OVERLAP, WORTH_RESUMING, Done
 from ftpcli.engine.transfer.request import CopyRequest
@@ -63,8 +64,9 @@ class _Version:
     """What has been done with one version of the source. It is replaced whole where the source changes.
 
     ``started_at``: the offset that this run began to send at; None until then. ``verified``, ``mode_problem``: as in
-    ``Done``; None where the permission bits have not been set yet. ``doubted``: the size that the server tells of the
-    part file says nothing. ``unsettled``: the source may change again without another time to show for it.
+    ``Done``; None where the permission bits have not been set yet. ``mode``: those of the part file, where they are
+    known. ``doubted``: the size that the server tells of the part file says nothing. ``unsettled``: the source may
+    change again without another time to show for it. ``is_begun``: something of it may be on the server.
     """
 
     part: str
@@ -75,6 +77,7 @@ class _Version:
     started_at: int | None = None
     verified: str = "none"
     mode_problem: str | None = None
+    mode: int | None = None
     doubted: bool = False
     unsettled: bool = False
     is_begun: bool = False
@@ -96,6 +99,7 @@ class Upload:
         self._rules = context.rules
         self._replacement = replacement or Replacement
         self._naming = Naming(request, context)
+        self._modes = Modes(request, context)
         self._version: _Version | None = None
         # The most there was of any version: one that only repeats the last one's steps gets nowhere.
         self._offset = 0
@@ -115,7 +119,11 @@ class Upload:
             content = source.file.read(source.size + 1)
             if len(content) != source.size or not source.unchanged():
                 return None
-            return ToStore(version.part, content, source.mtime_ns / 1e9 if self._rules.times else None)
+            mode = self._modes.wanted(source)
+            if mode is not None and not mode & _OWNER_MAY_WRITE:
+                return None  # set at the very end
+            mtime = source.mtime_ns / 1e9 if self._rules.times else None
+            return ToStore(version.part, content, mtime, self._modes.at_creation(source), mode)
 
     def stored(self, sent: ToStore, there: Stored) -> tuple[str, str] | None:
         """The part file is at the server now. The names for its renaming, if nothing else comes before that."""
@@ -131,7 +139,10 @@ class Upload:
         if sent.mtime is not None and self._has_time(there.mtime, sent.mtime):
             self._time_is_kept(version)
             self._reach(version, Stage.TIMED)
-        if self._rules.perms or (self._rules.times and version.stage < Stage.TIMED):
+        if sent.mode is not None and there.mode == sent.mode:
+            version.mode, version.mode_problem = sent.mode, ""
+        unset = sent.mode is not None and version.mode is None
+        if unset or (self._rules.times and version.stage < Stage.TIMED):
             return None
         version.replacement.begin()
         return sent.path, self._request.target
@@ -149,7 +160,12 @@ class Upload:
     @property
     def is_here(self) -> bool:
         """Whether nothing more is wanted of the server."""
-        return self._version is not None and self._version.stage >= Stage.NAMED and not self._rules.perms
+        version = self._version
+        return (
+            version is not None
+            and version.stage >= Stage.NAMED
+            and (not self._rules.perms or version.mode_problem is not None)
+        )
 
     # By itself
 
@@ -295,7 +311,9 @@ class Upload:
 
     def _send_from(self, session: Session, source: OpenSource, version: _Version, offset: int) -> None:
         source.file.seek(offset)
-        with session.open_write(version.part, offset) as sink:
+        if not offset and version.part != self._request.target:
+            self._modes.shut(session, version.part, source)
+        with session.open_write(version.part, offset, self._modes.at_creation(source)) as sink:
             if version.started_at is None or offset == 0:
                 version.started_at = offset
             version.seams.add(offset)
@@ -303,6 +321,7 @@ class Upload:
             self._context.progress.start(self._request.shown, version.size, offset)
             sink.pump_from(source.file, self._context.moved)
             moved = sink.finish()
+        version.mode = moved.mode
         if offset + moved.bytes != version.size or not source.unchanged():
             self._discard(session, version)
             raise SourceChanged(f"{self._request.source} changed while it was being sent")
@@ -377,8 +396,11 @@ class Upload:
 
     def _set_mode_of_part(self, session: Session, source: OpenSource, version: _Version) -> None:
         # A read-only part file would be in the way of the next run, were this one to end just here.
-        if self._rules.perms and source.mode & _OWNER_MAY_WRITE:
-            version.mode_problem = mode_problem(session, version.part, source.mode)
+        mode = self._modes.wanted(source)
+        if mode is None or not mode & _OWNER_MAY_WRITE or version.mode_problem is not None:
+            return
+        right = self._modes.is_right(session, version.part, version.mode, mode)
+        version.mode_problem = "" if right else mode_problem(session, version.part, mode)
 
     def _rename(self, session: Session, source: OpenSource, version: _Version) -> None:
         if version.part != self._request.target:
@@ -389,5 +411,6 @@ class Upload:
         self._context.journal.commit(self._request.target, version.part)
 
     def _set_mode_of_target(self, session: Session, source: OpenSource, version: _Version) -> None:
-        if self._rules.perms and version.mode_problem is None:
-            version.mode_problem = mode_problem(session, self._request.target, source.mode)
+        mode = self._modes.wanted(source)
+        if mode is not None and version.mode_problem is None:
+            version.mode_problem = mode_problem(session, self._request.target, mode)

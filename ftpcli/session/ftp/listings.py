@@ -14,12 +14,14 @@ lines, is learnt from its listings, and where none has been seen yet, by listing
 
 from __future__ import annotations
 
+import posixpath
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ftpcli.errors import NotFound, Refused, TransientRefusal, Unreadable, Unsupported
-from ftpcli.model import Listing
+from ftpcli.model import Entry, Listing
 from ftpcli.session.contract import HostMemory
 from ftpcli.session.ftp.control import ControlConnection
 from ftpcli.session.ftp.transfer import Transfer
@@ -33,6 +35,9 @@ _CUT = "it lacks the line for the directory itself, which this server shows in o
 _EMPTY_FIRST = "it was empty in a first listing, and not in a second one"
 _LOOKS = 2
 _EMPTY = "its listing is empty, as that of what may not be read would be"
+
+# Options and patterns for LIST.
+_NO_PLAIN_NAME = re.compile(r"^-|[*?\[\]{}~\\]|^\s|\s$")
 
 # Opens a transfer: the command, its argument, and what it is for.
 Open = Callable[[str, str | None, str], Transfer]
@@ -101,6 +106,17 @@ class Listings:
     @property
     def _may_show_all(self) -> bool:
         return bool(self._memory.shows_itself.get(_LIST_ALL)) or _LIST_ALL not in self._memory.unsupported
+
+    def by_line(self, target: str) -> Entry | None:
+        """One file, or a link itself, as LIST shows it; None where it does not, or might take the name for another."""
+        folder, name = posixpath.split(target)
+        if not name or _NO_PLAIN_NAME.search(name) or not self._directory.enter(folder):
+            return None
+        try:
+            entries = self._read("LIST", name, target, facts=False).listing.entries
+        except (Refused, Unsupported):
+            return None
+        return entries[0] if len(entries) == 1 and entries[0].name == name else None
 
     def _all_lines(self, target: str) -> Listing | None:
         """With names that begin with a dot. None where ``-a`` is not understood: some servers refuse it or ignore it,

@@ -111,6 +111,16 @@ class FtpSession:
             return self._facts_of(reply, name)
         return self._probe(target, name)
 
+    def examine(self, path: str) -> Entry:
+        """What MLST leaves out, or shows as ProFTPD shows a link (a file that everybody may write), LIST may tell."""
+        entry = self.stat(path)
+        if entry.kind is not Kind.FILE or entry.mode not in (None, 0o777):
+            return entry
+        listed = self._listings.by_line(self._path(path))
+        if listed is None or listed.kind not in (Kind.FILE, Kind.LINK):
+            return entry
+        return replace(entry, kind=listed.kind, mode=listed.mode, target=listed.target)
+
     def size(self, path: str) -> int | None:
         """A file's size in bytes; None where the server does not tell. Raises NotFound."""
         reply = self._control.ask("SIZE", self._path(path))
@@ -190,7 +200,7 @@ class FtpSession:
             transfer.finish()
         return bytes(sample.data)
 
-    def open_write(self, path: str, offset: int) -> Transfer:
+    def open_write(self, path: str, offset: int, mode: int | None = None) -> Transfer:  # noqa: ARG002  (no command says)
         self._written = self._path(path)
         return self._start("STOR", self._written, offset, sending=True, doing="upload")
 

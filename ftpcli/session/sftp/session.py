@@ -65,6 +65,7 @@ class SftpSession:
         self.capabilities = Capabilities(
             features=self._extensions,
             digests=digest_algorithms(extensions),
+            creates_with_mode=True,
         )
 
     @property
@@ -127,6 +128,9 @@ class SftpSession:
             return self.stat(path).kind is Kind.FILE
         return self._open_directory(where).code not in (Code.OK, Code.PERMISSION_DENIED)
 
+    def examine(self, path: str) -> Entry:
+        return self.stat(path)
+
     def size(self, path: str) -> int | None:
         """A file's size in bytes, links followed; None where the server does not tell. Raises NotFound, Refused."""
         where = self._path(path)
@@ -160,7 +164,7 @@ class SftpSession:
             source.finish()
         return bytes(sample.data)
 
-    def open_write(self, path: str, offset: int) -> Upload:
+    def open_write(self, path: str, offset: int, mode: int | None = None) -> Upload:
         if not self._buffer:
             self._buffer = buffer_for(self._limits.write)
         return Upload(
@@ -175,6 +179,7 @@ class SftpSession:
             self._timing.final_reply,
             self._buffer,
             self._remember,
+            mode,
         )
 
     def free_bytes(self, directory: str, wanted: int) -> int | None:

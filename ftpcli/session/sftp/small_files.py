@@ -7,7 +7,7 @@ order (§3 of the draft), so they may go out together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ftpcli.net.wait import StopSignal
 from ftpcli.session.contract import Fetched, Stored, ToStore
@@ -49,7 +49,7 @@ class PipelinedFiles:
         self._final_reply = final_reply
 
     def fetch(self, files: Sequence[tuple[str, int]]) -> list[Fetched | None]:
-        handles = self._open([(path, OpenFlag.READ) for path, _ in files])
+        handles = self._open([requests.open_file(self._encoded(path), OpenFlag.READ) for path, _ in files])
         asked: list[Request] = []
         for handle, (_, size) in zip(handles, files, strict=True):
             if handle is not None:
@@ -73,7 +73,12 @@ class PipelinedFiles:
 
     def store(self, files: Sequence[ToStore]) -> list[Stored | None]:
         flags = OpenFlag.WRITE | OpenFlag.CREATE | OpenFlag.TRUNCATE
-        handles = self._open([(file.path, flags) for file in files])
+        handles = self._open(
+            [
+                requests.open_file(self._encoded(file.path), flags, Attributes(permissions=file.created))
+                for file in files
+            ]
+        )
         storing = [
             [] if handle is None else self._storing(handle, file) for handle, file in zip(handles, files, strict=True)
         ]
@@ -84,10 +89,10 @@ class PipelinedFiles:
         ]
 
     def _storing(self, handle: bytes, file: ToStore) -> list[Request]:
+        stamp = int(file.mtime) if file.mtime is not None and 0 <= file.mtime <= _LATEST else None
         several = [requests.write_all(handle, file.content)] if file.content else []
-        if file.mtime is not None and 0 <= file.mtime <= _LATEST:
-            stamp = int(file.mtime)
-            several.append(requests.set_fstat(handle, Attributes(atime=stamp, mtime=stamp)))
+        if stamp is not None or file.mode is not None:
+            several.append(requests.set_fstat(handle, Attributes(permissions=file.mode, atime=stamp, mtime=stamp)))
         if "fsync@openssh.com" in self._extensions:
             several.append(requests.fsync(handle))
         return [*several, requests.close(handle), requests.stat(self._encoded(file.path))]
@@ -100,7 +105,8 @@ class PipelinedFiles:
             return None
         # Where the time was refused the one that is told is that of the last write, which may be close to it by chance.
         timed = all(_ok(answer) for request, answer in answered if request.kind is Packet.FSETSTAT)
-        return Stored(told.attributes.mtime if timed else None)
+        mode = told.attributes.permissions
+        return Stored(told.attributes.mtime if timed else None, None if mode is None else mode & 0o777)
 
     def rename(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:
         request = requests.posix_rename if "posix-rename@openssh.com" in self._extensions else requests.rename
@@ -109,8 +115,8 @@ class PipelinedFiles:
 
     # Asking
 
-    def _open(self, files: Iterable[tuple[str, OpenFlag]]) -> list[bytes | None]:
-        answers = self._ask([requests.open_file(self._encoded(path), flags) for path, flags in files])
+    def _open(self, files: Sequence[Request]) -> list[bytes | None]:
+        answers = self._ask(files)
         return [answer.handle if isinstance(answer, Handle) else None for answer in answers]
 
     def _ask(self, several: Sequence[Request], patience: float | None = None) -> Iterator[Answer]:

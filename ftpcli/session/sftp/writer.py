@@ -15,12 +15,14 @@ from ftpcli.session.sftp.conversation import Conversation, Item
 from ftpcli.session.sftp.status_errors import refusal
 from ftpcli.session.sftp.window import Window
 from ftpcli.wire.sftp import requests
+from ftpcli.wire.sftp.attributes import Attributes
 from ftpcli.wire.sftp.codes import Code, OpenFlag
 from ftpcli.wire.sftp.extensions import parse_free_bytes
 from ftpcli.wire.sftp.replies import LONGEST_HANDLE, Attrs, ExtendedReply, Handle, Status
 
 # How a server says that this kind of file cannot be synced: for want of the call, with EINVAL, or in a drop box.
 NOT_SYNCED = (Code.OP_UNSUPPORTED, Code.BAD_MESSAGE, Code.PERMISSION_DENIED)
+_OTHERS = 0o077
 # A WRITE that waits for the next request is copied once more.
 _HELD = 32 * 1024
 
@@ -29,7 +31,7 @@ class Upload:
     """``Sink`` of ``session.contract`` for SFTP. ``block``: the longest WRITE that the server takes, in bytes;
     ``extensions``: what it offers; ``final_reply``: seconds that it may take to store what it has received;
     ``buffer``: for one WRITE, as ``buffer_for`` makes it. ``on_stored`` is called where the server has told that the
-    file, now closed, is as long as what was sent."""
+    file, now closed, is as long as what was sent. ``mode``: see ``Session.open_write``."""
 
     def __init__(
         self,
@@ -44,6 +46,7 @@ class Upload:
         final_reply: float,
         buffer: bytearray,
         on_stored: Callable[[bytes, int], None],
+        mode: int | None = None,
     ) -> None:
         self._conversation = conversation
         self._window = window
@@ -56,8 +59,11 @@ class Upload:
         self._buffer = memoryview(buffer)
         self._on_stored = on_stored
         flags = OpenFlag.WRITE | OpenFlag.CREATE | (OpenFlag(0) if offset else OpenFlag.TRUNCATE)
-        opened = conversation.expect(requests.open_file(path, flags), Handle, doing)
+        opened = conversation.expect(requests.open_file(path, flags, Attributes(permissions=mode)), Handle, doing)
         self._handle: bytes | None = opened.handle
+        if mode is not None and not mode & _OTHERS:
+            # What is there may be of an earlier try, and some servers disregard the attributes of OPEN.
+            conversation.forget(requests.set_fstat(opened.handle, Attributes(permissions=mode)))
         if offset:
             self._require_kept(opened.handle, offset)
         self._start = self._next = offset
@@ -168,7 +174,8 @@ class Upload:
             self._check(answer, () if number == closed else NOT_SYNCED)
         if isinstance(found, Attrs) and found.attributes.size == self._next:
             self._on_stored(self._path, self._next)
-        return Moved(self._next - self._start, confirmed=True)
+        mode = found.attributes.permissions if isinstance(found, Attrs) else None
+        return Moved(self._next - self._start, confirmed=True, mode=None if mode is None else mode & 0o777)
 
     def _check(self, answer: Item, harmless: tuple[Code, ...]) -> None:
         if not isinstance(answer, Status):

@@ -245,7 +245,7 @@ class TestUpload:
         set_modes(side, {"a": 0o600}, source=True)
         side.mirror(perms=True)
         verbs = [call[0] for call in side.server.calls if call[0] in ("set_mode", "rename")]
-        assert verbs == ["set_mode", "rename"]
+        assert verbs == ["set_mode", "set_mode", "rename"], "private before anything is in it, and to be sure"
 
     # The next run could not resume a read-only part file.
     def test_a_read_only_file_gets_its_bits_after_its_name(self, side: Side) -> None:

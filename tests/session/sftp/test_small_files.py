@@ -52,7 +52,7 @@ def test_any_order_of_answers_in_any_pieces(seed: int, piece: int) -> None:
     fetched = session.pipelined.fetch(wanted(contents))
     assert [file and bytes(file.content) for file in fetched] == list(contents.values())
     assert {file.mtime for file in fetched if file} == {STAMP}
-    assert session.pipelined.store(to_store(contents)) == [Stored(STAMP)] * len(contents)
+    assert session.pipelined.store(to_store(contents)) == [Stored(STAMP, 0o644)] * len(contents)
     assert [bytes(server.files[file.path]) for file in to_store(contents)] == list(contents.values())
     assert server.open_handles == 0
     assert session.healthy
@@ -135,13 +135,13 @@ def test_a_server_that_sets_no_times_and_syncs_no_files() -> None:
     server.answers.append(
         lambda _, asked: status(asked, Code.OP_UNSUPPORTED) if asked.name.startswith("fsync") else None
     )
-    assert open_over(server).pipelined.store(to_store(contents)) == [Stored(None)] * 5
+    assert open_over(server).pipelined.store(to_store(contents)) == [Stored(None, 0o644)] * 5
 
 
 @pytest.mark.parametrize("mtime", [None, -1.0, 2.0**32])
 def test_a_time_that_is_not_wanted_or_cannot_be_told(mtime: float | None) -> None:
     server, _ = holding()
-    assert open_over(server).pipelined.store([ToStore("/home/new", b"x", mtime)]) == [Stored(0)]
+    assert open_over(server).pipelined.store([ToStore("/home/new", b"x", mtime)]) == [Stored(0, 0o644)]
     assert Packet.FSETSTAT not in {asked.kind for asked in server.asked}
 
 
