@@ -25,7 +25,7 @@ TERMINATED = _BY_SIGNAL + 15
 
 MEANINGS = {
     SUCCESS: "all done, or nothing to do",
-    SOME_FAILED: "some files failed; the rest is done",
+    SOME_FAILED: "some files failed, or deletes were held back; the rest is done",
     USAGE: "usage or config error",
     NO_CONNECTION: "cannot resolve or connect, or the connection was lost for good",
     NOT_TRUSTED: "TLS: certificate, handshake or resumption refused; SSH: host key refused",

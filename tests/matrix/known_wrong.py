@@ -30,21 +30,6 @@ _BY_PROFILE: dict[str, tuple[str, ...]] = {
         "put -r twins",
         "mirror up --delete, new case",
     ),
-    "listing cut at a limit": (
-        "ls",
-        "ls -R",
-        "get -r",
-        "mirror up --delete",
-        "mirror down",
-        "mirror down --delete",
-    ),
-    "listing failed, says 226": (
-        "ls -R",
-        "get -r",
-        "mirror up --delete, new case",
-        "mirror down",
-        "mirror down --delete",
-    ),
     "lower case": (
         "put -r twins",
         "mirror up --delete",
@@ -65,20 +50,6 @@ _BY_PROFILE: dict[str, tuple[str, ...]] = {
     "sftp: APFS": (
         "put -r twins",
         "mirror up --delete, new case",
-    ),
-    "sftp: ends with an empty page": (
-        "ls",
-        "ls -R",
-        "get -r",
-        "get glob",
-        "put -r",
-        "mirror up",
-        "mirror up --delete",
-        "mirror up --delete, new case",
-        "mirror down",
-        "mirror down --delete",
-        "rm -r",
-        "rm glob",
     ),
     "sftp: ignores case": (
         "put -r twins",

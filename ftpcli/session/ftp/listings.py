@@ -27,13 +27,14 @@ from ftpcli.session.ftp.control import ControlConnection
 from ftpcli.session.ftp.transfer import Transfer
 from ftpcli.session.ftp.working_directory import WorkingDirectory
 from ftpcli.wire.ftp.listing import ListingParser
-from ftpcli.wire.ftp.listing_replies import Denial, denial
+from ftpcli.wire.ftp.listing_replies import Denial, denial, says_empty
 
 # Keys of HostMemory.shows_itself; the latter is an entry of HostMemory.unsupported, too.
 _MLSD, _LIST_ALL = "MLSD", "LIST -a"
 _CUT = "it lacks the line for the directory itself, which this server shows in others; it may have been cut"
 _EMPTY_FIRST = "it was empty in a first listing, and not in a second one"
 _LOOKS = 2
+_SAID_EMPTY = "the server refuses to list it, for there are no files in it"
 _EMPTY = "its listing is empty, as that of what may not be read would be"
 
 # Options and patterns for LIST.
@@ -95,7 +96,13 @@ class Listings:
             found = self._all_lines(target)
             if found is not None:
                 return found
-        first = read = self._read("LIST", argument, target, facts=False)
+        try:
+            first = read = self._read("LIST", argument, target, facts=False)
+        except (NotFound, TransientRefusal) as error:
+            if argument is not None or not says_empty(error.reply or ""):
+                raise
+            # CWD has shown that the directory is there.
+            return Listing((), doubt=_SAID_EMPTY, hides_dot_files=True)
         if argument is None:
             self._memory.unsupported.add(_LIST_ALL)  # refused, while this was not
         if read.unsteady or (read.empty and not read.shows_itself):
@@ -126,14 +133,19 @@ class Listings:
             self._directory.enter(where)
             return self._read("LIST", "-a", where, facts=False)
 
-        try:
-            found = self._steady(_LIST_ALL, target, read)
-        except (TransientRefusal, Unreadable):
-            raise
-        except (Unsupported, Refused):
-            if self._memory.shows_itself.get(_LIST_ALL):
+        for once_more in (True, False):
+            try:
+                found = self._steady(_LIST_ALL, target, read)
+                break
+            except Unreadable:
                 raise
-            return None
+            except (Unsupported, Refused) as error:
+                if self._memory.shows_itself.get(_LIST_ALL):
+                    raise
+                # aioftp's server takes -a for a name, and answers 451, as others do that are busy.
+                for_now = isinstance(error, TransientRefusal) and not says_empty(error.reply or "")
+                if not (for_now and once_more):
+                    return None
         self._settled(_LIST_ALL, target)
         self._directory.enter(target)  # another one may have been looked at meanwhile
         if self._memory.shows_itself.get(_LIST_ALL):

@@ -1,4 +1,5 @@
-"""Final replies that call a listing done (2yz) and deny it in words.
+"""Final replies to LIST and MLSD whose words say more than their code: a listing that is called done (2yz) and is not,
+or refused (450, 550) because there is nothing to list.
 
 A server that has sent half a directory, or none of it, may have no better code than 226. Only its text tells then. The
 table says which words deny, and whose they are. Texts about other things (quotas, ratios, speeds, ``0 errors``) often
@@ -71,6 +72,18 @@ _OTHER_SUBJECT = re.compile(
 _QUOTED = re.compile(r'"[^"]*"')
 # Of a line that is (also) about something else, only these words are believed.
 _PLAIN = re.compile(r"failed to open|listing|directory|output|entries|matches")
+
+
+# Refusals of LIST (450, 550) that only say that a directory has nothing in it.
+_SAYS_EMPTY = re.compile(
+    r"\bno (?!such\b)(?:\w+ )?(?:files?|entries|items|members|data ?sets?|match(?:es)?)\b"
+    r"|\bempty\b|\bnothing (?:found|to list)\b"
+)
+
+
+def says_empty(text: str) -> bool:
+    """Whether the text of a refusal says that there is nothing to list."""
+    return _SAYS_EMPTY.search(text.lower()) is not None
 
 
 def denial(reply: Reply, path: str = "") -> Denial | None:

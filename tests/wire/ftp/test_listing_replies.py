@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ftpcli.wire.ftp.listing_replies import Denial, denial
+from ftpcli.wire.ftp.listing_replies import Denial, denial, says_empty
 from ftpcli.wire.ftp.reply import Reply
 
 UNREADABLE = [
@@ -120,3 +120,36 @@ def test_the_directorys_own_name_denies_nothing(path: str) -> None:
     for text in (f"Listing of {path} completed", f"Listing of {name} completed", f"List of {path}/ sent"):
         assert denial(reply([text]), path) is None
     assert denial(reply([f"Failed to open directory {path}"]), path) is Denial.UNREADABLE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "550 No files found.",
+        "450 No files found",
+        "550 no files found or no matching entries",
+        "550 No data sets found.",  # z/OS
+        "550 No members found.",
+        "450 No matches",
+        "550 Directory is empty.",
+        "550 Nothing to list",
+    ],
+)
+def test_a_refusal_that_says_that_there_is_nothing(text: str) -> None:
+    assert says_empty(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "550 No such file or directory.",
+        "550 No such file.",
+        "550 Permission denied.",
+        "450 Requested file action not taken.",
+        "451 file system error",
+        "550 Not a directory",
+        "",
+    ],
+)
+def test_a_refusal_that_says_nothing_of_the_kind(text: str) -> None:
+    assert not says_empty(text)
