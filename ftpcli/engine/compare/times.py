@@ -44,6 +44,19 @@ def is_exact(entry: Entry) -> bool:
     return entry.size is not None and entry.mtime is not None and entry.mtime_is_utc and entry.precision <= _EXACT
 
 
+def is_copied_time(source: Entry, target: Entry) -> bool:
+    """Whether the target's time is the one that a copy of this source has: the source's, without its fraction of a
+    second where the target keeps whole seconds."""
+    if not is_exact(source) or not is_exact(target) or source.mtime is None:
+        return False
+    return target.mtime in (source.mtime, math.floor(source.mtime))
+
+
+def has_fraction(entry: Entry) -> bool:
+    """Whether a time is finer than a second: a file system's own, not one that a tool has set."""
+    return entry.mtime is not None and entry.mtime != math.floor(entry.mtime)
+
+
 def is_young(entry: Entry, now: float) -> bool:
     """Whether the file is so recent that a listing to the minute is not enough: it may change twice in one minute.
 

@@ -152,6 +152,8 @@ class Comparison:
         for decision in decisions:
             if (followed.trouble or followed.outside) and self._is_unfollowable(decision, listed):
                 continue
+            if self._renames is not None and not _may_be_renamed(decision):
+                self._renames.stays(decision.source, decision.target)
             if decision.name in twins and self._waits(decision, listed):
                 continue
             if decision.what is What.DESCEND:
@@ -277,6 +279,11 @@ class Comparison:
             else:
                 pairs.extend(self._delete(entry, where, where.owner))
         return pairs
+
+
+def _may_be_renamed(decision: Decision) -> bool:
+    """Whether one side only has it, and another name of the same file may be on the other side."""
+    return decision.what is What.DELETE or (decision.what is What.COPY and decision.target is None)
 
 
 def _twins(decisions: Iterable[Decision]) -> frozenset[str]:

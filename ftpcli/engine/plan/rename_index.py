@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ CREATE TABLE {0} (
 """
 _INDEXES = """
 CREATE INDEX {0}_time ON {0} (served, size, mtime);
+CREATE INDEX {0}_mtime ON {0} (mtime);
 CREATE INDEX {0}_name ON {0} (served, size, name, mtime)
 """
 
@@ -43,7 +45,8 @@ class Candidate:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Raises LocalFileError where SQLite fails."""
     import sqlite3  # not needed by most runs
 
     try:
@@ -59,7 +62,7 @@ def open_database() -> sqlite3.Connection:
     """
     import sqlite3
 
-    with _translated():
+    with translated():
         database = sqlite3.connect("", isolation_level=None)
         database.executescript(_SETTINGS)
         return database
@@ -109,15 +112,15 @@ class RenameIndex:
             return
         if self._slack is None:
             self._slack = self._widest()
-        reach = _slack(entry) + self._slack
+        reach = slack(entry) + self._slack
         where = "served = ? AND size = ? AND mtime BETWEEN ? AND ?"
         values: list[object] = [served, entry.size, entry.mtime - reach, entry.mtime + reach]
         if same_name:
             where += " AND name = ?"
-            values.append(_bytes(entry.name))
+            values.append(stored_name(entry.name))
         # In index order: sorting all files of one size again for each of them would take far too long.
         select = f"SELECT id, record FROM {self._table} WHERE {where} ORDER BY mtime, id"
-        with _translated():
+        with translated():
             for row, text in self._database.execute(select, values):
                 found = _candidate(row, text)
                 if same_time(entry, found.entry):
@@ -127,6 +130,15 @@ class RenameIndex:
         """Whether at most one file is like it, counting those that already have a counterpart."""
         both = (self.like(entry, same_name=same_name, served=served) for served in (False, True))
         return len(list(islice(chain.from_iterable(both), 2))) < 2
+
+    def count_at(self, entry: Entry) -> int:
+        """How many files, of whatever size, have a time within the same second."""
+        assert entry.mtime is not None
+        second = math.floor(entry.mtime)
+        select = f"SELECT COUNT(*) FROM {self._table} WHERE mtime >= ? AND mtime < ?"
+        with translated():
+            ((count,),) = self._database.execute(select, (second, second + 1))
+        return int(count)
 
     def learn(self, row: int, told: Entry) -> None:
         """Store what the server said when asked for the exact time of the file in a row."""
@@ -150,29 +162,30 @@ class RenameIndex:
         self._do("UPDATE {0} SET served = TRUE WHERE id = ?", candidate.row)
 
     def _widest(self) -> float:
-        with _translated():
+        with translated():
             ((slack,),) = self._database.execute(f"SELECT MAX(slack) FROM {self._table}")
         return float(slack or 0.0)
 
     def _select(self, command: str, *values: object) -> list[tuple[int, str]]:
         """Row numbers and records of files."""
-        with _translated():
+        with translated():
             return self._database.execute(command.format(self._table), values).fetchall()
 
     def _do(self, command: str, *values: object) -> None:
-        with _translated():
+        with translated():
             self._database.execute(command.format(self._table), values)
 
 
-def _slack(entry: Entry) -> float:
+def slack(entry: Entry) -> float:
+    """By how many seconds the listed time may be off."""
     return max(entry.precision, 1.0) + (0.0 if entry.mtime_is_utc else _ZONES)
 
 
 def _values(entry: Entry) -> tuple[object, ...]:
-    return _bytes(entry.name), entry.size, entry.mtime, _slack(entry), is_exact(entry)
+    return stored_name(entry.name), entry.size, entry.mtime, slack(entry), is_exact(entry)
 
 
-def _bytes(name: str) -> bytes:
+def stored_name(name: str) -> bytes:
     return name.encode("utf-8", "surrogatepass")
 
 

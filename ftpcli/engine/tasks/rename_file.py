@@ -6,6 +6,7 @@ import logging
 import time
 from dataclasses import dataclass
 
+from ftpcli.engine.compare.times import same_time
 from ftpcli.engine.events import Finished, Planned
 from ftpcli.engine.tasks.context import TaskContext
 from ftpcli.engine.transfer.verify import compare_digests
@@ -67,7 +68,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class RenameFile:
-    """Rename a file of the target. ``certain``: size and time alone identify it."""
+    """Rename a file of the target. ``certain``: size and time alone identify it, if neither has changed since."""
 
     old: Old
     new: New
@@ -95,7 +96,19 @@ class RenameFile:
         worker = context.worker
         with context.shared.local.open_source(here) as file:
             compared = worker.insist(self.shown, lambda session: compare_digests(session, there, file, worker.stop))
-        return self.certain if compared is None else not compared.difference
+        if compared is not None:
+            return not compared.difference
+        return self.certain and all(
+            _is_still(tree.look(path), listed)
+            for tree, path, listed in (
+                (context.source(self.shown), self.new.source, self.new.entry),
+                (context.target(self.shown), self.old.path, self.old.entry),
+            )
+        )
+
+
+def _is_still(found: Entry | None, listed: Entry) -> bool:
+    return found is not None and (found.kind, found.size) == (listed.kind, listed.size) and same_time(found, listed)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def fill(folder: Path, files: dict[str, bytes]) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-        os.utime(path, (OLD, OLD))
+        os.utime(path, (OLD + len(data), OLD + len(data)))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -232,8 +232,8 @@ def test_renames_up(scripted: Start, run_ftpcli: Program, local: Path) -> None:
 def test_renames_down(scripted: Start, run_ftpcli: Program, local: Path) -> None:
     server = scripted(files={"/site/eins": b"12345", "/site/deep/er/two": b"1234567"}, drop_every=3)
     fill(local, {"one": b"12345", "flat/two": b"1234567"})
-    for name in ("/site/eins", "/site/deep/er/two"):
-        server.tree.mtimes[name] = OLD
+    for name, content in server.files.items():
+        server.tree.mtimes[name] = OLD + len(content)
     result = run_ftpcli(
         "mirror", server.url("site"), local, "--delete", "--track-renames", "--backup-dir", "kept", "--json", *QUICK
     )

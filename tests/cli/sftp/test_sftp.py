@@ -120,6 +120,7 @@ def test_mirror(side: Side, tmp_path: Path, up: bool) -> None:
     source = local_tree(side.root / "source" if not up else tmp_path / "source")
     if not up and isinstance(side.server, Running) and side.server.setup.program == "proftpd":
         (source / "d/link").unlink()  # its READLINK returns an absolute path
+    os.utime(source / "d/large", (1_400_000_007, 1_400_000_007))  # no other file's time: it is recognised by that
     side.own(side.root)
     target = side.root / "target" if up else tmp_path / "target"
     kept = side.root / "kept" if up else tmp_path / "kept"

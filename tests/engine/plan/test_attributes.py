@@ -113,6 +113,10 @@ class TestPermissions:
     # Was: a renamed file had its new permissions only after the next run.
     def test_of_what_is_renamed(self, side: Side) -> None:
         side.put({"new": b"content", "d": {"n": b"more"}}, {"old": b"content", "o": b"more", "d": {}})
+        # A time of its own: others have that of "new".
+        local, remote = ("d/n", "o") if side.up else ("o", "d/n")
+        os.utime(side.folder / local, (1_000_007, 1_000_007))
+        side.server.file(f"top/{remote}").mtime = 1_000_007
         set_modes(side, {"new": 0o640, "d": 0o555, "d/n": 0o444}, source=True)
         set_modes(side, {"old": 0o600, "d": 0o755}, source=False)
         report = side.mirror(perms=True, delete=True, track_renames=True)
