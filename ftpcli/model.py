@@ -76,13 +76,15 @@ class Listing:
     def of(cls, entries: Sequence[Entry], problems: Sequence[str] = ()) -> Listing:
         """A listing with each name once. A name that comes twice is a problem: which of the two is the file that will
         be read, or deleted, nobody can tell."""
+        if len({entry.name for entry in entries}) == len(entries):
+            return cls(tuple(entries), tuple(problems))
         once: dict[str, Entry] = {}
         twice: dict[str, None] = {}
         for entry in entries:
             if once.setdefault(entry.name, entry) is not entry:
                 twice[entry.name] = None
         told = tuple(f"the name {name!a} is listed twice" for name in twice)
-        return cls(tuple(once.values()) if twice else tuple(entries), (*problems, *told))
+        return cls(tuple(once.values()), (*problems, *told))
 
 
 class Secret:
