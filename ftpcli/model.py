@@ -125,13 +125,15 @@ class TlsSettings:
 
 @dataclass(frozen=True)
 class DataSettings:
-    """How data connections are made. ``mode``: auto, epsv, pasv, eprt, port; ``pasv_address``: auto, reply, peer."""
+    """How data connections are made. ``mode``: auto, epsv, pasv, eprt, port; ``pasv_address``: auto, reply, peer;
+    ``ascii``: files are text."""
 
     active: bool = False
     mode: str = "auto"
     active_ports: tuple[int, int] | None = None
     active_address: str | None = None
     pasv_address: str = "auto"
+    ascii: bool = False
 
 
 @dataclass(frozen=True)

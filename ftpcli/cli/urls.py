@@ -23,7 +23,7 @@ _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)\Z", re.DOTALL)
 PROFILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _PROFILE = re.compile(rf"({PROFILE_NAME.pattern}):(.*)\Z", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_TYPE_SUFFIX = re.compile(r";type=[aid]\Z", re.IGNORECASE)
+_TYPE_SUFFIX = re.compile(r";type=([^/;]*)\Z", re.IGNORECASE)
 _WILDCARD = re.compile(r"[*?[]")
 _PATTERN_PARTS = re.compile(r"\[!?\]?[^]/]*\]|[^*?[]+|.", re.DOTALL)
 _NOT_IN_HOST = re.compile(r"[\x00-\x20\x7f/\\?#%<>\"^`{|}\[\]:@]")
@@ -32,7 +32,8 @@ _NOT_IN_HOST = re.compile(r"[\x00-\x20\x7f/\\?#%<>\"^`{|}\[\]:@]")
 @dataclass(frozen=True)
 class Location:
     """A place on a server. ``port`` is None if none was given. ``trailing_slash``: it was written as a directory.
-    ``pattern``: the path as a pattern, None where it has no wildcards."""
+    ``pattern``: the path as a pattern, None where it has no wildcards. ``type``: ``a`` or ``i`` where that was given
+    (RFC 1738 §3.2.2), else empty."""
 
     scheme: str
     host: str
@@ -42,6 +43,7 @@ class Location:
     port: int | None = None
     trailing_slash: bool = False
     pattern: str | None = None
+    type: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,29 @@ def parse_url(text: str) -> Location:
     login, at, place = authority.rpartition("@")
     user, password = _login(login) if at else (None, None)
     host, port = _host_and_port(place, text)
-    raw_path = slash + (raw_path if scheme == "sftp" else _TYPE_SUFFIX.sub("", raw_path))
+    raw_path, type_ = _without_type(raw_path, scheme)
+    raw_path = slash + raw_path
     path, trailing_slash = remote_path(_from_root(scheme, _percent_decoded(raw_path)))
     pattern = _pattern(raw_path)
     if pattern is not None:
         pattern, _ = remote_path(_from_root(scheme, pattern))
-    return Location(scheme, host, path, user, password, port, trailing_slash, pattern)
+    return Location(scheme, host, path, user, password, port, trailing_slash, pattern, type_)
+
+
+def _without_type(raw: str, scheme: str) -> tuple[str, str]:
+    """A path without its ``;type=``, and that. Raises UsageError for one that says what cannot be done."""
+    found = _TYPE_SUFFIX.search(raw)
+    if found is None or (scheme == "sftp" and found[1].lower() != "a"):
+        return raw, ""
+    literal_form = "in a name it is written %3Btype="
+    if scheme == "sftp":
+        raise UsageError(f"{found[0]} is for FTP; SFTP transfers bytes as they are ({literal_form})")
+    kind = found[1].lower()
+    if kind == "d":
+        raise UsageError(f"{found[0]} asks for a listing, which ftpcli ls shows ({literal_form})")
+    if kind not in ("a", "i"):
+        raise UsageError(f"{found[0]} is none of ;type=a (text) and ;type=i (bytes) ({literal_form})")
+    return raw[: found.start()], kind
 
 
 def _from_root(scheme: str, path: str) -> str:

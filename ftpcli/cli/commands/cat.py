@@ -8,11 +8,12 @@ import click
 
 from ftpcli.cli.options.arguments import RemoteArgument
 from ftpcli.cli.options.base import command
-from ftpcli.cli.options.shared import connecting_options, report_option
+from ftpcli.cli.options.shared import ascii_option, connecting_options, report_option
 
 
 @command("cat")
 @click.argument("urls", nargs=-1, required=True, type=RemoteArgument(), metavar="URL...")
+@ascii_option()
 @connecting_options()
 @report_option()
 @click.pass_context

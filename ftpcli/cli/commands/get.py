@@ -9,6 +9,7 @@ import click
 from ftpcli.cli.options.arguments import RemoteArgument
 from ftpcli.cli.options.base import command, option
 from ftpcli.cli.options.shared import (
+    ascii_option,
     attribute_options,
     connecting_options,
     filter_options,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @option("-d", "--directory", type=click.Path(path_type=str), metavar="DIR",
         help="Write into DIR, which is made if it is missing [.].")  # fmt: skip
 @option("-r", "--recursive", is_flag=True, help="Directories too, with all that is in them.")
+@ascii_option()
 @resume_option()
 @no_glob_option()
 @attribute_options()

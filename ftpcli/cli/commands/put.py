@@ -9,6 +9,7 @@ import click
 from ftpcli.cli.options.arguments import EitherArgument
 from ftpcli.cli.options.base import command, option
 from ftpcli.cli.options.shared import (
+    ascii_option,
     attribute_options,
     connecting_options,
     filter_options,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 @option("-r", "--recursive", is_flag=True, help="Directories too, with all that is in them.")
 @option("--mkdir", is_flag=True, help="Make the directories above the target that are missing.")
 @in_place_option()
+@ascii_option()
 @resume_option()
 @attribute_options()
 @filter_options()

@@ -55,6 +55,12 @@ class Choices:
             raise UsageError(f"--{_long(first)} and --{_long(second)} contradict each other")
         return first if self.origin(first) > self.origin(second) else second
 
+    def with_typed(self, name: str, value: object) -> Choices:
+        """As if an option was on the command line."""
+        return replace(
+            self, layers={**self.layers, Origin.COMMAND_LINE: {**self.layers[Origin.COMMAND_LINE], name: value}}
+        )
+
     def without_profile_login(self) -> Choices:
         """The choices for a server other than the profile's, which must not get its login."""
         kept = {name: value for name, value in self.layers[Origin.PROFILE].items() if name not in LOGIN_NAMES}

@@ -222,6 +222,11 @@ def resume_option() -> Callable[[F], F]:
     return option("--resume/--no-resume", default=True, help="Continue part files of an earlier run [resume].")
 
 
+def ascii_option() -> Callable[[F], F]:
+    return option("--ascii", is_flag=True, in_profile=False,
+                  help="Files are text: line ends are translated. As ;type=a in an FTP URL.")  # fmt: skip
+
+
 def in_place_option() -> Callable[[F], F]:
     return option("--in-place", is_flag=True, help="Upload to the final name; no part file, no rename.")
 

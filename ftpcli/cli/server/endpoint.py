@@ -21,6 +21,8 @@ _SSH = "sftp"
 def endpoint(location: Location, choices: Choices, login: Login) -> Endpoint:
     """Everything needed to log in to the server of ``location``. Raises UsageError for options that contradict it."""
     scheme = _scheme(location, choices)
+    if scheme == _SSH and choices.get("ascii"):
+        raise UsageError("--ascii is for FTP; SFTP transfers bytes as they are")
     return Endpoint(
         scheme=scheme,
         host=location.host,
@@ -163,4 +165,5 @@ def _data_settings(choices: Choices) -> DataSettings:
         active_ports=choices["active_ports"],
         active_address=choices["active_address"],
         pasv_address=choices["pasv_address"],
+        ascii=choices.get("ascii", False),
     )

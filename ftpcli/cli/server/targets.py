@@ -43,7 +43,8 @@ class Target:
     def server(self) -> tuple[object, ...]:
         """A key: equal for two targets that one login serves."""
         place, password = self.location, self.location.password
-        return place.scheme, place.host, place.port, place.user, password and password.reveal(), self.profile
+        secret = password and password.reveal()
+        return place.scheme, place.host, place.port, place.user, secret, self.profile, self.choices.get("ascii")
 
     def same_server(self, other: Target) -> bool:
         """Whether ``other`` names the same server and no other user."""
@@ -116,7 +117,7 @@ class Targets:
 
     def _by_url(self, location: Location) -> Target:
         table = self._table(self._profile)
-        choices = choose(self._ctx, self.config, table)
+        choices = _with_type(choose(self._ctx, self.config, table), location.type)
         warnings: tuple[str, ...] = ()
         if location.password is not None:
             warnings = ("a password in a URL can be seen by other users; use --password-file or ~/.netrc",)
@@ -125,3 +126,14 @@ class Targets:
             note = f"profile {self._profile} is for {table.place.host}: its login is not sent to {location.host}"
             warnings = (*warnings, note)
         return Target(location, choices, self._profile, warnings)
+
+
+def _with_type(choices: Choices, letter: str) -> Choices:
+    """With the ``;type=`` of a URL, which is for the files that it names."""
+    if not letter:
+        return choices
+    if choices.get("ascii") is not None:
+        return choices.with_typed("ascii", letter == "a")
+    if letter == "a":
+        raise UsageError(";type=a is for get, put and cat, which transfer files as text with it")
+    return choices

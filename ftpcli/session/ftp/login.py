@@ -95,7 +95,7 @@ class _Login:
         self._protect()
         self._must("TYPE", "I", "switch to binary transfers")
         digests = Digests(self._control, self._memory, self._offers, endpoint.timing.final_reply)
-        session = FtpSession(
+        session = self._kind_of_session()(
             self._transfer_context(),
             self._identity,
             self._memory,
@@ -106,6 +106,14 @@ class _Login:
         )
         self._describe(session, greeting)
         return session
+
+    def _kind_of_session(self) -> type[FtpSession]:
+        if not self._endpoint.data.ascii:
+            return FtpSession
+        from ftpcli.session.ftp.text import TextSession
+
+        self._memory.resumes_uploads = self._memory.resumes_downloads = False
+        return TextSession
 
     def _start_tls(self) -> None:
         from ftpcli.net.tls import TlsIdentity  # plain FTP starts without OpenSSL

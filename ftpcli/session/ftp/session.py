@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ftpcli.errors import FtpcliError, PeerProtocolError, Refused, Unsupported
 from ftpcli.model import Capabilities, Digest, Entry, Kind, Listing, TlsFacts
 from ftpcli.net.pump import Enough, Sample
-from ftpcli.session.contract import HostMemory, TimeSet
+from ftpcli.session.contract import HostMemory, Sink, Source, TimeSet
 from ftpcli.session.ftp import telnet
 from ftpcli.session.ftp import time_zone as zone
 from ftpcli.session.ftp.digests import Digests
@@ -123,13 +123,16 @@ class FtpSession:
 
     def size(self, path: str) -> int | None:
         """A file's size in bytes; None where the server does not tell. Raises NotFound."""
-        reply = self._control.ask("SIZE", self._path(path))
+        reply = self._ask_size(self._path(path))
         if reply.completed:
             return parse_size(reply)
         error = refusal(reply, f"look at {path}")
         if isinstance(error, Unsupported):
             return None
         raise error
+
+    def _ask_size(self, target: str) -> Reply:
+        return self._control.ask("SIZE", target)
 
     def mtime(self, path: str) -> float | None:
         return self._mdtm(self._path(path))
@@ -144,7 +147,7 @@ class FtpSession:
     def _probe(self, target: str, name: str) -> Entry:
         """Without MLST: what can be entered is a directory, and what has a SIZE is a file (vsftpd), but for servers
         that have one for directories."""
-        reply = self._control.ask("SIZE", target)
+        reply = self._ask_size(target)
         if reply.completed and not (self._sizes_directories(target) and self._can_enter(target)):
             return Entry(name, Kind.FILE, size=parse_size(reply), mtime=self._mdtm(target))
         if reply.completed:
@@ -159,7 +162,7 @@ class FtpSession:
         the size. Asked of one once: of that which holds ``target``, since the root may be none on the server's disk."""
         if self._memory.sizes_directories is None:
             holder = posixpath.dirname(target.rstrip("/")) or self.absolute("") or "."
-            self._memory.sizes_directories = self._control.ask("SIZE", holder).completed
+            self._memory.sizes_directories = self._ask_size(holder).completed
         return self._memory.sizes_directories
 
     def _can_enter(self, target: str) -> bool:
@@ -189,18 +192,24 @@ class FtpSession:
 
     # Transfers
 
-    def open_read(self, path: str, offset: int) -> Transfer:
+    def open_read(self, path: str, offset: int) -> Source:
+        return self._retrieve(path, offset)
+
+    def open_write(self, path: str, offset: int, mode: int | None = None) -> Sink:  # noqa: ARG002  (no command says)
+        return self._store(path, offset)
+
+    def _retrieve(self, path: str, offset: int) -> Transfer:
         return self._start("RETR", self._path(path), offset, sending=False, doing="download")
 
     def read_range(self, path: str, offset: int, length: int) -> bytes:
         sample = Sample(length)
         # Servers disagree on what follows a download that is broken off: that session is not used any more.
-        with contextlib.suppress(Enough), self.open_read(path, offset) as transfer:
+        with contextlib.suppress(Enough), self._retrieve(path, offset) as transfer:
             transfer.pump_to(sample, lambda _: None)
             transfer.finish()
         return bytes(sample.data)
 
-    def open_write(self, path: str, offset: int, mode: int | None = None) -> Transfer:  # noqa: ARG002  (no command says)
+    def _store(self, path: str, offset: int) -> Transfer:
         self._written = self._path(path)
         return self._start("STOR", self._written, offset, sending=True, doing="upload")
 
