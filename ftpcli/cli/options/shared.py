@@ -223,7 +223,7 @@ def resume_option() -> Callable[[F], F]:
 
 
 def ascii_option() -> Callable[[F], F]:
-    return option("--ascii", is_flag=True, in_profile=False,
+    return option("--ascii", is_flag=True,
                   help="Files are text: line ends are translated. As ;type=a in an FTP URL.")  # fmt: skip
 
 
