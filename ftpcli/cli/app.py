@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
@@ -11,7 +10,7 @@ import click
 
 from ftpcli import __version__
 from ftpcli.cli.options.base import CONTEXT, help_without_subcommand
-from ftpcli.cli.output.screen import Screen
+from ftpcli.cli.output.screen import Screen, discard_stdout
 from ftpcli.cli.server.environment import withdraw
 from ftpcli.errors import FtpcliError
 from ftpcli.exit_codes import BROKEN_PIPE, INTERNAL_ERROR, INTERRUPTED, LOCAL_FILE, MEANINGS, WHEN_SEVERAL_FAIL
@@ -76,10 +75,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         return code
     except BrokenPipeError:
-        _discard_stdout()
+        discard_stdout()
         return BROKEN_PIPE
     except OSError as error:
-        _discard_stdout()
+        discard_stdout()
         if code != LOCAL_FILE:  # that code says that the failed write was reported already
             Screen().fail(f"standard output: {error.strerror}")
         return LOCAL_FILE
@@ -113,13 +112,3 @@ def _usage_error(error: click.ClickException) -> None:
     context = getattr(error, "ctx", None)
     if context is not None:
         Screen().line(f"Try '{context.command_path} --help'.")
-
-
-def _discard_stdout() -> None:
-    """Point standard output at /dev/null, so that the interpreter's flush at exit cannot fail."""
-    try:
-        devnull = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(devnull, sys.stdout.fileno())
-        os.close(devnull)
-    except (OSError, ValueError):
-        sys.stdout = None

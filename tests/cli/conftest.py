@@ -52,12 +52,19 @@ class Program:
         return self.finish(self.start(*args, env=env, stdin=input is not None, cwd=cwd), input=input, timeout=timeout)
 
     def start(
-        self, *args: object, env: dict[str, str] | None = None, stdin: bool = False, cwd: Path | None = None
+        self,
+        *args: object,
+        env: dict[str, str] | None = None,
+        stdin: bool = False,
+        cwd: Path | None = None,
+        pipes: tuple[int, int] | None = None,
     ) -> subprocess.Popen[bytes]:
+        """`pipes`: descriptors for its standard input and output."""
+        its_input, its_output = pipes or (subprocess.PIPE if stdin else subprocess.DEVNULL, subprocess.PIPE)
         process = subprocess.Popen(
             [sys.executable, "-m", "ftpcli", *map(str, args)],
-            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdin=its_input,
+            stdout=its_output,
             stderr=subprocess.PIPE,
             env=self._environment(env or {}),
             cwd=cwd or self.folder,

@@ -11,11 +11,12 @@ from contextlib import suppress
 
 import click
 
+from ftpcli.cli.output.pipes import OutputPipe
 from ftpcli.cli.output.screen import Screen
 from ftpcli.engine.events import Event, Failed, Report, Summary
 from ftpcli.engine.json_events import as_record
 from ftpcli.engine.report import count
-from ftpcli.errors import FtpcliError, LocalFileError, UsageError
+from ftpcli.errors import FtpcliError, LocalFileError, Stopped, UsageError
 from ftpcli.exit_codes import BROKEN_PIPE, INTERNAL_ERROR, INTERRUPTED, LOCAL_FILE
 from ftpcli.stop import StopToken
 
@@ -100,13 +101,17 @@ class JsonWriter:
         if self._report is not None:
             try:
                 self._report.write(line)
-            except OSError as error:
+            except (OSError, Stopped) as error:
                 self._report.close()
                 self._report = None
+                if isinstance(error, Stopped):  # a pipe that nobody reads
+                    return
                 self._screen.warn(f"the report ends early, and the work goes on: {error.strerror}")
         if self._stdout is not None:
             try:
-                _write_all(self._stdout, line)
+                _write_all(OutputPipe(self._stdout), line)
+            except Stopped:
+                self._stdout = None  # nobody reads, and the run is ending
             except OSError as error:
                 self._stdout = None
                 self._stdout_lost(error)
@@ -130,7 +135,7 @@ class _ReportFile:
     def write(self, line: bytes) -> None:
         """Raises OSError."""
         try:
-            _write_all(self._descriptor, line)
+            _write_all(OutputPipe(self._descriptor), line)
         except OSError:
             with suppress(OSError):
                 os.ftruncate(self._descriptor, self._length)
@@ -141,10 +146,10 @@ class _ReportFile:
         os.close(self._descriptor)
 
 
-def _write_all(descriptor: int, line: bytes) -> None:
+def _write_all(pipe: OutputPipe, line: bytes) -> None:
     rest = memoryview(line)
     while rest:
-        rest = rest[os.write(descriptor, rest) :]
+        rest = rest[pipe.write(rest) :]
 
 
 def run_with_json(ctx: click.Context, run: Callable[[click.Context], int]) -> int:

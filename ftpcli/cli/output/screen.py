@@ -10,7 +10,8 @@ from contextlib import suppress
 import click
 
 from ftpcli.cli.output.sanitize import sanitized
-from ftpcli.errors import LocalFileError
+from ftpcli.cli.output.terminal import TERMINAL
+from ftpcli.errors import LocalFileError, Stopped
 from ftpcli.exit_codes import BROKEN_PIPE
 
 _STYLES = {"error": "31", "warning": "33", "dim": "2"}
@@ -36,11 +37,25 @@ def emit(line: str) -> None:
         if sys.stdout.isatty():
             sys.stdout.write(sanitized(line) + "\n")
         else:
+            TERMINAL.wait_writable(1)
             sys.stdout.buffer.write(_raw(sanitized(line, keeps_bytes=True)) + b"\n")
+    except Stopped:
+        discard_stdout()  # what is still buffered has no reader
+        raise
     except BrokenPipeError:
         raise click.exceptions.Exit(BROKEN_PIPE) from None
     except OSError as error:
         raise LocalFileError(f"standard output: {error.strerror}") from None
+
+
+def discard_stdout() -> None:
+    """Point standard output at /dev/null, so that the interpreter's flush at exit cannot fail."""
+    try:
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, sys.stdout.fileno())
+        os.close(devnull)
+    except (OSError, ValueError):
+        sys.stdout = None
 
 
 def _raw(text: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import sys
 
 _STDERR = 2
@@ -19,6 +20,10 @@ def guard_standard_streams() -> None:
         os.set_inheritable(descriptor, True)
     os.close(descriptor)
     encoding = "utf-8" if sys.stderr is None else sys.stderr.encoding
+    if sys.stdout is not None and not sys.stdout.isatty():
+        # What is written at once, so that a wait for the reader comes before the write and can be ended.
+        output = io.BufferedWriter(io.FileIO(1, "wb", closefd=False), select.PIPE_BUF)
+        sys.stdout = io.TextIOWrapper(output, sys.stdout.encoding, sys.stdout.errors)
     lossy = _Lossy(_STDERR, "wb", closefd=False)
     sys.stderr = io.TextIOWrapper(lossy, encoding, "backslashreplace", write_through=True)
 

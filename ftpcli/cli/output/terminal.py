@@ -109,14 +109,24 @@ class Terminal:
 
     def wait_readable(self, descriptor: int | None, seconds: float | None = None) -> bool:
         """Wait for something to read, there or elsewhere; False after so many seconds. Raises Stopped."""
+        found = self._wait(descriptor, select.POLLIN, seconds)
+        self.check()
+        return found
+
+    def wait_writable(self, descriptor: int) -> None:
+        """Wait until there is room; where there is, it is used after a stop too. Raises Stopped."""
+        if not self._wait(descriptor, select.POLLOUT, None):
+            self.check()
+
+    def _wait(self, descriptor: int | None, event: int, seconds: float | None) -> bool:
+        """Whether the descriptor is ready, after so many seconds or a stop at the latest."""
         poll = select.poll()
         if descriptor is not None:
-            poll.register(descriptor, select.POLLIN)
+            poll.register(descriptor, event)
         if self._stop is not None:
             poll.register(self._stop.fileno(), select.POLLIN)
         found = poll.poll(None if seconds is None else max(0, math.ceil(seconds * 1000)))
-        self.check()
-        return bool(found)
+        return descriptor in [number for number, _ in found]
 
     def _line(self, terminal: int) -> Secret | None:
         line = b""

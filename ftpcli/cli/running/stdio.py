@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from ftpcli.cli.output.pipes import InputPipe, OutputPipe
 from ftpcli.cli.output.progress import showing
 from ftpcli.cli.output.render import show_summary
 from ftpcli.cli.output.screen import stdout_is_gone
@@ -26,13 +27,13 @@ def fetch_to_stdout(context: CommandContext, endpoint: Endpoint, place: Target, 
     sys.stdout.flush()
     try:
         with (
-            # Unbuffered: a buffered writer fails where standard output is non-blocking and its pipe full.
-            open(sys.stdout.fileno(), "wb", buffering=0, closefd=False) as out,
             context.solo(endpoint, place.choices, tries) as solo,
             showing(progress, context.screen, meter) as say,
             context.signals.announced(say),
         ):
-            report = fetch(RemoteFile(solo, place.path, meter, place.choices.get("limit_rate")), out)
+            report = fetch(
+                RemoteFile(solo, place.path, meter, place.choices.get("limit_rate")), OutputPipe(sys.stdout.fileno())
+            )
     except BrokenPipeError:
         return BROKEN_PIPE
     except OSError as error:
@@ -59,14 +60,13 @@ def send_from_stdin(context: CommandContext, endpoint: Endpoint, place: Target) 
         raise LocalFileError("standard input is closed")
     meter, tries = RunProgress(1), _Tries(context.listener())
     with (
-        open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as source,
         context.solo(endpoint, place.choices, tries) as solo,
         showing(context.progress, context.screen, meter) as say,
         context.signals.announced(say),
     ):
         report = send(
             RemoteFile(solo, place.path, meter, place.choices.get("limit_rate")),
-            source,
+            InputPipe(sys.stdin.fileno()),
             make_parents=place.choices["mkdir"],
             in_place=place.choices["in_place"],
         )

@@ -8,7 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from ftpcli.engine.compare.times import same_time
 from ftpcli.engine.events import Report
@@ -46,6 +46,12 @@ class RemoteFile:
     limit_rate: float | None = None
 
 
+class Output(Protocol):
+    """What ``fetch`` writes to; None where nothing could be written just now."""
+
+    def write(self, data: memoryview, /) -> int | None: ...
+
+
 class Input(Protocol):
     """What ``send`` reads: an unbuffered binary file."""
 
@@ -53,7 +59,7 @@ class Input(Protocol):
     def fileno(self) -> int: ...
 
 
-def fetch(file: RemoteFile, out: BinaryIO) -> Report:
+def fetch(file: RemoteFile, out: Output) -> Report:
     """Download ``file`` into ``out``. A retry resumes behind the last byte that was written, never repeats one.
 
     Raises FtpcliError, and what ``out`` raises.
@@ -112,7 +118,7 @@ class _Transfer(ABC):
 class _Output:
     """A ``Writer`` that cannot take back what it has written. ``count``: how many bytes that are."""
 
-    def __init__(self, out: BinaryIO) -> None:
+    def __init__(self, out: Output) -> None:
         self.count = 0
         self._out = out
         self._tail = b""
@@ -146,7 +152,7 @@ def _not_continued(count: int) -> VerifyMismatch:
 
 
 class _Fetch(_Transfer):
-    def __init__(self, file: RemoteFile, out: BinaryIO) -> None:
+    def __init__(self, file: RemoteFile, out: Output) -> None:
         super().__init__(file)
         self._out = _Output(out)
         self._first = Entry(file.path, Kind.FILE)  # as it was when the first byte came

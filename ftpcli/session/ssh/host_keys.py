@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -30,6 +31,8 @@ from ftpcli.wire.ssh.known_hosts import (
 log = logging.getLogger("ftpcli.ssh")
 
 _TRIES = 3  # answers to "yes/no/fingerprint" that may be neither
+_LOCK_PATIENCE = 5.0  # seconds for another program that has known_hosts locked
+_LOCK_LOOK = 0.05
 _SALT = 20  # bytes, as OpenSSH has it
 _ALGORITHMS = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 
@@ -164,7 +167,7 @@ def remember(path: str, host: str, port: int, key: bytes, *, hashed: bool) -> Ju
         with contextlib.suppress(FileExistsError):
             os.makedirs(os.path.dirname(path) or ".", mode=0o700)
         with open(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b", 0) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            _lock(file.fileno())
             content = file.read() or b""
             found = KnownHosts(parse(content, path)).judge(host, port, key)
             if found.standing is Standing.UNKNOWN:
@@ -173,6 +176,19 @@ def remember(path: str, host: str, port: int, key: bytes, *, hashed: bool) -> Ju
     except OSError as error:
         reason = cause_of(error)
         raise LocalFileError(f"cannot store the host key of {name_of(host, port)} in {path}: {reason}") from error
+
+
+def _lock(descriptor: int) -> None:
+    """Raises OSError if another program keeps the lock for longer than writing a line takes."""
+    until = time.monotonic() + _LOCK_PATIENCE
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise OSError(errno.EWOULDBLOCK, "another program has locked it") from None
+        time.sleep(_LOCK_LOOK)
 
 
 def _read(path: str) -> tuple[KnownHost, ...]:

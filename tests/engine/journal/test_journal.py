@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -285,36 +286,52 @@ def test_lines_are_on_disk_within_a_second_also_if_none_follows(runs: Runs, monk
     assert synced.is_set()
 
 
-# Was: the thread forgot that `close` had just woken it up, and `close` waited for it for ever.
-def test_closed_at_the_moment_a_batch_is_over(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    journal = runs.begin()
-    assert journal._file is not None
-    changed = journal._file._changed
-    wait_for = changed.wait_for
-    batch_is_over = threading.Event()
+class Freezer:
+    """Stops the journal's writer before the line that it executes as the ``at``-th, until it is let go."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+        self.frozen, self.free = threading.Event(), threading.Event()
+
+    def trace(self, frame: FrameType, event: str, _argument: object) -> Callable[..., object] | None:
+        if frame.f_code.co_filename != journal_file.__file__:
+            return None
+        if event == "line":
+            self.left -= 1
+            if not self.left:
+                self.frozen.set()
+                self.free.wait(20)
+        return self.trace
+
+
+# Was: the thread cleared the flag that `close` had just set, and `close` waited for it for ever. Whatever the writer is
+# about to do, `close` may come first and get as far as it can.
+@pytest.mark.parametrize("at", range(1, 31))
+def test_closed_at_any_moment_of_the_writer(runs: Runs, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     synced: list[int] = []
-
-    def close() -> None:
-        batch_is_over.wait(10)
-        journal.close()
-
-    closing = threading.Thread(target=close, daemon=True)
-
-    def wait(predicate: Callable[[], bool], timeout: float | None = None) -> bool:
-        if timeout is None:
-            return wait_for(predicate)
-        outcome = wait_for(predicate, 0)
-        batch_is_over.set()
-        changed.release()
-        closing.join(0.1)  # it asks this thread to end, and waits for that
-        changed.acquire()
-        return outcome
-
-    monkeypatch.setattr(changed, "wait_for", wait)
+    monkeypatch.setattr(journal_file, "_BATCH", 0.0)
+    journal = runs.begin()
     monkeypatch.setattr(os, "fsync", synced.append)
+    freezer = Freezer(at)
+    threading.settrace(freezer.trace)
+    try:
+        journal.begin(part("up/site/a"))  # starts the writer
+    finally:
+        threading.settrace(None)  # type: ignore[arg-type]  # the stubs know no None
+    waits = threading.Event()
+    join = threading.Thread.join
+
+    def joined(thread: threading.Thread, timeout: float | None = None) -> None:
+        waits.set()
+        join(thread, timeout)
+
+    monkeypatch.setattr(threading.Thread, "join", joined)
+    freezer.frozen.wait(0.2)  # where it is not frozen by now, it waits for work
+    closing = threading.Thread(target=journal.close, daemon=True)
     closing.start()
-    journal.begin(part("up/site/a"))
-    closing.join(10)
+    waits.wait(0.2)  # where `close` does not get so far, it waits for the lock that the writer has
+    freezer.free.set()
+    join(closing, 20)
     assert not closing.is_alive()
     assert synced
 
