@@ -6,6 +6,7 @@ directory are deleted only if its listing was complete and nothing in it failed.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable
 from itertools import chain
@@ -45,6 +46,8 @@ from ftpcli.model import Kind
 from ftpcli.session.contract import Session
 from ftpcli.session.open import open_session
 from ftpcli.stop import StopToken
+
+log = logging.getLogger("ftpcli.filters")
 
 
 def run(
@@ -119,6 +122,7 @@ class _Coordinator:
             attributes = self._planner.comparison.attributes
             self._do_all(attributes.links())
             self._do_all(self._planner.comparison.checks())
+            self._name_idle_patterns()
             if not self._job.rules.delete_before:
                 self._delete()
             self._do_all(self._leftovers.displaced())
@@ -312,6 +316,16 @@ class _Coordinator:
         if self._shared.journal.trouble:
             self._reporter.tell(Warned(self._shared.journal.trouble))
         return self._reporter.sum_up()
+
+    def _name_idle_patterns(self) -> None:
+        """Say which filters matched nothing; where entries are deleted that may be one too many."""
+        warning = self._planner.comparison.warning() if self._job.rules.only is None else ""
+        if not warning or self._halted:
+            return
+        if self._job.rules.delete:
+            self._reporter.tell(Warned(warning))
+        else:
+            log.info("%s", warning)
 
     def _warn_of_what_is_left(self) -> None:
         rules, comparison = self._job.rules, self._planner.comparison

@@ -29,6 +29,12 @@ _FILE, _DIR = Kind.FILE, Kind.DIR
 # Marks the end of a path in what pathspec translates; it occurs in no name and no pattern.
 _END = "\0"
 _BRACKETS = re.compile(r"\\.|\[(\^?)(\]?[^\]]*)\]", re.DOTALL)
+# How other programs write what a pattern here cannot say.
+_RSYNC = re.compile(r"[-+][,/!Csrpx]* ")
+_BRACES = re.compile(r"\{[^{}]*(,|\.\.)[^{}]*\}")
+_BACKSLASH = re.compile(r"(?:[^\\]|^)(?:\\\\)*\\\w")
+# What has no meaning of its own in a pattern: escaped characters, and what is in brackets.
+_ESCAPED = re.compile(r"\\.|\[\^?\]?[^\]]*\]", re.DOTALL)
 # By how many seconds a server's local time may be off UTC.
 _ZONES = 14 * 3600.0
 
@@ -43,10 +49,17 @@ class Pattern:
 
 
 def parse(text: str) -> Pattern:
-    """Parse a gitignore pattern, except that ``#`` starts no comment. Raises ValueError, which says why."""
+    """Parse a gitignore pattern, except that ``#`` starts no comment, and that a leading ``./`` means the root.
+
+    Raises ValueError, which says why; also for what other programs would take for something else, and what could match
+    nothing here: a directory that it was to protect would be deleted.
+    """
     from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern  # slow to import
 
     glob = text.removeprefix("!")
+    if glob.startswith("./"):
+        glob = glob[1:]
+    _refuse_other_syntax(glob)
     stripped = glob.rstrip(" ")
     if _escapes(stripped) and stripped != glob:
         stripped += " "
@@ -66,6 +79,24 @@ def parse(text: str) -> Pattern:
     except re.error as error:
         raise ValueError(error.msg) from None
     return Pattern(regex, keeps=text.startswith("!"), directories_only=stripped != body)
+
+
+def _refuse_other_syntax(glob: str) -> None:
+    """Raises ValueError."""
+    if rule := _RSYNC.match(glob):
+        right = glob[rule.end() :] if rule[0][0] == "-" else f"!{glob[rule.end() :]}"
+        raise ValueError(f"this is a rule of rsync's; write {right!r}, or \\{glob[0]} where a name begins like that")
+    plain = _ESCAPED.sub("", glob)
+    if _BRACES.search(plain):
+        raise ValueError("{...} has no meaning here; give one pattern for each, or write \\{ for a name with a brace")
+    if "," in plain:
+        raise ValueError("a comma separates nothing; give one pattern for each, or write \\, for a name with a comma")
+    if _BACKSLASH.search(glob):
+        raise ValueError("\\ only makes a special character plain; write / between directories")
+    if glob.startswith("~/"):
+        raise ValueError("~ is not replaced; patterns are relative to the root of the tree, and /NAME begins there")
+    if any(part in (".", "..") for part in glob.rstrip(" ").split("/")):
+        raise ValueError("no name is . or ..; patterns are relative to the root of the tree, and /NAME begins there")
 
 
 def _escapes(text: str) -> bool:
@@ -91,6 +122,10 @@ class Filters:
         patterns = [parse(text) for text in rules.patterns]
         self._for_directories = _last_first(patterns)
         self._for_files = _last_first(pattern for pattern in patterns if not pattern.directories_only)
+        self._idle = [
+            (text, re.compile(pattern.regex, re.DOTALL).fullmatch, pattern.directories_only)
+            for text, pattern in zip(rules.patterns, patterns, strict=True)
+        ]
         self._keeps_root = not (patterns and patterns[0].keeps)
         self._folder_kept = lru_cache(256)(self._find_folder_kept)
         self._smallest = rules.min_size or 0
@@ -103,6 +138,8 @@ class Filters:
 
     def keeps(self, shown: str, entry: Entry) -> bool:
         """Whether the run may copy or delete the entry at ``shown``, if all directories above it are entered."""
+        if self._idle:
+            self._note(shown, is_directory=entry.kind is _DIR)
         kept = _verdict(self._for_directories if entry.kind is _DIR else self._for_files, shown)
         if kept is None:
             kept = self._keeps_root or self._folder_kept(shown.rpartition("/")[0])
@@ -114,7 +151,17 @@ class Filters:
 
     def enters(self, shown: str) -> bool:
         """Whether the directory at ``shown`` is listed: because it is kept, or to search it for included entries."""
+        if self._idle:
+            self._note(shown, is_directory=True)
         return _verdict(self._for_directories, shown) is not False
+
+    @property
+    def idle(self) -> list[str]:
+        """The patterns that have matched nothing so far."""
+        return [text for text, _, _ in self._idle]
+
+    def _note(self, shown: str, *, is_directory: bool) -> None:
+        self._idle = [one for one in self._idle if (one[2] and not is_directory) or not one[1](shown)]
 
     def _find_folder_kept(self, shown: str) -> bool:
         if not shown:

@@ -187,6 +187,12 @@ class Comparison:
                 for name in deleted:  # only once something is stored would it show whether it is that
                     self._deletes.keep(shown(where, name))
 
+    def warning(self) -> str:
+        """What the user has to know of filters that matched nothing; empty if there is none."""
+        if not (idle := self._path_map.idle_patterns()):
+            return ""
+        return f"no entry matched {', '.join(map(repr, idle))}: what a pattern was to protect may have another path"
+
     def checks(self) -> Iterator[CheckStored]:
         """What to ask before anything is deleted."""
         for task in self._stored:

@@ -101,6 +101,10 @@ class PathMap:
             return Decision(What.SKIP, entry.name, source, target, "excluded")
         return decide(source, target, self._rules, keeping)
 
+    def idle_patterns(self) -> list[str]:
+        """The filters that have matched nothing so far."""
+        return self._filters.idle
+
     def concerns(self, where: Pair, decision: Decision) -> bool:
         """False if it is outside the run's scope."""
         only = self._rules.only

@@ -256,3 +256,57 @@ def test_every_kept_directory_is_entered(patterns: list[str]) -> None:
     chosen = filters(*patterns)
     for path in {path.rpartition("/")[0] for path in TREE} - {""}:
         assert chosen.enters(path) or not chosen.keeps(path, Entry("x", Kind.DIR))
+
+
+# What other programs understand, and what could match nothing
+
+
+# Was: accepted, and --delete deleted the directory that was to be protected.
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("- uploads/", "write 'uploads/'"),
+        ("+ *.html", "write '!\\*.html'"),
+        ("-/ x", "rsync"),
+        ("a,b", "a comma separates nothing"),
+        ("*.tmp,*.bak", "a comma separates nothing"),
+        ("{a,b}", "has no meaning here"),
+        ("*.{jpg,png}", "has no meaning here"),
+        ("file{1..3}", "has no meaning here"),
+        ("uploads\\cache", "write / between directories"),
+        ("C:\\site\\uploads", "write / between directories"),
+        ("../uploads", "no name is"),
+        ("a/../b", "no name is"),
+        ("/./a", "no name is"),
+        ("..", "no name is"),
+        ("~/site/uploads", "not replaced"),
+    ],
+)
+def test_what_would_protect_nothing_is_refused(pattern: str, words: str) -> None:
+    for text in (pattern, f"!{pattern}"):
+        with pytest.raises(ValueError, match=words):
+            parse(text)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("a\\,b", "a,b"),
+        ("a[,]b", "a,b"),
+        ("\\{a\\,b\\}", "{a,b}"),
+        ("{a}", "{a}"),
+        ("\\- a", "- a"),
+        ("[-] a", "- a"),
+        ("-a", "-a"),
+        ("a\\\\b", "a\\b"),
+        ("~a", "~a"),
+        ("..a", "..a"),
+        ("./a", "a"),
+    ],
+)
+def test_such_names_can_be_written(pattern: str, name: str) -> None:
+    assert not filters(pattern).keeps(name, FILE)
+
+
+def test_a_leading_dot_binds_to_the_root() -> None:
+    assert kept("uploads/x sub/uploads/x", "./uploads/") == {"sub/uploads/x"}

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from ftpcli.engine.compare.aliases import rough
-from ftpcli.engine.events import Failed
+from ftpcli.engine.events import Failed, Warned
 from ftpcli.engine.job import Direction, FilterRules, Root
 from ftpcli.errors import NotFound
 from ftpcli.model import Entry, Kind
@@ -369,3 +369,13 @@ def test_nothing_is_lost_whatever_the_server_makes_of_names(
 
 def test_the_strategies_know_names_in_both_forms() -> None:
     assert unicodedata.normalize("NFC", "e\u0301") in SOME
+
+
+@pytest.mark.parametrize("delete", [True, False])
+def test_a_pattern_that_matched_nothing_is_named(side: Side, delete: bool) -> None:
+    side.put({"a": b"1", "d": {"x.tmp": b"2"}}, {"a": b"1"})
+    patterns = ("*.tmp", "/uploads/", "!/d/", "a/")
+    report = side.mirror(delete=delete, filters=FilterRules(patterns))
+    (told,) = [event.message for event in side.events if isinstance(event, Warned)] or [""]
+    assert report.exit_code == 0
+    assert told.startswith("no entry matched '/uploads/', 'a/'") if delete else not told
