@@ -25,7 +25,7 @@ from ftpcli.errors import (
     VerifyMismatch,
 )
 from ftpcli.model import Kind
-from ftpcli.session.contract import Session
+from ftpcli.session.contract import OnMoved, Session, Source
 
 
 @dataclass
@@ -185,30 +185,38 @@ class Download:
         self._context.moved(len(content))
 
     def _receive_from(self, session: Session, part: PartFile, version: _Version) -> None:
-        seam = b""
+        seam = b""  # what is here already, and is to come once more
         if part.size:
             seam = part.read(max(0, part.size - SEAM), SEAM)
             part.step_back(len(seam))
         offset = part.size
-        with session.open_read(self._request.source, offset) as source:
-            if version.started_at is None or offset == 0:
-                version.started_at = offset
-            self._context.progress.start(self._request.shown, self._entry.size, offset)
 
-            def on_moved(count: int) -> None:
-                nonlocal seam
-                part.size += count
-                if seam and part.size >= offset + len(seam):
-                    self._check_seam(part, offset, seam)
-                    seam = b""
-                self._check_excess(part)
-                self._context.moved(count)
+        def on_moved(count: int) -> None:
+            nonlocal seam
+            part.size += count
+            if seam and part.size >= offset + len(seam):
+                expected, seam = seam, b""
+                self._check_seam(part, offset, expected)
+            self._check_excess(part)
+            self._context.moved(count)
 
-            try:
-                source.pump_to(part.file, on_moved)
-            except LocalFileError as error:
-                raise LocalFileError(f"{self._request.target}: {error.message}") from error
-            source.finish()
+        try:
+            with session.open_read(self._request.source, offset) as source:
+                if version.started_at is None or not part.size:
+                    version.started_at = offset + len(seam)
+                self._context.progress.start(self._request.shown, self._entry.size, offset)
+                self._pump(source, part, on_moved)
+                source.finish()
+        finally:
+            if seam:  # less came than was there before
+                part.step_back(part.size - offset)
+                part.append(seam)
+
+    def _pump(self, source: Source, part: PartFile, on_moved: OnMoved) -> None:
+        try:
+            source.pump_to(part.file, on_moved)
+        except LocalFileError as error:
+            raise LocalFileError(f"{self._request.target}: {error.message}") from error
 
     def _check_seam(self, part: PartFile, offset: int, seam: bytes) -> None:
         """Some servers accept REST and send the file from its start, and a file may change without another time."""

@@ -231,7 +231,7 @@ class TestDownload:
             run(download(server, target), retries=0)
         assert not target.exists()
         assert [is_part(name) for name in os.listdir(target.parent)] == [True]
-        assert run(download(server, target)).resumed_from == 500 - SEAM
+        assert run(download(server, target)).resumed_from == 500
         assert target.read_bytes() == DATA
         assert os.listdir(target.parent) == ["target"]
 
@@ -288,6 +288,20 @@ class TestDownload:
             run(transfer, retries=1)
         assert len(moved) <= 2 * 7
         assert os.listdir(target.parent) == []
+
+    @pytest.mark.parametrize("verb", ["read", "reading"])
+    def test_tries_that_bring_nothing_lose_nothing(
+        self, server: FakeServer, target: Path, run: Run, verb: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("ftpcli.engine.transfer.download.SEAM", 150)  # more than one piece
+        server.on("reading", lost(), at=500)
+        with pytest.raises(ConnectionLost):
+            run(download(server, target), retries=0)
+        server.on(verb, lost(), times=9)
+        with pytest.raises(ConnectionLost):
+            run(download(server, target), retries=3)
+        (left,) = target.parent.iterdir()
+        assert left.read_bytes() == DATA[:500]
 
     def test_server_without_rest(self, server: FakeServer, target: Path, run: Run) -> None:
         server.restarts = False
