@@ -125,6 +125,10 @@ class _Coordinator:
             self._name_idle_patterns()
             if not self._job.rules.delete_before:
                 self._delete()
+            if not self._halted:
+                for _ in self._planner.successors():
+                    self._loop()
+                self._do_all(attributes.links())
             self._do_all(self._leftovers.displaced())
             self._do_all(self._leftovers.parts())
             # Last: once a directory is read-only, nothing else can be done in it.
@@ -204,7 +208,9 @@ class _Coordinator:
                 self._planner.renamed(result)
             case Declined():
                 self._planner.declined(result)
-            case Removed() | Cleared():
+            case Removed():
+                self._planner.deleted(result.task.shown)
+            case Cleared():
                 pass  # the worker has reported it
             case _:
                 _never(result)
@@ -212,6 +218,7 @@ class _Coordinator:
     def _delete(self) -> None:
         if self._halted:
             return
+        self._planner.before_deletes()
         for count, why in self._deletes.held():
             self._reporter.report.held_back += count
             self._reporter.tell(Warned(why))
@@ -225,6 +232,7 @@ class _Coordinator:
         for delete in self._deletes:
             if dry_run:
                 self._reporter.tell(Planned(delete.shown, "delete"))
+                self._planner.deleted(delete.shown)
                 continue
             # A directory is deleted by itself, after everything in it.
             if delete.kind is Kind.DIR:

@@ -34,6 +34,7 @@ class What(Enum):
     DESCEND = "descend"
     SKIP = "skip"
     DELETE = "delete"
+    REPLACE = "replace"
     CONFLICT = "conflict"
 
 
@@ -89,8 +90,10 @@ def decide(source: Entry | None, target: Entry | None, rules: Rules, keeping: Ti
     if source.kind is Kind.OTHER:
         return Decision(What.SKIP, source.name, source, target, "neither a file nor a directory")
     if target is not None and target.kind is not source.kind:
-        why = f"it is {_kind(source)}, but {_kind(target)} is in its place; remove that first"
-        return Decision(What.CONFLICT, source.name, source, target, why)
+        why = f"it is {_kind(source)}, but {_kind(target)} is in its place"
+        if _may_replace(source, target, rules):
+            return Decision(What.REPLACE, source.name, source, target, why)
+        return Decision(What.CONFLICT, source.name, source, target, f"{why}; remove that first")
     if source.kind is Kind.DIR:
         return Decision(What.DESCEND, source.name, source, target)
     if source.kind is Kind.LINK:
@@ -105,6 +108,14 @@ def decide(source: Entry | None, target: Entry | None, rules: Rules, keeping: Ti
     if rules.perms and (other := other_mode(source, target)):
         return Decision(What.CHMOD, source.name, source, target, other)
     return Decision(What.SKIP, source.name, source, target, UP_TO_DATE)
+
+
+def _may_replace(source: Entry, target: Entry, rules: Rules) -> bool:
+    """Whether an entry of another kind may be deleted to make room. A link in the place of a directory was most likely
+    put there on purpose, as ``current -> releases/7``, unless the run copies links."""
+    if not rules.delete or target.kind is Kind.OTHER:
+        return False
+    return not (target.kind is Kind.LINK and source.kind is Kind.DIR and rules.symlinks != "copy")
 
 
 def other_mode(source: Entry, target: Entry | None) -> str:

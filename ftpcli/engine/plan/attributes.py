@@ -57,9 +57,11 @@ class AttributePlan:
         return [MakeLink(target, path, text, replaces=replaces)]
 
     def links(self) -> Iterator[MakeLink]:
-        """The links that waited until all files were there."""
-        for path, name, text, replaces in reversed(self._links):
+        """The links that waited until all files were there; each is named once."""
+        waiting, self._links = self._links, Spool()
+        for path, name, text, replaces in reversed(waiting):
             yield MakeLink(path, name, text, replaces=bool(replaces))
+        waiting.close()
 
     # Permissions
 

@@ -9,13 +9,14 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from ftpcli.engine.compare.aliases import Aliases, or_unsure, rough, similar
-from ftpcli.engine.compare.decide import UP_TO_DATE, Decision, What, is_empty, other_mode
+from ftpcli.engine.compare.decide import MISSING, UP_TO_DATE, Decision, What, is_empty, other_mode
 from ftpcli.engine.compare.names import or_rewritten, pair_folded, rewritten, without_clashes
 from ftpcli.engine.events import Warned
 from ftpcli.engine.job import Job, Side
 from ftpcli.engine.plan.attributes import AttributePlan
 from ftpcli.engine.plan.copies import Copies
 from ftpcli.engine.plan.deletes import Delete, Deletes
+from ftpcli.engine.plan.kind_changes import KindChanges, NewLink, Successor
 from ftpcli.engine.plan.paths import PathMap, shown
 from ftpcli.engine.plan.reporter import Reporter
 from ftpcli.engine.plan.twins import Twins, Waiting
@@ -58,6 +59,7 @@ class Comparison:
         renames: Renames | None,
         times: TargetTimes,
         twins: Twins,
+        kind_changes: KindChanges,
     ) -> None:
         self._rules = job.rules
         self._direction = job.direction
@@ -66,6 +68,7 @@ class Comparison:
         self._copies = copies
         self._renames = renames
         self._twins = twins
+        self._kind_changes = kind_changes
         self._stored: list[CheckStored] = []
         self._path_map = PathMap(job, time.time(), times)
         self.attributes = AttributePlan(job, self._path_map, reporter)
@@ -241,14 +244,35 @@ class Comparison:
             assert decision.source is not None
             target = self._path_map.target(where, name)
             work.tasks.extend(self.attributes.mode(target, shown(where, name), decision.source, decision.why))
+        elif decision.what is What.REPLACE:
+            work.pairs.extend(self._replace(decision, listed))
         elif decision.what is What.CONFLICT:
-            self._reporter.fail(shown(where, name), self._direction.target.refusal(decision.why))
+            # Two kinds under one name are no doubt about the other names.
+            two_kinds = decision.source and decision.target and decision.source.kind is not decision.target.kind
+            error = self._direction.target.refusal(decision.why)
+            self._reporter.fail(shown(where, name), error, alone=bool(two_kinds))
         elif listed.source.hides_dot_files and name.startswith("."):
             self._deletes.hide(where.shown)
             self._reporter.skip(name, "the server's listing does not show names with a leading dot", where)
         else:
             assert decision.target is not None
             work.pairs.extend(self._delete(decision.target, where, owner=where.shown))
+
+    def _replace(self, decision: Decision, listed: Listed) -> list[Pair]:
+        """Plan to delete what is of another kind; what takes its place waits for that."""
+        where, name = listed.pair, shown(listed.pair, decision.name)
+        assert decision.source is not None
+        assert decision.target is not None
+        alone = decision._replace(target=None, why=MISSING)
+        successor: Successor
+        if decision.source.kind is Kind.DIR:
+            successor = self.attributes.descent(alone, listed)
+        elif decision.source.kind is Kind.LINK:
+            successor = NewLink(alone, where)
+        else:
+            successor = self._new(alone, where)
+        self._kind_changes.wait(name, successor, decision.why)
+        return self._delete(decision.target, where, owner=name)
 
     def _copy(self, decision: Decision, where: Pair) -> list[Recheck] | list[CopyFile]:
         assert decision.source is not None
@@ -282,6 +306,8 @@ class Comparison:
         for entry in listing.entries:
             if self._path_map.spares(where, entry):
                 self._deletes.keep(where.shown)
+                if self._kind_changes.waits_for(where.owner):
+                    self._deletes.block(where.owner, f"{shown(where, entry.name)} is excluded")
             else:
                 pairs.extend(self._delete(entry, where, where.owner))
         return pairs

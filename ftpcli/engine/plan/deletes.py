@@ -17,12 +17,14 @@ from ftpcli.model import Kind
 
 # This many may always be deleted, unless the limit is zero: half of a handful of files is not suspicious.
 _FEW = 10
+FAILED = "it failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Delete:
     """One target entry; a directory is empty by the time it is deleted. ``owner`` is the nearest directory above that
-    the source has too, whose source listing justifies the delete."""
+    the source has too, whose source listing justifies the delete; or the entry that is replaced by one of another kind,
+    for itself and all that is in it."""
 
     path: str
     shown: str
@@ -55,6 +57,14 @@ class Deletes:
     def block(self, owner: str, why: str) -> None:
         """Block all deletes whose ``owner`` is this directory, also those planned already."""
         self._blocked.setdefault(owner, why)
+
+    def why_blocked(self, owner: str) -> str:
+        """Why nothing with this owner is deleted; empty if it is."""
+        return self._blocked.get(owner, "")
+
+    def failed(self, shown: str) -> bool:
+        """Whether the failure of this entry itself was reported."""
+        return self._blocked.get(shown) == FAILED
 
     def hide(self, owner: str) -> None:
         """An entry of this directory would be deleted, had not its name a leading dot, which the source's listing may

@@ -99,7 +99,13 @@ class PathMap:
             excluded = excluded or self._filters.excludes(self._filtered(where, target.name), target)
         if excluded:
             return Decision(What.SKIP, entry.name, source, target, "excluded")
-        return decide(source, target, self._rules, keeping)
+        decision = decide(source, target, self._rules, keeping)
+        if decision.what is What.REPLACE and source is not None and target is not None:
+            if self.spares(where, target):
+                return decision._replace(what=What.CONFLICT, why=f"{decision.why}, which is excluded")
+            if self.is_lazy(where, source):
+                return decision._replace(what=What.CONFLICT, why=f"{decision.why}; remove that first")
+        return decision
 
     def idle_patterns(self) -> list[str]:
         """The filters that have matched nothing so far."""

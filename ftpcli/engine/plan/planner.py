@@ -15,6 +15,7 @@ from ftpcli.engine.job import Job
 from ftpcli.engine.plan.comparison import Comparison
 from ftpcli.engine.plan.copies import Copies
 from ftpcli.engine.plan.deletes import Deletes
+from ftpcli.engine.plan.kind_changes import KindChanges
 from ftpcli.engine.plan.overlap import Overlap
 from ftpcli.engine.plan.postponed import Postponed
 from ftpcli.engine.plan.reporter import Reporter
@@ -56,7 +57,10 @@ class Planner:
         self._renames = _renames(job, deletes)
         self._copies = Copies(job, reporter)
         self._twins = Twins()
-        self.comparison = Comparison(job, reporter, deletes, self._copies, self._renames, times, self._twins)
+        self._kind_changes = KindChanges(job.direction.target, deletes, reporter)
+        self.comparison = Comparison(
+            job, reporter, deletes, self._copies, self._renames, times, self._twins, self._kind_changes
+        )
         self._postponed = Postponed() if job.rules.delete_before else None
         self._targets: dict[str, str] = {}
         self._pairs: list[Pair] = []
@@ -113,6 +117,26 @@ class Planner:
         while self._twins.waiting:
             self._ready.append(self._twins.questions())
             yield
+
+    def before_deletes(self) -> None:
+        """Everything is compared: see to it that nothing is deleted to make room where there is a doubt."""
+        self._kind_changes.settle()
+
+    def deleted(self, shown: str) -> None:
+        """An entry of the target was deleted, or would have been in a dry run."""
+        self._kind_changes.gone(shown)
+
+    def successors(self) -> Iterator[None]:
+        """To be iterated after the deletes, as ``renames``: what takes the place of an entry of another kind."""
+        for successor in self._kind_changes.successors():
+            if isinstance(successor, Pair):
+                self._pairs.append(successor)
+            elif isinstance(successor, New):
+                self._copy(successor)
+            else:
+                self._ready.append(iter(self.comparison.attributes.link(successor.decision, successor.where)))
+        yield
+        yield from self.twins()
 
     # What comes in
 
@@ -207,6 +231,7 @@ class Planner:
 
     def renamed(self, result: Renamed) -> None:
         """A file was renamed."""
+        self._kind_changes.gone(result.task.old.shown)
         self._ready.append(iter(self.comparison.attributes.renamed(result)))
 
     def declined(self, result: Declined) -> None:

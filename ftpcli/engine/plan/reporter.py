@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ftpcli.engine.events import Event, Failed, Finished, OnEvent, Planned, Report, Skipped, Summary
 from ftpcli.engine.journal.journal import Failures
-from ftpcli.engine.plan.deletes import Deletes, parent
+from ftpcli.engine.plan.deletes import FAILED, Deletes, parent
 from ftpcli.engine.plan.paths import shown
 from ftpcli.engine.report import count, exit_code
 from ftpcli.engine.tasks.context import Shared
@@ -41,11 +41,12 @@ class Reporter:
         """End the run early. Only the first error is kept."""
         self.fatal = self.fatal or error
 
-    def fail(self, shown: str, error: FtpcliError) -> None:
-        """Something failed; nothing may be deleted in it, nor in the directory that holds it."""
+    def fail(self, shown: str, error: FtpcliError, *, alone: bool = False) -> None:
+        """Something failed; nothing may be deleted in it, nor in the directory that holds it unless it is ``alone``."""
         self._failures.add(shown)
-        self._deletes.block(shown, "it failed")
-        self._deletes.block(parent(shown), "something in it failed")
+        self._deletes.block(shown, FAILED)
+        if not alone:
+            self._deletes.block(parent(shown), "something in it failed")
         self.tell(Failed(shown, type(error).__name__, error.message, error.reply, error.exit_code))
 
     def skip(self, name: str, reason: str, where: Pair | None = None) -> None:

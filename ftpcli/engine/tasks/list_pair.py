@@ -98,6 +98,6 @@ class ListPair:
         rules, path = context.job.rules, self.pair.target
         if rules.symlinks == links.COPY:
             return tree.with_texts_like(source, path, listing)
-        kept = {entry.name for entry in source.entries}
+        kept = {entry.name for entry in source.entries if entry.kind is Kind.DIR}
         losing = any(entry.kind is Kind.DIR and entry.name not in kept for entry in listing.entries)
         return tree.unmasked(path, listing) if rules.delete and losing else listing

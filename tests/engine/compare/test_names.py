@@ -19,6 +19,7 @@ from ftpcli.engine.compare.names import EXACT, Folding, has_twins, pair_folded, 
 from ftpcli.engine.events import Failed
 from ftpcli.engine.job import Direction, FilterRules, Rules
 from ftpcli.engine.trees import local
+from ftpcli.engine.trees.folder_handle import Folders, Place
 from ftpcli.engine.trees.name_folding import Foldings
 from ftpcli.model import Entry, Kind, Listing
 from ftpcli.stop import StopToken
@@ -183,21 +184,21 @@ class TestDownload:
 class TestProbe:
     def test_this_file_system(self, tmp_path: Path) -> None:
         """The answer is what the file system does, and nothing stays behind."""
-        case, form = local.folds(str(tmp_path))
+        case, form = local.folds(Place.of(str(tmp_path / "any")))
         assert os.listdir(tmp_path) == []
         (tmp_path / f"x{NFC}").touch()
-        assert local.folds_by_looking(str(tmp_path)) == (case, form)
+        assert local.folds_by_looking(Place.of(str(tmp_path / "any"))) == (case, form)
         assert (tmp_path / f"X{NFC}").exists() == case
         assert (tmp_path / f"x{NFD}").exists() == form
 
     def test_a_directory_that_is_not_there_yet(self, tmp_path: Path) -> None:
-        foldings = Foldings()
+        foldings = Foldings(Folders())
         target = tmp_path / "not" / "yet"
         assert foldings.of(str(target), look_only=True) == foldings.of(str(target), look_only=False)
         assert os.listdir(tmp_path) == []
 
     def test_a_real_one_that_ignores_case(self, vfat: Path) -> None:
-        assert local.folds(str(vfat))[0] is True
+        assert local.folds(Place.of(str(vfat / "any")))[0] is True
         assert os.listdir(vfat) == []
 
 

@@ -113,27 +113,37 @@ class Expected:
             self.actions.add(("mkdir", where or "."))
             target = {}
         self.entries += len(target)
-        after, in_doubt = dict(target), False
+        after = dict(target)
         for name, node in source.items():
             path, old = f"{where}/{name}" if where else name, target.get(name)
             if self.ways.leaves_out(name, node) or isinstance(node, Link):
                 continue
             if old is not None and type(old) is not type(node):
-                self.conflicts += 1
-                in_doubt = True
-            elif isinstance(node, dict):
+                if self._makes_room(after, name, node, path):
+                    old = None
+                else:
+                    self.conflicts += 1
+                    continue
+            if isinstance(node, dict):
                 after[name] = self._directory(node, old, path)
             elif old is None or self.ways.differ(node, old):
                 self.actions.add((VERBS[self.direction], path))
                 after[name] = node
-        planned = set(self.actions)
         if self.ways.delete:
             for name in set(target) - set(source):
                 self._goes(after, name, where)
-        if in_doubt:
-            self.actions = planned
-            after.update({name: node for name, node in target.items() if name not in source})
         return after
+
+    def _makes_room(self, folder: Tree, name: str, node: object, path: str) -> bool:
+        """Delete what is of another kind, if all of it may go."""
+        old, planned = folder[name], set(self.actions)
+        if not self.ways.delete or (isinstance(old, Link) and isinstance(node, dict)):
+            return False
+        self._goes(folder, name, path.rpartition("/")[0])
+        if name not in folder:
+            return True
+        folder[name], self.actions = old, planned
+        return False
 
     def _goes(self, folder: Tree, name: str, where: str) -> None:
         """Delete an entry recursively, except what is excluded and the directories above that."""
