@@ -13,8 +13,8 @@ from tests.matrix.program import Ran, run
 from tests.servers.profiles import FtpProfile, SftpProfile
 
 
-def outcome(profile: FtpProfile | SftpProfile, command: Command) -> tuple[str, str]:
-    """RIGHT, REFUSED, or what is wrong; and what the program said."""
+def outcome(profile: FtpProfile | SftpProfile, command: Command, *options: str) -> tuple[str, str]:
+    """RIGHT, REFUSED, or what is wrong; and what the program said. ``options`` go behind the command's own."""
     with tempfile.TemporaryDirectory(prefix="matrix-") as name, serving(profile, {}) as place:
         folder, root = Path(name), Path(name, "local")
         root.mkdir()
@@ -25,7 +25,7 @@ def outcome(profile: FtpProfile | SftpProfile, command: Command) -> tuple[str, s
         trees.put(root, command.local, older_times(command.local) if uploads else {})
         verdicts, said = [], ""
         for round_ in (1, 2):
-            verdict, ran = _round(profile, command, place, folder, root)
+            verdict, ran = _round(profile, command, place, folder, root, options)
             verdicts.append(verdict)
             said += f"{ran.stdout[:300]!r}\n{ran.stderr}"
             if command.changes is None or verdict not in (RIGHT, REFUSED):
@@ -39,13 +39,18 @@ def outcome(profile: FtpProfile | SftpProfile, command: Command) -> tuple[str, s
 
 
 def _round(
-    profile: FtpProfile | SftpProfile, command: Command, place: Place, folder: Path, root: Path
+    profile: FtpProfile | SftpProfile,
+    command: Command,
+    place: Place,
+    folder: Path,
+    root: Path,
+    options: tuple[str, ...],
 ) -> tuple[str, Ran]:
     before = World(trees.read(root), place.tree())
     expected = command.expected(before, place)
     if command.cut:
         place.cut_once()
-    ran = run(folder, *command.typed(place, root))
+    ran = run(folder, *command.typed(place, root), *options)
     remote = place.tree()
     if profile.takes_away:
         remote = {**place.taken(), **remote}

@@ -16,7 +16,7 @@ from tests.matrix.places import Place
 from tests.matrix.trees import OLD, OLDER, SEED, Tree, below, moved, older_site, site, stranger, without
 
 PAGE = random.Random(SEED + 1).randbytes(733)  # another page of the same size
-LATER = 7200.0
+SOON = 120.0
 
 Expected = Callable[[World, Place], World]
 
@@ -144,7 +144,7 @@ def _edit_local(_: Place, root: Path) -> None:
     """Two minutes later: a page has changed without a change of its size, one file is gone, another one is new."""
     page = root / "site/index.html"
     page.write_bytes(PAGE)
-    os.utime(page, (time.time() + 120,) * 2)
+    os.utime(page, (time.time() + SOON,) * 2)
     (root / "site/one").unlink()
     new = root / "site/docs/new.txt"
     new.write_bytes(b"new")
@@ -153,9 +153,9 @@ def _edit_local(_: Place, root: Path) -> None:
 
 def _edit_remote(place: Place, _: Path) -> None:
     """The same on the server."""
-    place.write("site/index.html", PAGE, OLD + LATER)
+    place.write("site/index.html", PAGE, float(int(time.time() + SOON)))
     place.remove("site/one")
-    place.write("site/docs/new.txt", b"new", OLD + LATER)
+    place.write("site/docs/new.txt", b"new", OLD)
 
 
 # The commands ---------------------------------------------------------------------------------------------------------

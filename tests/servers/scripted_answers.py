@@ -309,6 +309,8 @@ def rnto(c: Connection, argument: str) -> None:
         c.reply("503 RNFR first.")
     elif not c.server.rename_replaces and c.server.tree.exists(path) and path != c.renaming:
         c.reply("550 There is such a file already.")
+    elif c.server.tree.is_dir(path) and path != c.renaming:
+        c.reply("550 There is a directory of that name.")
     else:
         c.server.tree.rename(c.renaming, c.typed_path(argument))
         c.reply("250 Renamed.")
