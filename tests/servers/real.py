@@ -25,13 +25,19 @@ from urllib.parse import quote
 
 import pytest
 
-from . import certificates, processes, proftpd, pureftpd, sshd, vsftpd
+from . import certificates, processes, proftpd, pureftpd, rclone, sshd, vsftpd
 from .packages import ServerBinary, require
 from .recipe import Account, Place, Recipe, Setup, unprivileged
 
 __all__ = ["Running", "Setup", "StartFailed", "started"]
 
-RECIPES = {"vsftpd": vsftpd.recipe, "proftpd": proftpd.recipe, "pureftpd": pureftpd.recipe, "sshd": sshd.recipe}
+RECIPES = {
+    "vsftpd": vsftpd.recipe,
+    "proftpd": proftpd.recipe,
+    "pureftpd": pureftpd.recipe,
+    "sshd": sshd.recipe,
+    "rclone": rclone.recipe,
+}
 SCHEMES = {"none": "ftp", "explicit": "ftpes", "implicit": "ftps", "ssh": "sftp"}
 START_SECONDS = 15.0
 PORT_TRIES = 4  # between choosing a free port and the server's bind another process may take it

@@ -55,3 +55,10 @@ class SftpProfile(Profile):
 
     settings: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     quirks: tuple[Quirk, ...] = ()
+
+
+def row(profile: Profile) -> str:
+    """The profile's line in docs/servers.md."""
+    address = profile.source.startswith("https://")
+    source = f"[here]({profile.source})" if address else profile.source
+    return f"| `{profile.name}` | {profile.deviation} | {profile.ftpcli} | {source} |".replace("<", "&lt;")
