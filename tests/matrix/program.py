@@ -25,12 +25,15 @@ class Ran:
     stderr: str
 
 
-def run(folder: Path, *arguments: str) -> Ran:
+def run(folder: Path, *arguments: str, password: str = PASSWORD) -> Ran:
     """``folder`` holds the program's own home: its config, which there is none of, and its state."""
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
         for name, inside in {"XDG_STATE_HOME": "state", "XDG_CONFIG_HOME": "config", "HOME": "home"}.items():
             patch.setenv(name, str(folder / inside))
-        patch.setenv("FTPCLI_PASSWORD", PASSWORD)
+        if password:  # else there is a key
+            patch.setenv("FTPCLI_PASSWORD", password)
+        else:
+            patch.delenv("FTPCLI_PASSWORD", raising=False)
         patch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
         # A file each: `cat` writes to the descriptor of standard output.
         out, err = (stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8")) for _ in range(2))

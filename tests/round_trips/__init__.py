@@ -1,0 +1,1 @@
+"""One round of every command against real servers: what the matrix asks of scripted ones."""
