@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from ftpcli.exit_codes import INTERRUPTED
@@ -17,7 +18,17 @@ def main() -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
 
-    return run()
+    code = run()
+    _let_nothing_change_it()
+    return code
+
+
+def _let_nothing_change_it() -> None:
+    """The exit code stands. As the interpreter shuts down it gives every signal that Python handles its default action
+    back, and a second SIGTERM would end the process by signal in these last milliseconds."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 if __name__ == "__main__":

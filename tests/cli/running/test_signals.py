@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ftpcli.cli.running.signals import PLAIN_NOTICE, TRANSFER_NOTICE, Signals
 from ftpcli.stop import StopToken
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Program
+    from tests.servers.scripted import ScriptedServer
+
+    Start = Callable[..., ScriptedServer]
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
@@ -54,6 +63,20 @@ def test_a_second_signal_after_the_end_changes_nothing(stop: StopToken) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     os.kill(os.getpid(), signal.SIGINT)
     assert stop.exit_code == 143
+
+
+# Was: by signal, in most of these cases, for the interpreter's shutdown takes a while.
+@pytest.mark.parametrize("pause", [0.0, 0.005, 0.01, 0.02, 0.04])
+def test_several_in_a_row_end_the_program_with_its_exit_code(
+    scripted: Start, run_ftpcli: Program, tmp_path: Path, pause: float
+) -> None:
+    server = scripted(files={"/f": b"x" * 300_000})
+    process = run_ftpcli.start("get", server.url("f"), "-o", tmp_path / "f", "--limit-rate", "10k")
+    server.wait_for(lambda: "RETR" in server.verbs())
+    for _ in range(20):
+        process.send_signal(signal.SIGTERM)
+        time.sleep(pause)
+    assert run_ftpcli.finish(process).code == 143
 
 
 def test_further_signals_do_not_put_the_end_off(stop: StopToken) -> None:
