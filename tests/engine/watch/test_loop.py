@@ -15,7 +15,7 @@ from ftpcli.engine.job import Direction, Job, Root, Rules, Scope
 from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run
 from ftpcli.engine.watch.loop import watch
-from ftpcli.errors import ConnectFailed, GuardRefused, LocalFileError, Refused
+from ftpcli.errors import ConnectFailed, GuardRefused, LocalFileError, NoSpace, Refused
 from ftpcli.stop import StopToken
 from tests.engine.fake import ENDPOINT, Events, FakeServer, Tree, lost, raising
 from tests.engine.runs.test_run import read
@@ -160,12 +160,12 @@ def test_a_round_that_failed_is_followed_by_a_whole_one(rounds: Up, folder: Path
     up = rounds()
     up.start(SOON)
     up.until(lambda: up.done == 1)
-    server.on("write", raising(Refused("no room", reply="552 no")))
+    server.on("write", raising(NoSpace("no room", reply="552 no")))
     (folder / "c/new").write_bytes(b"2")
     up.until(lambda: at_server(server) == read(folder))
     assert up.scopes[1] is not None
     assert up.scopes[2] is None
-    assert [event.error for event in up.events.of(Failed) if isinstance(event, Failed)] == ["Refused"]
+    assert [event.error for event in up.events.of(Failed) if isinstance(event, Failed)] == ["NoSpace"]
 
 
 def test_a_failed_file_does_not_keep_others_from_being_mirrored(rounds: Up, folder: Path, server: FakeServer) -> None:
