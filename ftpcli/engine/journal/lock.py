@@ -7,6 +7,7 @@ says is for people only.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -55,6 +56,7 @@ class RunLock:
         """False while another process holds it. Raises OSError."""
         while True:
             _make_private(self._folder)
+            _require_ours(self._folder)
             try:
                 # Not inherited: a child that outlives us must not hold it.
                 descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -110,6 +112,16 @@ class RunLock:
         self._descriptor = None
         with contextlib.suppress(OSError):
             os.rmdir(self._folder)
+
+
+def _require_ours(folder: str) -> None:
+    """Its name can be predicted: in a shared place somebody may have made it, with links to others' files in it."""
+    try:
+        found = os.stat(folder)
+    except FileNotFoundError:
+        return  # its last owner has just cleared it away
+    if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise PermissionError(errno.EACCES, "it belongs to another user, or others may write to it")
 
 
 def _make_private(folder: str) -> None:

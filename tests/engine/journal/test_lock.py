@@ -229,3 +229,20 @@ def test_on_a_full_disk_the_lock_holds_all_the_same(folder: str, monkeypatch: py
     assert RunLock(folder).owner() == "a process that has not said which"
     first.release()
     assert not os.path.exists(folder)
+
+
+@pytest.mark.parametrize("planted", ["writable", "foreign"])
+def test_a_folder_that_others_can_write_to_is_not_used(tmp_path: Path, folder: str, planted: str) -> None:
+    """They may have put a link to somebody's file there under the name of the lock or the journal."""
+    if planted == "foreign" and os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    os.makedirs(folder, 0o700)
+    (tmp_path / "precious").write_bytes(b"precious")
+    os.link(tmp_path / "precious", os.path.join(folder, "lock"))
+    if planted == "foreign":
+        os.chown(folder, 4321, 4321)
+    else:
+        os.chmod(folder, 0o770)
+    with pytest.raises(PermissionError, match="others may write to it"):
+        RunLock(folder).take()
+    assert (tmp_path / "precious").read_bytes() == b"precious"
