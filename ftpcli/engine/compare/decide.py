@@ -91,7 +91,8 @@ def decide(source: Entry | None, target: Entry | None, rules: Rules, keeping: Ti
         return Decision(What.SKIP, source.name, source, target, "neither a file nor a directory")
     if target is not None and target.kind is not source.kind:
         why = f"it is {_kind(source)}, but {_kind(target)} is in its place"
-        if _may_replace(source, target, rules):
+        # Two spellings of one name: deleting the old one could delete what was just stored.
+        if source.name == target.name and _may_replace(source, target, rules):
             return Decision(What.REPLACE, source.name, source, target, why)
         return Decision(What.CONFLICT, source.name, source, target, f"{why}; remove that first")
     if source.kind is Kind.DIR:

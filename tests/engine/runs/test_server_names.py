@@ -300,9 +300,10 @@ def clashes(source: Tree, before: Tree, rule: NameRules) -> bool:
         return True
     for name, node in source.items():
         there = old.get(rule.one(name), node)
-        if isinstance(node, dict) is not isinstance(there, dict):
-            return True
-        if isinstance(node, dict) and clashes(node, there if there is not node else {}, rule):
+        replaced = isinstance(node, dict) is not isinstance(there, dict)
+        if replaced and name not in before:
+            return True  # under its own name it is replaced
+        if isinstance(node, dict) and clashes(node, {} if replaced or there is node else there, rule):
             return True
     return False
 
