@@ -32,6 +32,7 @@ SERVERS: dict[str, Callable[[], AbstractContextManager[Server]]] = {
     "Pure-FTPd, NoRename": lambda: started(Setup("pureftpd", extra=("--norename",))),
     "pyftpdlib": lambda: embedded("none"),
     "OpenSSH": lambda: started(Setup("sshd")),
+    "Dropbear": lambda: started(Setup("dropbear")),
     "rclone, SFTP": lambda: started(Setup("rclone")),
     "rclone, SFTP, write cache": lambda: started(
         Setup("rclone", extra=("--vfs-cache-mode", "writes", "--vfs-write-back", "0s"))

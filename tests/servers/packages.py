@@ -40,6 +40,7 @@ PROGRAMS = {
     "proftpd": Program(("proftpd-core", "proftpd-mod-crypto"), "usr/sbin/proftpd"),
     "pureftpd": Program(("pure-ftpd",), "usr/sbin/pure-ftpd"),
     "sshd": Program(("openssh-server",), "usr/sbin/sshd"),
+    "dropbear": Program(("dropbear-bin", "openssh-sftp-server", "libnss-wrapper"), "usr/sbin/dropbear"),
     "rclone": Program(("rclone",), "usr/bin/rclone"),
     # No server, but what makes keys for one.
     "ssh-keygen": Program(("openssh-client",), "usr/bin/ssh-keygen"),

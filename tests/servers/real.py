@@ -25,7 +25,7 @@ from urllib.parse import quote
 
 import pytest
 
-from . import certificates, processes, proftpd, pureftpd, rclone, sshd, vsftpd
+from . import certificates, dropbear, processes, proftpd, pureftpd, rclone, sshd, vsftpd
 from .packages import ServerBinary, require
 from .recipe import Account, Place, Recipe, Setup, unprivileged
 
@@ -36,6 +36,7 @@ RECIPES = {
     "proftpd": proftpd.recipe,
     "pureftpd": pureftpd.recipe,
     "sshd": sshd.recipe,
+    "dropbear": dropbear.recipe,
     "rclone": rclone.recipe,
 }
 SCHEMES = {"none": "ftp", "explicit": "ftpes", "implicit": "ftps", "ssh": "sftp"}

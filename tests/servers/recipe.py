@@ -20,8 +20,8 @@ PASSWORD_HASH = "$5$ftpcli$HSUSiWlVe8AoipQsbnnRIcszTRtBEJdIXzeoBUStsr6"
 class Setup:
     """One server, as a test describes it. A server that cannot do what is asked raises ValueError."""
 
-    program: str  # "vsftpd" | "proftpd" | "pureftpd" | "sshd" | "rclone"
-    tls: str = "none"  # "none" | "explicit" | "implicit"; "ssh" for proftpd's mod_sftp and, always, for sshd and rclone
+    program: str  # "vsftpd" | "proftpd" | "pureftpd" | "sshd" | "rclone" | "dropbear"
+    tls: str = "none"  # "none" | "explicit" | "implicit"; "ssh" for proftpd's mod_sftp and, always, for the last three
     require_reuse: bool = True  # TLS data connections must resume; Pure-FTPd has no such switch and never asks
     max_clients: int | None = None  # in total
     max_per_ip: int | None = None
@@ -33,7 +33,7 @@ class Setup:
     extra: tuple[str, ...] = ()  # raw configuration lines (Pure-FTPd: arguments), after all others
 
     def __post_init__(self) -> None:
-        if self.program in ("sshd", "rclone"):
+        if self.program in ("sshd", "rclone", "dropbear"):
             object.__setattr__(self, "tls", "ssh")
 
     @property
