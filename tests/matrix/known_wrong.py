@@ -13,8 +13,6 @@ _BY_PROFILE: dict[str, tuple[str, ...]] = {
         "mirror up --delete",
         "mirror up --delete, new case",
     ),
-    # MDTM is there, and not asked, since nothing announced it: LIST alone has times of an unknown zone.
-    "FEAT unknown": ("mirror down", "mirror down --delete"),
     # Bytes beyond the size go to standard output, and the exit code is 0.
     "sends on": ("cat", "cat, cut once"),
     "sftp: reads on": ("cat", "cat, cut once"),

@@ -28,6 +28,8 @@ from ftpcli.wire.ftp.reply import Reply
 if TYPE_CHECKING:
     from ftpcli.net.tls import TlsIdentity
 
+_MDTM = "MDTM"  # an entry of HostMemory.unsupported
+
 
 class FtpSession:
     """See ``session.contract.Session``. Made by ``session.ftp.login``, which leaves it logged in and set up."""
@@ -182,12 +184,16 @@ class FtpSession:
 
     @property
     def _has_mdtm(self) -> bool:
-        return "MDTM" in self.capabilities.features
+        """Announced; or, where FEAT told nothing at all (RFC 2389 is younger than many servers), not refused so far."""
+        features = self.capabilities.features
+        return "MDTM" in features or (not features and _MDTM not in self._memory.unsupported)
 
     def _mdtm(self, target: str) -> float | None:
         if not self._has_mdtm:
             return None
         reply = self._control.ask("MDTM", target)
+        if reply.code in (500, 502):
+            self._memory.unsupported.add(_MDTM)
         return parse_time(reply.lines[-1]) if reply.code == 213 else None
 
     # Transfers

@@ -22,7 +22,7 @@ LOGIN = (
     FtpProfile(
         "FEAT unknown",
         "FEAT is answered 500.",
-        "Asks for nothing that FEAT would have announced: LIST, SIZE, MDTM.",
+        "Goes on with LIST and SIZE, and asks MDTM until that is unknown too.",
         "https://github.com/aio-libs/aioftp/issues/121",
         hooks=refused(UNKNOWN, "FEAT", "OPTS"),
     ),
