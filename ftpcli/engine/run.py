@@ -116,8 +116,7 @@ class _Coordinator:
                 self._delete()
                 self._planner.everything_is_deleted()
                 self._loop()
-            for _ in chain(self._planner.renames(), self._planner.twins()):
-                self._loop()
+            self._take_steps(chain(self._planner.renames(), self._planner.twins()))
             self._shared.progress.listing = False
             attributes = self._planner.comparison.attributes
             self._do_all(attributes.links())
@@ -125,10 +124,8 @@ class _Coordinator:
             self._name_idle_patterns()
             if not self._job.rules.delete_before:
                 self._delete()
-            if not self._halted:
-                for _ in self._planner.successors():
-                    self._loop()
-                self._do_all(attributes.links())
+            self._take_steps(self._planner.successors())
+            self._do_all(attributes.links())
             self._do_all(self._leftovers.displaced())
             self._do_all(self._leftovers.parts())
             # Last: once a directory is read-only, nothing else can be done in it.
@@ -155,6 +152,14 @@ class _Coordinator:
                 return
             self._take(self._pool.next_result())
             self._shared.progress.listing = self._planner.growing
+
+    def _take_steps(self, steps: Iterable[None]) -> None:
+        """Each step adds tasks, and the next one may depend on what comes of them."""
+        if not self._halted:
+            for _ in steps:
+                self._loop()
+                if self._halted:  # the tasks were not carried out, so that some steps would wait for them in vain
+                    return
 
     def _dispatch(self) -> None:
         while not self._halted and self._has_room:

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 from ftpcli.engine.compare.aliases import rough
 from ftpcli.engine.events import Failed, Warned
 from ftpcli.engine.job import Direction, FilterRules, Root
-from ftpcli.errors import NotFound
+from ftpcli.errors import NotFound, Stopped
+from ftpcli.exit_codes import INTERRUPTED
 from ftpcli.model import Entry, Kind
 from ftpcli.stop import StopToken
 from tests.engine.fake import Events, FakeServer, FakeSession, File, Folder, Link, Tree, use
@@ -366,6 +368,16 @@ def test_nothing_is_lost_whatever_the_server_makes_of_names(
         if good:
             assert (again.transferred, again.deleted) == (0, 0)
             assert side.target == there
+
+
+def test_a_stop_leaves_similar_names_undone(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopping(*_: object) -> NoReturn:
+        side.stop.request(INTERRUPTED)
+        raise Stopped(INTERRUPTED)
+
+    monkeypatch.setattr(FakeSession, "open_write", stopping)
+    side.put({"Logo.png": b"first", "logo.png": b"second"}, {})
+    assert side.mirror().exit_code == INTERRUPTED
 
 
 def test_the_strategies_know_names_in_both_forms() -> None:
