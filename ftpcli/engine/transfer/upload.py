@@ -22,7 +22,7 @@ from ftpcli.engine.transfer.request import CopyRequest
 from ftpcli.engine.transfer.seam import Seams, require_healthy
 from ftpcli.engine.transfer.verify import keeps_time, same_digest, same_size
 from ftpcli.engine.trees.local import OpenSource, translated
-from ftpcli.engine.trees.remote import mode_problem
+from ftpcli.engine.trees.remote import exists, mode_problem
 from ftpcli.errors import (
     Denied,
     FtpcliError,
@@ -359,7 +359,12 @@ class Upload:
         journal.useless(part)
         if session.healthy:
             with contextlib.suppress(Refused, Unsupported):
-                session.remove(part)
+                try:
+                    session.remove(part)
+                except Refused:
+                    # Pure-FTPd answers 553 to every command with a name that it prohibits, also to DELE.
+                    if version.is_begun or exists(session, part):
+                        raise
                 journal.gone(part)
 
     def _set_time(self, session: Session, _source: OpenSource, version: _Version) -> None:

@@ -98,6 +98,20 @@ def test_names_with_a_leading_dot_are_hidden(files: list[Path]) -> None:
         assert len(warnings(events)) == 1
 
 
+# Was: a warning for each name tried, of a part file that "stays" and never was. Pure-FTPd, for names with a backslash.
+@pytest.mark.parametrize("reply", ["553 Prohibited file name", "550 Not here"])
+@pytest.mark.parametrize("old", [{}, {"a": b"old"}])
+def test_a_name_that_no_command_may_hold(files: list[Path], reply: str, old: dict[str, bytes]) -> None:
+    with server_with(**old) as server:
+        for verb in ("STOR", "DELE"):
+            server.on(verb, refusing(verb, reply, lambda argument: "a.txt" in argument))
+        code, events = put(server, *files)
+        assert code == 1
+        assert server.files == stored(files[1:]) | {f"/in/{name}.txt": content for name, content in old.items()}
+        assert reply[4:] in str([event.reply for event in events if isinstance(event, Failed)])
+        assert not [event for event in events if isinstance(event, Warned)]
+
+
 @pytest.mark.parametrize("reply", ["550 Only images", "553 Prohibited file name"])
 def test_no_part_file_is_taken(files: list[Path], reply: str) -> None:
     with server_with(b=b"old") as server:
