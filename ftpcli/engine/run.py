@@ -314,6 +314,8 @@ class _Coordinator:
         self._warn_of_what_is_left()
         if missing := self._digests.error():
             self._reporter.end_run(missing)
+        if doubt := self._shared.host.doubt(self._job.endpoint.place):
+            self._reporter.end_run(doubt)
         report.seconds = seconds
         report.moved = self._shared.progress.moved
         report.connections, report.reconnects = self._pool.connections()

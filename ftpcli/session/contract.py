@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol
 
+from ftpcli.errors import PeerProtocolError
 from ftpcli.model import Capabilities, Digest, Entry, Listing, Secret, TlsFacts
 from ftpcli.net.pump import Reader, Writer
 from ftpcli.part_names import PartStyle
+
+_MOST_NAMED = 5  # changes that are in doubt
 
 OnMoved = Callable[[int], None]
 
@@ -238,7 +241,8 @@ class HostMemory:
     no working command. ``resumes_uploads``, ``resumes_downloads``: False once it refused to, or mixed up what came of
     it. ``new_file_mode``: permission bits that uploads have there. ``part_style``: the names of part files that worked;
     ``loses_parts``: under no name are they there afterwards. ``ssh_secrets``: passphrases and passwords that were asked
-    for and were right, by key file or ``user@host:port``.
+    for and were right, by key file or ``user@host:port``. ``in_doubt``: changes that were called done by a server whose
+    replies do not fit its commands, and that it may have refused.
     """
 
     here: bool | None = None
@@ -261,6 +265,17 @@ class HostMemory:
     part_style: PartStyle = PartStyle.HIDDEN
     loses_parts: bool = False
     ssh_secrets: dict[str, Secret] = field(default_factory=dict)
+    in_doubt: list[str] = field(default_factory=list)
+
+    def doubt(self, place: str) -> PeerProtocolError | None:
+        """What to tell the user of changes that are in doubt. To be asked when all sessions are closed."""
+        if not self.in_doubt:
+            return None
+        named = ", ".join(self.in_doubt[:_MOST_NAMED]) + (" and more" if len(self.in_doubt) > _MOST_NAMED else "")
+        return PeerProtocolError(
+            f"{place} sent more replies than it was sent commands, and one of them is a refusal: "
+            f"look whether this was done: {named}"
+        )
 
 
 Notify = Callable[[str], None]

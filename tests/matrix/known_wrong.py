@@ -16,8 +16,6 @@ _BY_PROFILE: dict[str, tuple[str, ...]] = {
     # Bytes beyond the size go to standard output, and the exit code is 0.
     "sends on": ("cat", "cat, cut once"),
     "sftp: reads on": ("cat", "cat, cut once"),
-    # Now and then: the second answer to one DELE comes when the next was sent, and is taken for its own.
-    "two replies to DELE": ("rm glob", "rm -r"),
 }
 KNOWN_WRONG: frozenset[tuple[str, str]] = frozenset(
     (profile, command) for profile, commands in _BY_PROFILE.items() for command in commands

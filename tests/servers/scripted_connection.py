@@ -113,6 +113,11 @@ class Connection:
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line.removesuffix(b"\r")
 
+    def await_command(self) -> None:
+        """Until the next command is there, or the end of the connection."""
+        if not self._buffer:
+            self._buffer += self.channel.recv()
+
     def start_tls(self) -> None:
         """TLS on the control connection, from now on."""
         early, self._buffer = self._buffer, b""

@@ -55,3 +55,14 @@ def afterwards(text: str) -> Callable[[Connection, str], None]:
         c.reply(text)
 
     return hook
+
+
+def late(text: str) -> Callable[[Connection, str], None]:
+    """As ``afterwards``, but only when the next command is there, for whose answer it can be taken."""
+
+    def hook(c: Connection, argument: str) -> None:
+        c.default(c.line.split(b" ")[0].decode("ascii").upper(), argument)
+        c.await_command()
+        c.reply(text)
+
+    return hook

@@ -15,7 +15,8 @@ class Solo(retry.Retrier):
     """A context manager that closes the session on exit. The first ``insist`` opens it."""
 
     def __init__(self, endpoint: Endpoint, policy: retry.Policy, on_event: OnEvent, stop: StopToken) -> None:
-        memory = HostMemory()
+        self._memory = memory = HostMemory()
+        self._place = endpoint.place
         self.slot = Slot(lambda: open_session(endpoint, memory, lambda text: on_event(Warned(text)), stop))
         self.policy = policy
         self.tell = on_event
@@ -25,5 +26,11 @@ class Solo(retry.Retrier):
     def __enter__(self) -> Solo:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Raises PeerProtocolError where what was called done may have been refused."""
         self.slot.retire()
+        doubt = self._memory.doubt(self._place)
+        if doubt is not None:
+            if kind is None:
+                raise doubt
+            self.tell(Warned(str(doubt)))

@@ -149,6 +149,7 @@ class ControlConnection:
             pass
         if not self._machine.quiet:
             self.healthy = False
+            self._machine.doubt.spare()
             raise PeerProtocolError(f"{self._place} sent part of a reply to a command that was never sent")
 
     def _wait_writable(self, deadline: Deadline, verb: str) -> None:
@@ -238,6 +239,15 @@ class ControlConnection:
         many."""
         self.stream.acknowledge()
         return not self._machine.quiet or bool(ready((self.fileno(),), (), 0))
+
+    def quit(self, timeout: float) -> None:
+        """Say goodbye. Where the answer is not 221 it may be one too many, and the right one follows."""
+        if self.ask("QUIT", timeout=timeout).code != 221 and self._machine.doubt.possible:
+            self._next(Deadline(timeout), "close")
+
+    def in_doubt(self) -> tuple[Command, ...]:
+        """Changes that were called done, and may have been refused."""
+        return self._machine.doubt.changes
 
     def close(self) -> None:
         """Close without waiting for the other side; the control connection carries nothing that could be lost."""

@@ -305,7 +305,8 @@ class FtpSession:
     def close(self) -> None:
         if self._control.healthy:
             with contextlib.suppress(FtpcliError):
-                self._control.ask("QUIT", timeout=2.0)
+                self._control.quit(timeout=2.0)
+        self._memory.in_doubt += map(str, self._control.in_doubt())
         self._control.close()
 
     def cut(self) -> None:

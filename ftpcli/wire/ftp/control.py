@@ -25,6 +25,7 @@ from enum import Enum
 
 from ftpcli.errors import ConnectionLost, PeerProtocolError
 from ftpcli.wire.ftp.command import Command
+from ftpcli.wire.ftp.doubt import Doubt
 from ftpcli.wire.ftp.pairing import LOGIN, TRANSFERS, can_answer
 from ftpcli.wire.ftp.reply import Reply, ReplyParser
 
@@ -47,6 +48,7 @@ class ControlMachine:
         self.encoding = encoding
         self.doubles_iac = False
         self._parser = ReplyParser(encoding)
+        self.doubt = Doubt()
         self._expected: deque[Command] = deque()
         self._preliminaries = 0
         self._may_repeat: int | None = None  # the code of a greeting or login that was the last thing to be answered
@@ -115,6 +117,7 @@ class ControlMachine:
             self._expected.clear()
             return command, reply
         if not self._expected:
+            self.doubt.spare(reply.code)
             raise PeerProtocolError("the server sent a reply to a command that was never sent", reply=reply.text)
         command = self._expected[0]
         noop = self._noop_during_transfer(reply, command)
@@ -122,11 +125,13 @@ class ControlMachine:
             self._expected.remove(noop)
             return noop, reply
         if not can_answer(reply.code, command.verb):
+            self.doubt.spare(reply.code)
             raise PeerProtocolError(
                 f"the server answered {command.verb} with the reply to another command", reply=reply.text
             )
         if not reply.preliminary:
             self._expected.popleft()
+            self.doubt.answered(command, reply)
             self._may_repeat = reply.code if command.verb in LOGIN and reply.completed else None
         return command, reply
 

@@ -38,6 +38,11 @@ _SUCCESS: dict[str, frozenset[int]] = {
 _FREE = frozenset({"SITE", "OPTS", "STAT", "HELP", "SYST", "HASH", "QUIT"})
 
 
+def tells_its_command(code: int) -> bool:
+    """Whether a reply with this code shows by itself what it answers."""
+    return code in _ONLY
+
+
 def can_answer(code: int, verb: str) -> bool:
     """False where a reply with this code cannot be the answer to ``verb``."""
     if verb in _FREE or verb.startswith("X") or code < 200 or code >= 400:
