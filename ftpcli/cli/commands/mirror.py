@@ -110,16 +110,16 @@ def mirror(ctx: click.Context, /, source: str, target: str, **_options: Any) -> 
 def _check_combinations(choices: Choices) -> None:
     """Raises UsageError for an option without the one it depends on, and for two that contradict each other.
 
-    A limit in the config is no error: it applies to those runs that use it.
+    In the config such an option is no error: it applies to those runs that use it.
     """
     from ftpcli.cli.options.choices import Origin
     from ftpcli.errors import UsageError
 
-    if choices["track_renames"] and not choices["delete"]:
+    if choices.origin("track_renames") is Origin.COMMAND_LINE and not choices["delete"]:
         raise UsageError(
             "--track-renames needs --delete: a file whose name is gone is renamed where it would be deleted"
         )
-    if choices["delete_before"] and not choices["delete"]:
+    if choices.origin("delete_before") is Origin.COMMAND_LINE and not choices["delete"]:
         raise UsageError("--delete-before needs --delete: without it nothing is deleted")
     if choices["delete_before"] and choices["track_renames"]:
         raise UsageError(
@@ -127,6 +127,11 @@ def _check_combinations(choices: Choices) -> None:
         )
     if choices.origin("max_delete") is Origin.COMMAND_LINE and not choices["delete"]:
         raise UsageError("--max-delete needs --delete: without it nothing is deleted")
+    if choices.origin("strict_compare") is Origin.COMMAND_LINE and "checksum" not in (
+        choices["compare"],
+        choices["verify"],
+    ):
+        raise UsageError("--strict-compare needs --compare checksum or --verify checksum: else no digest is asked for")
     if choices.origin("watch_interval") is Origin.COMMAND_LINE and not choices["watch"]:
         raise UsageError("--watch-interval needs --watch: without it there is one round only")
     if choices["watch"] and choices["dry_run"]:
@@ -190,8 +195,8 @@ def _rules(choices: Choices, filters: FilterRules, backup: str | None) -> Rules:
         make_parents=True,
         filters=filters,
         backup=backup,
-        delete_before=choices["delete_before"],
-        track_renames=choices["track_renames"],
+        delete_before=choices["delete"] and choices["delete_before"],
+        track_renames=choices["delete"] and choices["track_renames"],
     )
 
 

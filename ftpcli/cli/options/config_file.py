@@ -18,7 +18,7 @@ import click
 
 from ftpcli.cli.options.base import Option
 from ftpcli.cli.options.others_access import changeable_by_others
-from ftpcli.cli.options.types import Duration, Size
+from ftpcli.cli.options.types import Duration, MaxDelete, Size
 from ftpcli.cli.urls import PROFILE_NAME, SCHEMES, Location, parse_url, remote_path
 from ftpcli.errors import UsageError
 from ftpcli.model import Secret
@@ -278,6 +278,8 @@ def _accepted(option: Option) -> tuple[tuple[type, ...], str]:
         return (int, float, str), 'a number of seconds, or a text such as "30m"'
     if isinstance(option.type, Size):
         return (int, str), 'a number of bytes, or a text such as "10k"'
+    if isinstance(option.type, MaxDelete):
+        return (int, str), 'a number of entries, or a text such as "20%"'
     if option.multiple:
         return (str,), "a text in quotes, or a list of such"
     return (str,), "a text in quotes"

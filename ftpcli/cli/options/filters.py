@@ -60,5 +60,5 @@ def _patterns_in(path: str) -> Iterator[str]:
         try:
             parse(pattern)
         except ValueError as error:
-            raise UsageError(f"{path}:{number}: {pattern!r} is not a pattern: {error}") from None
+            raise UsageError(f"{path}:{number}: '{pattern}' is not a pattern: {error}") from None
         yield pattern

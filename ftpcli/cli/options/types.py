@@ -142,7 +142,7 @@ class Pattern(ParamType):
         try:
             parse(str(value))
         except ValueError as error:
-            self.fail(f"{value!r} is not a pattern: {error}", param, ctx)
+            self.fail(f"'{value}' is not a pattern: {error}", param, ctx)
         return str(value)
 
 

@@ -92,9 +92,11 @@ def decide(source: Entry | None, target: Entry | None, rules: Rules, keeping: Ti
     if target is not None and target.kind is not source.kind:
         why = f"it is {_kind(source)}, but {_kind(target)} is in its place"
         # Two spellings of one name: deleting the old one could delete what was just stored.
-        if source.name == target.name and _may_replace(source, target, rules):
+        by_delete = source.name == target.name and _may_replace(source, target, rules)
+        if by_delete and rules.delete:
             return Decision(What.REPLACE, source.name, source, target, why)
-        return Decision(What.CONFLICT, source.name, source, target, f"{why}; remove that first")
+        why = f"{why}; remove that first{' (mirror --delete does)' if by_delete else ''}"
+        return Decision(What.CONFLICT, source.name, source, target, why)
     if source.kind is Kind.DIR:
         return Decision(What.DESCEND, source.name, source, target)
     if source.kind is Kind.LINK:
@@ -112,9 +114,9 @@ def decide(source: Entry | None, target: Entry | None, rules: Rules, keeping: Ti
 
 
 def _may_replace(source: Entry, target: Entry, rules: Rules) -> bool:
-    """Whether an entry of another kind may be deleted to make room. A link in the place of a directory was most likely
-    put there on purpose, as ``current -> releases/7``, unless the run copies links."""
-    if not rules.delete or target.kind is Kind.OTHER:
+    """Whether --delete deletes an entry of another kind to make room. A link in the place of a directory stays: most
+    likely it was put there on purpose, as ``current -> releases/7``, unless the run copies links."""
+    if target.kind is Kind.OTHER:
         return False
     return not (target.kind is Kind.LINK and source.kind is Kind.DIR and rules.symlinks != "copy")
 

@@ -194,7 +194,10 @@ class Comparison:
         """What the user has to know of filters that matched nothing; empty if there is none."""
         if not (idle := self._path_map.idle_patterns()):
             return ""
-        return f"no entry matched {', '.join(map(repr, idle))}: what a pattern was to protect may have another path"
+        told = "no entry matched " + ", ".join(f"'{pattern}'" for pattern in idle)
+        if not self._rules.delete:
+            return told
+        return f"{told}: if that was to protect anything from --delete, compare it with the paths that --dry-run shows"
 
     def checks(self) -> Iterator[CheckStored]:
         """What to ask before anything is deleted."""

@@ -46,7 +46,9 @@ class DigestReport:
         )
 
     def warning(self) -> str:
-        """One for the whole run; empty if every file had its digest."""
+        """One for the whole run; empty if every file had its digest, or the lack of one is an error."""
+        if self._rules.strict_compare:
+            return ""
         instead = " and ".join(
             what
             for what, applies in (

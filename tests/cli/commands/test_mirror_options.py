@@ -72,6 +72,9 @@ def without_date(kept: dict[str, bytes]) -> dict[str, bytes]:
         (["{url}/site", "local", "--backup-dir", "{url}/old"], "not a URL"),
         (["local", "{url}/site", "--track-renames"], "needs --delete"),
         (["local", "{url}/site", "--max-delete", "50%"], "--max-delete needs --delete"),
+        (["local", "{url}/site", "--delete-before"], "--delete-before needs --delete"),
+        (["local", "{url}/site", "--strict-compare"], "--strict-compare needs --compare checksum or --verify checksum"),
+        (["local", "{url}/site", "--strict-compare", "--compare", "size"], "--strict-compare needs --compare checksum"),
         (["{url}/site", "local", "--watch-interval", "5"], "--watch-interval needs --watch"),
         (["local", "{url}/site", "--min-size", "5", "--max-size", "4"], "--min-size and --max-size contradict"),
         (
@@ -247,3 +250,17 @@ def test_renames_down(scripted: Start, run_ftpcli: Program, local: Path) -> None
     }
     assert renamed == {"one": "eins", "flat/two": "deep/er/two"}
     assert (lines[-1]["renamed"], lines[-1]["transferred"], lines[-1]["deleted"]) == (2, 0, 1)
+
+
+def test_options_in_the_config_apply_to_those_runs_that_use_them(
+    scripted: Start, run_ftpcli: Program, local: Path
+) -> None:
+    server = scripted(files={"/site/old": b"1"})
+    config = local.parent / "config.toml"
+    config.write_text("[defaults]\ndelete_before = true\nstrict_compare = true\nmax_delete = 1\n")
+    fill(local, {"a": b"new"})
+    arguments = ("mirror", local, f"{server.url()}site", "--config", config, *QUICK)
+    assert run_ftpcli(*arguments).code == 0
+    assert below(server, "site") == {"a": b"new", "old": b"1"}
+    assert run_ftpcli(*arguments, "--delete").code == 0
+    assert below(server, "site") == {"a": b"new"}

@@ -112,6 +112,7 @@ def test_config_errors(tmp_path: Path, text: str, words: str) -> None:
     ("arguments", "words"),
     [
         (["mirror", "--exclude", "a[b", "ftp://h/x", "x"], "'a[b' is not a pattern: a [ has no ]"),
+        (["mirror", "--exclude", "up\\cache", "ftp://h/x", "x"], "'up\\cache' is not a pattern: \\ only makes"),
         (["mirror", "--include", "", "ftp://h/x", "x"], "it matches nothing"),
         (["mirror", "--filter-from", "missing", "ftp://h/x", "x"], "cannot read missing: no such file"),
         (["mirror", "--filter-from", ".", "ftp://h/x", "x"], "cannot read .: is a directory"),

@@ -58,6 +58,22 @@ def test_decision_for_each_example(source: Entry | None, target: Entry | None, e
     assert what(source, target) is expected
 
 
+@pytest.mark.parametrize(
+    ("source", "target", "named"),
+    [
+        (FILE, Entry("a", Kind.DIR), True),
+        (FILE, Entry("a", Kind.LINK), True),
+        (Entry("a", Kind.DIR), FILE, True),
+        (Entry("a", Kind.DIR), Entry("a", Kind.LINK), False),
+        (FILE, Entry("a", Kind.OTHER), False),
+        (FILE, Entry("A", Kind.DIR), False),
+    ],
+)
+def test_a_conflict_names_delete_where_that_would_replace(source: Entry, target: Entry, named: bool) -> None:
+    assert ("mirror --delete" in decide(source, target, Rules()).why) == named
+    assert (what(source, target, Rules(delete=True)) is What.REPLACE) == named
+
+
 @pytest.mark.parametrize("kind", Kind)
 def test_entries_are_deleted_only_with_the_delete_rule(kind: Kind) -> None:
     assert what(None, Entry("a", kind), Rules(delete=True)) is What.DELETE

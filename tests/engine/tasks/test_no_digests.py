@@ -52,6 +52,7 @@ def test_strict_changes_nothing(side: Side, rules: dict[str, str], dry_run: bool
     assert side.target == before
     (failed,) = [event for event in side.events if isinstance(event, Failed)]
     assert "--strict-compare demands" in failed.message
+    assert warnings(side.events) == []
 
 
 @BOTH
