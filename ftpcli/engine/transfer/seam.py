@@ -60,7 +60,7 @@ class Seams:
 def require_healthy(session: Session) -> None:
     """Raises ConnectionLost where the last step has cost the session."""
     if not session.healthy:
-        raise ConnectionLost("the connection was given up, for a transfer had to be broken off")
+        raise ConnectionLost("the connection was given up, because a download on it was broken off")
 
 
 def _has_size(session: Session, path: str, size: int) -> bool:

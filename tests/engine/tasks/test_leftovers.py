@@ -180,9 +180,9 @@ def test_without_a_journal_nothing_is_swept(mirror: Mirror) -> None:
 def test_a_killed_run_is_resumed_at_the_byte_and_leaves_nothing(
     mirror: Mirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for direction in ("download", "upload"):
-        monkeypatch.setattr(f"ftpcli.engine.transfer.{direction}.WORTH_RESUMING", 100)
-        monkeypatch.setattr(f"ftpcli.engine.transfer.{direction}.OVERLAP", 100)
+    for module in ("download", "sending"):
+        monkeypatch.setattr(f"ftpcli.engine.transfer.{module}.WORTH_RESUMING", 100)
+        monkeypatch.setattr(f"ftpcli.engine.transfer.{module}.OVERLAP", 100)
     monkeypatch.setattr("ftpcli.engine.transfer.download.SEAM", 100)
     mirror.put({"a": BIG, "b": b"beta"}, {})
     mirror.server.on("writing" if mirror.up else "reading", raising(ConnectionLost("x")), at=1000)

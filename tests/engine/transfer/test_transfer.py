@@ -101,7 +101,7 @@ def target(tmp_path: Path) -> Path:
 def _setting(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target.parent.mkdir()
     monkeypatch.setattr("ftpcli.engine.transfer.download.OVERLAP", OVERLAP)
-    monkeypatch.setattr("ftpcli.engine.transfer.upload.OVERLAP", OVERLAP)
+    monkeypatch.setattr("ftpcli.engine.transfer.sending.OVERLAP", OVERLAP)
     monkeypatch.setattr("ftpcli.engine.transfer.download.SEAM", SEAM)
 
 
