@@ -8,7 +8,7 @@ from ftpcli.engine.journal.journal import Journal
 from ftpcli.engine.trees.remote import exists
 from ftpcli.errors import NotFound, Refused
 from ftpcli.part_names import part_name
-from ftpcli.session.contract import Session
+from ftpcli.session.contract import HostMemory, Session
 
 
 class Replacement:
@@ -18,10 +18,14 @@ class Replacement:
     the renaming fails again, and is deleted at the end: at no moment is the old content gone and the new one not there.
     """
 
-    def __init__(self, part: str, target: str, journal: Journal | None = None) -> None:
+    def __init__(
+        self, part: str, target: str, journal: Journal | None = None, replaces_on: HostMemory | None = None
+    ) -> None:
+        """``replaces_on``: what is known of the server, if something may have the target's name already."""
         self._part = part
         self._target = target
         self._journal = journal or Journal()
+        self._replaces_on = replaces_on
         folder, name = posixpath.split(target)
         self._displaced = posixpath.join(folder, part_name(name, "aside", part))
         self._is_displaced = False
@@ -54,7 +58,7 @@ class Replacement:
 
     def _rename(self, session: Session) -> None:
         try:
-            session.rename(self._part, self._target)
+            self._rename_over(session)
         except Refused:
             if not exists(session, self._part) or not session.is_file(self._target):
                 raise
@@ -64,6 +68,19 @@ class Replacement:
             except Refused as error:
                 self._restore(session, error)
                 raise
+
+    def _rename_over(self, session: Session) -> None:
+        """Raises Refused also where the server only says that it was done, as swiftp does; it is asked once."""
+        host = self._replaces_on
+        if host is not None and host.renames_replace is False:
+            raise Refused(f"cannot rename {self._part} to {self._target}: this server does not replace files")
+        session.rename(self._part, self._target)
+        if host is not None and host.renames_replace is None:
+            host.renames_replace = not exists(session, self._part)
+            if not host.renames_replace:
+                raise Refused(
+                    f"cannot rename {self._part} to {self._target}: the server confirmed it and did not do it"
+                )
 
     def _displace(self, session: Session) -> None:
         self._is_displaced = self.moved_old = True

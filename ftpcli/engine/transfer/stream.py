@@ -33,7 +33,7 @@ from ftpcli.errors import (
 )
 from ftpcli.model import Entry, Kind
 from ftpcli.part_names import part_name
-from ftpcli.session.contract import Session
+from ftpcli.session.contract import HostMemory, Session
 
 
 @dataclass(frozen=True)
@@ -177,11 +177,20 @@ class _Fetch(_Transfer):
         with session.open_read(self._path, self._out.resume()) as source:
             source.pump_to(self._out, self.moved)
             source.finish()
-        # More is fine, for a log grows, but not where the server may have begun at another place than it was told.
-        if resumes and entry.size is not None and self._count > entry.size:
-            raise _not_continued(self._count)
+        if entry.size is not None and self._count > entry.size:
+            if resumes:  # the server may have begun at another place than it was told
+                raise _not_continued(self._count)
+            self._require_grown(session)
         if entry.size is not None and self._count < entry.size:
             raise Incomplete(f"the server called the transfer complete after {self._count} of {entry.size} bytes")
+
+    def _require_grown(self, session: Session) -> None:
+        """More than the size is fine if the file grew meanwhile, as a log does. Raises VerifyMismatch."""
+        size = session.size(self._path)
+        if size is not None and size < self._count:
+            error = VerifyMismatch(f"the server sent {self._count} bytes of a file of {size} bytes")
+            error.retry = Retry.GIVE_UP
+            raise error
 
     def _look(self, session: Session) -> Entry:
         """The file as the server shows it; size and time as far as it tells them."""
@@ -226,7 +235,7 @@ class _Send(_Transfer):
         self._replacement: Replacement | None = None
         if not in_place:
             self._part = posixpath.join(self._folder, part_name(name, "stdin", time.time_ns()))
-            self._replacement = Replacement(self._part, file.path)
+            self._replacement = Replacement(self._part, file.path, replaces_on=HostMemory())
         self._begun = self._sent = False
 
     def attempt(self, session: Session) -> None:

@@ -49,13 +49,16 @@ class Upload:
         self._request = request
         self._context = context
         self._rules = context.rules
-        self._replacement = replacement or Replacement
+        self._replacement = replacement or self._plain_replacement
         self._naming = Naming(request, context)
         self._modes = Modes(request, context)
         self._sending = Sending(request, context, self._modes)
         self._version: Version | None = None
         # Of any version: one that only repeats the last one's steps gets nowhere.
         self._furthest = Stage.NOT_SENT
+
+    def _plain_replacement(self, part: str, target: str, journal: Journal) -> Replacement:
+        return Replacement(part, target, journal, self._context.host if self._request.replaces else None)
 
     # Together with others
 
