@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from ftpcli.engine.job import Job, Side
 from ftpcli.engine.journal.journal import Journal, open_journal
 from ftpcli.engine.journal.last_run import load
 from ftpcli.engine.journal.lock import RunLock, acquire_lock
+from ftpcli.engine.trees.local import real_path
 from ftpcli.errors import cause_of
 
 
@@ -27,7 +27,7 @@ def state_folder(job: Job) -> str:
     path = absolute + "/".join(name for name in remote.split("/") if name not in ("", "."))
     identity = (
         job.direction.value, endpoint.scheme, endpoint.host.lower(), str(endpoint.port), endpoint.user, path,
-        os.path.realpath(local),
+        real_path(local),
     )  # fmt: skip
     key = hashlib.sha256("\0".join(identity).encode("utf-8", "surrogateescape")).hexdigest()[:32]
     return str(Path(platformdirs.user_state_path("ftpcli", appauthor=False), "mirrors", key))
@@ -65,7 +65,7 @@ def _names(job: Job) -> tuple[str, str]:
     """Source and target as the journal names them, wherever the program was started."""
     root, direction = job.roots[0], job.direction
     sides = (direction.source, root.source), (direction.target, root.target)
-    source, target = (os.path.realpath(path) if side is Side.LOCAL else job.name_of(side, path) for side, path in sides)
+    source, target = (real_path(path) if side is Side.LOCAL else job.name_of(side, path) for side, path in sides)
     return source, target
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 
 from ftpcli.engine.job import Side
+from ftpcli.engine.trees.local import real_path
 from ftpcli.errors import UsageError
 
 
@@ -32,10 +33,7 @@ def backup_folder(side: Side, directory: str, target: str, now: float) -> str:
 
 def _within_on_disk(path: str, tree: str) -> bool:
     """Whether ``path`` is ``tree`` or inside it, by whatever names; neither has to exist yet."""
-    try:
-        path, tree = os.path.realpath(path), os.path.realpath(tree)
-    except ValueError:
-        raise UsageError(f"--backup-dir {path!a}: this system cannot hold such a name") from None
+    path, tree = real_path(path), real_path(tree)
     while not _same(path, tree):
         above = os.path.dirname(path)
         if above == path:

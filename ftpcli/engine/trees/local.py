@@ -52,6 +52,12 @@ def look_behind(path: str, name: str) -> Entry | None:
         raise LocalFileError(f"cannot follow {path}: {cause_of(error)}") from error
 
 
+def real_path(path: str) -> str:
+    """Without symbolic links, and from the root. Raises LocalFileError, if the working directory was deleted."""
+    with translated("find", path):
+        return os.path.realpath(path)
+
+
 def identity(path: str) -> tuple[int, int]:
     """Device and inode of a file or directory, following links. Raises LocalFileError."""
     with translated("look at", path):

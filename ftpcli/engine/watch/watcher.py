@@ -16,7 +16,7 @@ import threading
 from ftpcli.engine.compare.filters import Filters
 from ftpcli.engine.job import FilterRules
 from ftpcli.engine.trees.folder_handle import Place
-from ftpcli.engine.trees.local import look
+from ftpcli.engine.trees.local import look, real_path
 from ftpcli.engine.watch.changes import Changes
 from ftpcli.errors import LocalFileError
 from ftpcli.model import Kind
@@ -39,7 +39,7 @@ class Watcher:
     """
 
     def __init__(self, root: str, filters: FilterRules, *, follow: bool = False) -> None:
-        self._root = os.path.realpath(root)
+        self._root = real_path(root)
         self._filters = Filters(filters)
         self._follow = follow
         self._identity = _identity(self._root)

@@ -175,3 +175,25 @@ def test_damaged_journal_is_only_a_warning(
     (kept,) = mirrors.glob("*/*")
     assert kept.read_bytes() == b"no\nidea\n"
     assert run_ftpcli("mirror", url, tmp_path / "copy", env=LOGIN).stderr == ""
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",), ("--backup-dir", "kept")])
+@pytest.mark.parametrize("upload", [False, True])
+def test_a_working_directory_that_was_deleted_is_no_internal_error(
+    run_ftpcli: Program,
+    url: str,
+    mirrors: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    upload: bool,
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    result = run_ftpcli("mirror", *options, *(("x", url) if upload else (url, "x")), env=LOGIN, cwd=Path("."))
+    assert (result.code, result.stdout) == (7, "")
+    assert result.stderr.endswith(": no such file or directory\n")
+    assert result.stderr.startswith("ftpcli: cannot find ")
+    assert not mirrors.exists()
