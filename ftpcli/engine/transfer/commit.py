@@ -72,15 +72,14 @@ class Replacement:
     def _rename_over(self, session: Session) -> None:
         """Raises Refused also where the server only says that it was done, as swiftp does; it is asked once."""
         host = self._replaces_on
-        if host is not None and host.renames_replace is False:
+        known = host is None or host.renames_replace  # as it is now: another worker may find it out meanwhile
+        if known is False:
             raise Refused(f"cannot rename {self._part} to {self._target}: this server does not replace files")
         session.rename(self._part, self._target)
-        if host is not None and host.renames_replace is None:
+        if host is not None and known is None:
             host.renames_replace = not exists(session, self._part)
             if not host.renames_replace:
-                raise Refused(
-                    f"cannot rename {self._part} to {self._target}: the server confirmed it and did not do it"
-                )
+                raise Refused(f"cannot rename {self._part} to {self._target}: the server confirmed that in vain")
 
     def _displace(self, session: Session) -> None:
         self._is_displaced = self.moved_old = True
