@@ -209,6 +209,10 @@ class Unreadable(Denied):
     """A directory that is there, and that the server cannot read."""
 
 
+class NotPrivate(Denied):
+    """Others could read an upload, and may not read what it is to replace."""
+
+
 class NoSpace(Refused):
     """The server has no room, or the quota is used up (452, 552)."""
 

@@ -12,7 +12,7 @@ from ftpcli.engine.transfer.context import CopyContext
 from ftpcli.engine.transfer.request import CopyRequest
 from ftpcli.engine.trees.local import OpenSource
 from ftpcli.engine.trees.remote import mode_problem
-from ftpcli.errors import Denied, Refused, Unsupported
+from ftpcli.errors import NotPrivate, Refused, Unsupported
 from ftpcli.session.contract import Session
 
 _READ_AND_WRITE = 0o666
@@ -41,7 +41,8 @@ class Modes:
         return (source.mode if wanted is None else wanted) & _READ_AND_WRITE | _OWNER
 
     def shut(self, session: Session, part: str, source: OpenSource) -> None:
-        """Make a part file that others must not read before anything is in it. Raises Denied where that cannot be."""
+        """Make a part file that others must not read before anything is in it. Raises NotPrivate where that cannot be
+        and the part file is to replace one that they may not read."""
         wanted = self.wanted(source)
         if wanted is None or wanted & _OTHERS_READ == _OTHERS_READ or session.capabilities.creates_with_mode:
             return
@@ -51,11 +52,18 @@ class Modes:
             sink.pump_from(io.BytesIO(), lambda _: None)
             sink.finish()
         self._host.new_file_mode = mode = mode_of(session, part)
-        if not self._fits(mode, wanted) and (problem := mode_problem(session, part, wanted | _OWNER)):
-            raise Denied(
+        if self._fits(mode, wanted):
+            return
+        problem = mode_problem(session, part, wanted | _OWNER)
+        if problem and self._replaces_private:
+            raise NotPrivate(
                 f"others may not read the file that is there, and could read the new one: {problem}; "
                 "--in-place writes into the one that is there"
             )
+
+    @property
+    def _replaces_private(self) -> bool:
+        return self._kept is not None and self._kept & _OTHERS_READ != _OTHERS_READ
 
     @staticmethod
     def _fits(mode: int | None, wanted: int) -> bool:

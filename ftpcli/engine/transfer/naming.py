@@ -14,7 +14,7 @@ from ftpcli.engine.transfer.context import CopyContext
 from ftpcli.engine.transfer.request import CopyRequest
 from ftpcli.engine.trees.local import OpenSource
 from ftpcli.engine.trees.remote import exists
-from ftpcli.errors import Denied, FtpcliError, NoSpace, NotFound, Refused, TransientRefusal, Unsupported
+from ftpcli.errors import Denied, FtpcliError, NoSpace, NotFound, NotPrivate, Refused, TransientRefusal, Unsupported
 from ftpcli.part_names import PartStyle, part_name
 from ftpcli.session.contract import Session
 
@@ -62,7 +62,7 @@ class Naming:
 
         If not, the error says what the user may do.
         """
-        if isinstance(error, (NoSpace, TransientRefusal)) or not session.healthy:
+        if isinstance(error, (NoSpace, NotPrivate, TransientRefusal)) or not session.healthy:
             return False
         if not sent and self._folder and not exists(session, self._folder):
             self._advise_mkdir(error)

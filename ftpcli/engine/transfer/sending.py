@@ -23,6 +23,7 @@ from ftpcli.errors import (
     FtpcliError,
     Incomplete,
     NoSpace,
+    NotPrivate,
     PeerProtocolError,
     Refused,
     Retry,
@@ -149,7 +150,7 @@ class Sending:
     def _send_from(self, session: Session, source: OpenSource, version: Version, offset: int) -> None:
         source.file.seek(offset)
         if not offset and version.part != self._request.target:
-            self._modes.shut(session, version.part, source)
+            self._shut(session, source, version)
         with session.open_write(version.part, offset, self._modes.at_creation(source)) as sink:
             if version.started_at is None or offset == 0:
                 version.started_at = offset
@@ -164,6 +165,13 @@ class Sending:
             raise SourceChanged(f"{self._request.source} changed while it was being sent")
         if not moved.confirmed and session.size(version.part) != version.size:
             raise Incomplete("the server called the upload complete, but its file has another size")
+
+    def _shut(self, session: Session, source: OpenSource, version: Version) -> None:
+        try:
+            self._modes.shut(session, version.part, source)
+        except NotPrivate:
+            self.discard(session, version)
+            raise
 
     def discard(self, session: Session, version: Version) -> None:
         """A part file of no use. One that cannot be deleted now is tried again at the end of the run, and named."""

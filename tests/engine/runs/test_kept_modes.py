@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.engine.events import Event, Failed
+from ftpcli.engine.events import Event, Failed, Warned
 from ftpcli.engine.job import Direction, Job, Root, Rules
 from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run
@@ -118,3 +118,21 @@ def test_a_new_file_is_no_more_open_than_its_source(server: Server, tmp_path: Pa
     roots = [Root(str(tmp_path / name), name) for name in ("a", "b", "large")]
     assert upload(server, *roots, compare="always")[0] == 0
     assert [(server.root / name).stat().st_mode & 0o777 for name in ("a", "b", "large")] == [0o600] * 3
+
+
+@pytest.mark.parametrize("perms", [True, False])
+def test_what_cannot_be_private_there_fails_alone(tmp_path: Path, perms: bool) -> None:
+    with started(Setup("vsftpd")) as server:  # no SITE for anonymous users
+        for name, mode in (("secret", 0o600), ("plain", 0o644)):
+            server.write(f"tree/{name}", b"old").chmod(mode)
+            (tmp_path / name).write_bytes(b"longer")
+            (tmp_path / name).chmod(mode)
+        server.own()
+        code, events = upload(server, Root(str(tmp_path), "tree", tree=True), perms=perms)
+        assert code
+        assert [event.path for event in events if isinstance(event, Failed)] == ["secret"]
+        assert {path.name: path.read_bytes() for path in (server.root / "tree").iterdir()} == {
+            "secret": b"old",
+            "plain": b"longer",
+        }
+        assert not any("part files" in event.message for event in events if isinstance(event, Warned))

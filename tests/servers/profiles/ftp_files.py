@@ -229,8 +229,8 @@ OTHERS = (
     FtpProfile(
         "two replies to DELE",
         "DELE, RMD and MKD are answered twice.",
-        "Reads what is there before it sends the next command. Where a reply came too late for that, what may have been "
-        "refused is named: exit 12.",
+        "Reads what is there before it sends the next command. Where a reply came too late for that, what may have "
+        "been refused is named: exit 12.",
         "https://github.com/smealum/ftpony/pull/6",
         hooks=dict.fromkeys(("DELE", "RMD", "MKD"), afterwards("250 Done.")),
     ),
