@@ -2,5 +2,5 @@
 to delete, rename and link in the end, and what to report.
 
 Nothing here opens a connection. Lists that grow with the tree are kept in temporary files (``spool``,
-``rename_index``).
+``renames.index``).
 """

@@ -32,7 +32,7 @@ from ftpcli.errors import GuardRefused, Refused
 from ftpcli.model import Entry, Kind, Listing
 
 if TYPE_CHECKING:
-    from ftpcli.engine.plan.renames import Renames
+    from ftpcli.engine.plan.renames.pairing import Renames
 
 _STORING = frozenset((What.COPY, What.LINK, What.DESCEND))
 

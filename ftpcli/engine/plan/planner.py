@@ -34,14 +34,14 @@ from ftpcli.model import Kind
 from ftpcli.session.contract import HostMemory
 
 if TYPE_CHECKING:
-    from ftpcli.engine.plan.renames import Renames
+    from ftpcli.engine.plan.renames.pairing import Renames
 
 
 def _renames(job: Job, deletes: Deletes) -> Renames | None:
     """Most runs look for no renames, and start sooner without that module."""
     if not job.rules.track_renames:
         return None
-    from ftpcli.engine.plan.renames import Renames
+    from ftpcli.engine.plan.renames.pairing import Renames
 
     return Renames(job, deletes)
 

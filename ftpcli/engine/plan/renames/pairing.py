@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from ftpcli.engine.compare.times import has_fraction, is_copied_time, is_exact
 from ftpcli.engine.job import Job, Side
 from ftpcli.engine.plan.deletes import Delete, Deletes
-from ftpcli.engine.plan.rename_index import Candidate, RenameIndex, open_database
-from ftpcli.engine.plan.witnesses import Witnesses
+from ftpcli.engine.plan.renames.index import Candidate, RenameIndex, open_database
+from ftpcli.engine.plan.renames.witnesses import Witnesses
 from ftpcli.engine.tasks.copy_file import CopyFile
 from ftpcli.engine.tasks.rename_file import Asked, AskTime, New, Old, RenameFile
 from ftpcli.model import Entry

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ftpcli.engine.compare.times import is_exact
-from ftpcli.engine.plan.rename_index import slack, stored_name, translated
+from ftpcli.engine.plan.renames.index import slack, stored_name, translated
 from ftpcli.model import Entry, Kind
 
 if TYPE_CHECKING:
