@@ -292,9 +292,11 @@ class _Coordinator:
             case RenameFile():
                 self._deletes.keep(task.old.shown)  # it may or may not have been renamed
                 self._reporter.fail(task.shown, error)
+            case ListPair():
+                # Where the target has the directory too, nothing that is to be deleted beside it can have moved there.
+                self._reporter.fail(task.shown, error, alone=bool(task.pair.target_exists))
             case (
                 Resolve()
-                | ListPair()
                 | Probe()
                 | CheckStored()
                 | Recheck()

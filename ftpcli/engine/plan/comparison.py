@@ -112,7 +112,7 @@ class Comparison:
         owner = where.shown if where.source is not None else where.owner
         for problem in (*listed.source.problems, *listed.target.problems):
             self._deletes.block(owner, "its listing is in doubt")
-            self._reporter.fail(where.shown or ".", Refused(problem))
+            self._reporter.fail(where.shown or ".", Refused(problem), alone=bool(where.target_exists))
         if doubt := listed.source.doubt or listed.target.doubt:
             self._deletes.block(owner, doubt)
 

@@ -178,9 +178,14 @@ class Planner:
         self._copy(New(found.source, found.target, found.source, found.entry, "asked for", there, found.is_new))
 
     def not_listed(self, pair: Pair) -> None:
-        """The listing of a directory failed."""
+        """The listing of a directory failed. What only the target has stays then, with the directories above it."""
         self._listings -= 1
-        self._deletes.block(pair.owner, f"{pair.shown or '.'} could not be listed")
+        if pair.source is None and not self._kind_changes.waits_for(pair.owner):
+            self._deletes.keep(pair.shown)
+        else:
+            self._deletes.block(
+                pair.owner if pair.source is None else pair.shown, f"{pair.shown or '.'} could not be listed"
+            )
 
     def listed(self, result: Listed | Probed) -> None:
         """Both sides of a directory were listed."""

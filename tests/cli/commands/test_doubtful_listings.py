@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.servers.real import Running, Setup, started
-from tests.servers.scripted import Connection, Course, ScriptedServer
+from tests.servers.scripted import FEATURES, Connection, Course, ScriptedServer
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program, Result
@@ -338,3 +338,69 @@ def test_held_back_deletes_are_no_success(scripted: Start, run_ftpcli: Program, 
     assert ".hidden" in names_in(here)
     result = run_ftpcli(*mirror, "--exclude", ".*")
     assert (result.code, "leading dot" in result.stderr) == (0, False)
+
+
+# What a directory that cannot be listed holds back
+
+TREE = {"/w/a": b"1", "/w/sub/x": b"2", "/w/sub/deep/y": b"3", "/w/old": b"4", "/w/gone/p/z": b"5", "/w/gone/q/z": b"6"}
+REFUSED = pytest.mark.parametrize(
+    ("path", "verb"), [("sub", "MLSD"), ("deep", "MLSD"), ("sub", "LIST"), ("deep", "LIST")]
+)
+
+
+def refusing(scripted: Start, files: dict[str, bytes], path: str, verb: str) -> ScriptedServer:
+    server = scripted(files=dict(files), features=("SIZE",) if verb == "LIST" else FEATURES)
+
+    def hook(c: Connection, argument: str) -> None:
+        inside = c.path("" if argument.startswith("-") else argument)
+        if inside.endswith(f"/{path}"):
+            c.reply("550 Permission denied.")
+        else:
+            c.default(verb, argument)
+
+    server.on(verb, hook)
+    return server
+
+
+@REFUSED
+def test_other_directories_lose_what_the_source_has_no_more(
+    scripted: Start, run_ftpcli: Program, tmp_path: Path, path: str, verb: str
+) -> None:
+    server = refusing(scripted, {"/w/a": b"1", "/w/sub/deep/y": b"3"}, path, verb)
+    for name in ("vanished", "sub/deep/mine", "else/vanished"):
+        (tmp_path / "here" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "here" / name).write_bytes(b"")
+    result = run_ftpcli("mirror", "--delete", server.url("w/"), tmp_path / "here", *QUICK)
+    assert result.code == 1
+    assert "cannot list" in result.stderr
+    left = names_in(tmp_path / "here")
+    assert left == {"a", "sub"}
+    assert (tmp_path / "here/sub/deep/mine").exists()
+
+
+@REFUSED
+def test_other_directories_of_the_server_lose_what_the_source_has_no_more(
+    scripted: Start, run_ftpcli: Program, tmp_path: Path, path: str, verb: str
+) -> None:
+    server = refusing(scripted, TREE, path, verb)
+    (tmp_path / "here/sub/deep").mkdir(parents=True)
+    for name, content in (("a", b"1"), ("sub/x", b"2"), ("sub/deep/y", b"3")):
+        (tmp_path / "here" / name).write_bytes(content)
+    result = run_ftpcli("mirror", "--delete", "--compare", "size", tmp_path / "here", server.url("w/"), *QUICK)
+    assert result.code != 0
+    assert set(server.files) == {"/w/a", "/w/sub/x", "/w/sub/deep/y"}
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_of_what_only_the_target_has_what_cannot_be_listed_stays(
+    scripted: Start, run_ftpcli: Program, tmp_path: Path, dry_run: bool
+) -> None:
+    server = refusing(scripted, TREE, "p", "MLSD")
+    (tmp_path / "here/sub/deep").mkdir(parents=True)
+    for name, content in (("a", b"1"), ("sub/x", b"2"), ("sub/deep/y", b"3")):
+        (tmp_path / "here" / name).write_bytes(content)
+    options = ("--delete", "--compare", "size", *(("--dry-run",) if dry_run else ()))
+    result = run_ftpcli("mirror", *options, tmp_path / "here", server.url("w/"), *QUICK)
+    assert result.code != 0
+    assert "gone/p" in result.stderr
+    assert set(server.files) == (set(TREE) if dry_run else {"/w/a", "/w/sub/x", "/w/sub/deep/y", "/w/gone/p/z"})

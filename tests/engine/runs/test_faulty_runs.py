@@ -163,10 +163,15 @@ class Case:
         for path in kept:
             if isinstance(at(after, path), bytes) and not is_part(path.rpartition("/")[2]):
                 assert at(after, path) in (at(self.source, path), at(self.target, path)), "whole files only"
-        failed = {event.path.rpartition("/")[0] for event in self.side.events if isinstance(event, Failed)}
-        assert not {self._owner(path) for path in gone} & failed, "nor where anything failed"
+        failed = {event.path for event in self.side.events if isinstance(event, Failed)}
+        assert not gone & failed
+        assert not {self._owner(path) for path in gone} & set(map(self._spoils, failed)), "nor where anything failed"
         if not self.struck and not self.spoilt:
             assert (after, code) == (self.source, 0), "what passes must not stay behind"
+
+    def _spoils(self, path: str) -> str:
+        """Where a failure of this entry keeps everything: for a directory that the target has in itself."""
+        return path if isinstance(at(self.target, path), dict) else path.rpartition("/")[0]
 
     def _owner(self, path: str) -> str:
         """The nearest directory above that both sides have: its listing justifies the delete."""
