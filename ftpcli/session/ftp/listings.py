@@ -230,7 +230,6 @@ class Listings:
             return
         if not entered.completed:
             raise NotFound(f"cannot list {target}: no such directory", reply=entered.text)
-        self._directory.try_to_enter("")  # some servers remove no directory that is the current one
 
 
 def _better(first: _Read, second: _Read) -> _Read:

@@ -246,6 +246,7 @@ class FtpSession:
         self._do("DELE", path, "delete")
 
     def rmdir(self, path: str) -> None:
+        self._directory.leave(self._path(path))
         self._do("RMD", path, "remove directory")
 
     def rename(self, path: str, target: str) -> None:

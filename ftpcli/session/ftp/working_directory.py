@@ -50,6 +50,14 @@ class WorkingDirectory:
             self._current = target
         return True
 
+    def leave(self, target: str) -> None:
+        """Go where ``target`` can be removed from: Apache FtpServer refuses to remove the current directory, and
+        Pure-FTPd hangs up at the next listing if it is gone."""
+        if self._home is None or not f"{self._current}/".startswith(f"{target.rstrip('/')}/"):
+            return
+        outside = posixpath.dirname(target.rstrip("/")) or "/"
+        self._current = outside if self._control.ask("CWD", outside).completed else None
+
     def try_to_enter(self, target: str) -> Reply:
         """The server's answer to CWD; what can be entered is a directory. Raises Unsupported where there is no way
         back."""
