@@ -21,6 +21,8 @@ class Denial(Enum):
 
 _U, _I = Denial.UNREADABLE, Denial.INCOMPLETE
 
+_THINGS = r"(?:files|entries|items|matches|names|directories|results|lines)"
+
 # (words, what they mean, who says so; several servers where nobody is named)
 _WORDS: tuple[tuple[str, Denial, str], ...] = (
     # vsftpd 2 and 3, for what may be entered and not read: "Transfer done (but failed to open directory)."
@@ -37,18 +39,30 @@ _WORDS: tuple[tuple[str, Denial, str], ...] = (
         _U,
         "many",
     ),
-    # Pure-FTPd at its limit (-L, 10000 by default), by language: English, Spanish, Portuguese, Italian; French; German
-    (r"\btrun(?:cat|cad)|\btronca", _I, "Pure-FTPd"),
+    # Pure-FTPd at its limit (-L, 10000 by default) speaks the language it was built for, in the encoding of its
+    # sources: English, Spanish, Portuguese, Romanian, Swedish; Italian; French
+    (r"\btrunc|\btrunkera|\btronca", _I, "Pure-FTPd"),
     (r"\btronqu", _I, "Pure-FTPd, French"),
-    (r"eintr\S{1,2}ge beschr", _I, "Pure-FTPd, German"),
+    (
+        r"\b(?:anzeige|ausgabe|auflistung|liste|eintr\S{1,2}ge)\b.*\b(?:beschr\S{1,2}nkt|begrenzt|gek\S{1,2}rzt)",
+        _I,
+        "Pure-FTPd, German",
+    ),
+    (r"\bafgekort|\bavkortet|\bafrundet", _I, "Pure-FTPd: Dutch, Norwegian, Danish"),
+    (r"\bobci\S{1,2}t|\bzkr\S{1,2}cen|\bskr\S{1,2}ten", _I, "Pure-FTPd: Polish, Czech, Slovak"),
+    (r"\bcsonk\S{1,2}tva|\bk\S{1,2}saltma|\bобрезан", _I, "Pure-FTPd: Hungarian, Turkish, Russian"),
     # "Transfer aborted", "Data transfer interrupted"
     (r"\baborted\b|\binterrupted\b|\bcancell?ed\b|\bterminated (?:abnormally|early|prematurely)", _I, ""),
     (r"\bincomplete\b|\bpartial(?:ly)?\b|not complete[d]?\b|\bcut (?:off|short)\b", _I, ""),
-    (r"\bnot all\b|\bnot every\b|\bonly (?:the )?first\b", _I, ""),
+    (r"\bnot all\b|\bnot every\b|\bonly (?:the )?(?:first\b|\d)|\bfirst \d+ \w+ (?:are )?(?:list|show|return)", _I, ""),
+    (rf"\b(?:{_THINGS}|more) (?:are |were )?not (?:listed|shown|displayed|included|sent)\b", _I, ""),
+    (rf"\bmore {_THINGS} (?:than|exist|remain|available)|\bmore than \d+ {_THINGS}", _I, ""),
+    (rf"\bmax(?:imum)?\S* (?:of )?\d+ {_THINGS} (?:\w+ed|shown|sent)\b", _I, ""),
+    (r"\b(?:list\w*|output|display) (?:was |has been )?(?:stopped|shortened|abbreviated|ended early|cut)\b", _I, ""),
     (r"\bsome (?:of the )?(?:files|entries|items|names)\b.*\b(?:not|missing|hidden)\b", _I, ""),
     (r"\b(?:list\w*|output|display\w*|results?|entries|files) (?:is |are |was |were )?limited\b", _I, ""),
-    (r"\btoo many (?:files|entries|items|matches|names|directories|results)\b", _I, ""),
-    (r"\b(?:limit|maximum)\b[^.;]*\b(?:reached|exceeded|hit)\b|\bexceed(?:s|ed) the (?:limit|maximum)\b", _I, ""),
+    (rf"\btoo many {_THINGS}\b", _I, ""),
+    (r"\b(?:limit|max|maximum)\b[^.;]*\b(?:reached|exceeded|hit)\b|\bexceed(?:s|ed) the (?:limit|maximum)\b", _I, ""),
     (r"\bskipped\b|\bomitted\b|\bsuppressed\b|\bleft out\b|\band \d+ more\b", _I, ""),
     (r"\btimed out\b|\bout of memory\b|\boverflow", _I, ""),
     (r"\(but\b|\bbut (?:not|only|some|no|with(?: \w+)? errors?)\b", _I, ""),
@@ -56,7 +70,7 @@ _WORDS: tuple[tuple[str, Denial, str], ...] = (
 )
 _DENIALS = tuple((re.compile(words), meaning) for words, meaning, _ in _WORDS)
 
-_FAULTS = r"(?:errors?|fail\w*|faults?|aborted|skipped|omitted|denied|truncated|interrupted|timed out)"
+_FAULTS = r"(?:errors?|fail\w*|faults?|aborted|skipped|omitted|denied|truncat\w+|interrupted|limit\w*|timed out)"
 # What says that all is well, in the same words: "0 errors", "no error", "without any errors", "errors: 0", "failed=0".
 _NOTHING_WRONG = re.compile(
     rf"\b(?:0|no|none|zero|without(?: any)?|not any|never|not) (?:\w+ )?{_FAULTS}\b(?:\(s\))?"

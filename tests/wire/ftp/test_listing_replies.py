@@ -24,6 +24,18 @@ INCOMPLETE = [
     ["Output truncated to 10000 matches"],
     ["Anzeige auf 10000 Einträge beschränkt."],  # Pure-FTPd in German,
     ["Anzeige auf 10000 Eintr\udce4ge beschr\udce4nkt."],  # whose messages are Latin-1,
+    ["Wyj\udcb6cie obci\udceate do 48 pasuj\udcb1cych"],  # Polish
+    ["Output afgekort naar 48 overeenstemmingen"],  # Dutch
+    ["Вывод обрезан до 48 совпадений"],  # Russian
+    ["Výstup zkrácen na 48 shod"],  # Czech
+    ["V\udcfdstup zkr\udce1cen na 48 shod"],
+    ["Vystup skrateny na 48 zhod"],  # Slovak
+    ["Utdata trunkeras till 48 träffar"],  # Swedish
+    ["Resultat er avkortet til 48 treff"],  # Norwegian
+    ["Data afrundet til 48 sammenfald"],  # Danish
+    ["Kimenet 48 részre csonkítva"],  # Hungarian
+    ["Çıktı kısaltması 48 uygun"],  # Turkish
+    ["Rezultat trunchiat la 48 potriviri"],  # Romanian
     ["Sortie tronquee a 10000 elements"],  # French
     ["Salida truncada a 10000 ocurrencias"],  # and Spanish
     ["Transfer aborted."],
@@ -35,6 +47,16 @@ INCOMPLETE = [
     ["List completed, but not all entries could be shown"],
     ["Only the first 1000 entries are shown."],
     ["Listing limited to 2000 files."],
+    ["Listing stopped after 2000 files"],
+    ["Listing was cut"],
+    ["Max listing size reached"],
+    ["Maximum of 2000 files listed"],
+    ["Only 2000 of 2345 files shown"],
+    ["2000 matches shown, 345 more not listed"],
+    ["There were more files than could be displayed."],
+    ["Directory has more than 2000 entries"],
+    ["Die Ausgabe wurde auf 2000 Dateien begrenzt"],
+    ["Truncation at 2000 entries"],
     ["Transfer complete. Maximum number of entries reached."],
     ["Listing limit exceeded."],
     ["Too many files in this directory."],
@@ -64,6 +86,12 @@ FINE = [
     ["Error code: 0"],
     ["Completed (failed: 0, skipped: 0)"],
     ["List not truncated"],
+    ["Send completed, no truncation"],
+    ["Transferred 9 entries (max 10000)"],
+    ["9 of 9 files listed."],
+    ["Not limited"],
+    ["Listing of /svn/trunk completed"],
+    ["Speicherplatz auf 500 MB begrenzt", "Übertragung abgeschlossen"],
     ['Successfully transferred "/failed/incomplete"'],  # FileZilla Server, old
     ["Operation successful"],  # FileZilla Server, new
     ["Listing completed."],  # NcFTPd
