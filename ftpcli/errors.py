@@ -213,6 +213,12 @@ class NotPrivate(Denied):
     """Others could read an upload, and may not read what it is to replace."""
 
 
+class ListingInDoubt(Refused):
+    """A directory's listing is not whole, or may not be; what it shows was worked with, so that part is done."""
+
+    exit_code = exit_codes.SOME_FAILED
+
+
 class NoSpace(Refused):
     """The server has no room, or the quota is used up (452, 552)."""
 

@@ -28,7 +28,7 @@ from ftpcli.engine.tasks.recheck import Recheck, Rechecked
 from ftpcli.engine.tasks.rename_file import New
 from ftpcli.engine.tasks.set_mode import SetMode
 from ftpcli.engine.transfer.target_times import TargetTimes
-from ftpcli.errors import GuardRefused, Refused
+from ftpcli.errors import GuardRefused, ListingInDoubt
 from ftpcli.model import Entry, Kind, Listing
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Comparison:
         owner = where.shown if where.source is not None else where.owner
         for problem in (*listed.source.problems, *listed.target.problems):
             self._deletes.block(owner, "its listing is in doubt")
-            self._reporter.fail(where.shown or ".", Refused(problem), alone=bool(where.target_exists))
+            self._reporter.fail(where.shown or ".", ListingInDoubt(problem), alone=bool(where.target_exists))
         if doubt := listed.source.doubt or listed.target.doubt:
             self._deletes.block(owner, doubt)
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ftpcli.errors import FtpcliError, NotFound, Refused, TransientRefusal
+from ftpcli.errors import FtpcliError, ListingInDoubt, NotFound, Refused, TransientRefusal
 from ftpcli.model import Entry, Kind
 from ftpcli.part_names import is_part
 from ftpcli.session.contract import Session
@@ -78,7 +78,7 @@ def _matches(
         gaps[base] = error
         return []
     if listing.gap:
-        gaps[base] = Refused(f"not everything in {base or '.'} is known: {listing.gap}")
+        gaps[base] = ListingInDoubt(f"not everything in {base or '.'} is known: {listing.gap}")
     return [
         (_join(base, entry.name), entry)
         for entry in listing.entries

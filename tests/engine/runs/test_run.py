@@ -543,7 +543,7 @@ class TestDeleting:
         side.server.problems["top/gone"] = ("???",)
         report = side.mirror(delete=True, allow_empty_source=True)
         assert side.target == {"gone": {"x": b"1"}}
-        assert report.exit_code == 6
+        assert report.exit_code == 1
 
 
 def test_an_unexpected_exception_is_raised_and_nothing_is_left(
