@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
+import shutil
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -219,6 +221,33 @@ def test_small_verbs_and_times(case: Case, tmp_path: Path) -> None:
     with pytest.raises(Refused):
         session.remove("new name")
     session.ping()
+
+
+def test_one_path_and_what_is_behind_it(case: Case) -> None:
+    session = case.session
+    file = case.server.write("there/file", b"content")
+    file.chmod(0o640)
+    os.utime(file, (1e9, 1e9))
+    (case.root / "there/link").symlink_to("file")
+    try:
+        assert [session.is_file(f"there/{name}") for name in ("file", "", "absent")] == [True, False, False]
+        assert session.mtime("there/file") == 1e9
+        examined = session.examine("there/file")
+        assert (examined.kind, examined.size, examined.mode) == (Kind.FILE, 7, 0o640)
+        hides_links = program_of(case.server) == "pyftpdlib"  # its MLST tells all of what a link leads to
+        assert session.examine("there/link").kind is (Kind.FILE if hides_links else Kind.LINK)
+        followed = session.follow("there/link")
+        assert (followed.kind, followed.size) == (Kind.FILE, 7)
+        assert session.stat(session.absolute("there/file")).size == 7
+        links = {entry.name: entry.target for entry in session.list_links("there").entries if entry.kind is Kind.LINK}
+        assert [(name, posixpath.basename(text or "")) for name, text in links.items()] == [("link", "file")]
+        for question in (session.size, session.examine, session.follow):
+            with pytest.raises(NotFound):
+                question("there/absent")
+        with pytest.raises(NotFound):
+            session.read_range("there/absent", 0, 1)
+    finally:
+        shutil.rmtree(case.root / "there")
 
 
 def test_digests(case: Case) -> None:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ftpcli.errors import NotFound, Refused, TransientRefusal, Unreadable, Unsupported
-from ftpcli.model import Entry, Listing
+from ftpcli.model import Entry, Kind, Listing
 from ftpcli.session.contract import HostMemory
 from ftpcli.session.ftp.control import ControlConnection
 from ftpcli.session.ftp.transfer import Transfer
@@ -119,11 +119,20 @@ class Listings:
         folder, name = posixpath.split(target)
         if not name or _NO_PLAIN_NAME.search(name) or not self._directory.enter(folder):
             return None
+        entries = self._matching(name, target)
+        if not entries:
+            # vsftpd goes by what a link leads to: it shows links to this name, and this one if it is none.
+            return next((entry for entry in self._matching(None, target) if entry.name == name), None)
+        found = [entry for entry in entries if entry.name == name]
+        others = [entry for entry in entries if entry.name != name and entry.kind is not Kind.LINK]
+        return found[0] if len(found) == 1 and not others else None
+
+    def _matching(self, pattern: str | None, target: str) -> tuple[Entry, ...]:
+        """What LIST shows of the current directory, all of it without a pattern; nothing where it is refused."""
         try:
-            entries = self._read("LIST", name, target, facts=False).listing.entries
+            return self._read("LIST", pattern, target, facts=False).listing.entries
         except (Refused, Unsupported):
-            return None
-        return entries[0] if len(entries) == 1 and entries[0].name == name else None
+            return ()
 
     def _all_lines(self, target: str) -> Listing | None:
         """With names that begin with a dot. None where ``-a`` is not understood: some servers refuse it or ignore it,
