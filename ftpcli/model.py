@@ -75,7 +75,7 @@ class Listing:
     @classmethod
     def of(cls, entries: Sequence[Entry], problems: Sequence[str] = ()) -> Listing:
         """A listing with each name once. A name that comes twice is a problem: which of the two is the file that will
-        be read, or deleted, nobody can tell."""
+        be read, or deleted, is not known."""
         if len({entry.name for entry in entries}) == len(entries):
             return cls(tuple(entries), tuple(problems))
         once: dict[str, Entry] = {}

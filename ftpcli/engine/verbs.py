@@ -58,7 +58,7 @@ def _links_unmasked(session: Session, targets: list[tuple[str, Entry]]) -> list[
                 seen.append((path.rstrip("/"), replace(entry, kind=Kind.LINK)))
                 continue
             if told.gap and all(other.name != name for other in told.entries):
-                raise Refused(f"cannot delete {path}: whether it is a symbolic link is not known, for {told.gap}")
+                raise Refused(f"cannot delete {path}: it may be a symbolic link ({told.gap})")
         seen.append((path, entry))
     return seen
 

@@ -88,5 +88,5 @@ def or_unsure(decision: Decision, unsure: Mapping[str, str]) -> Decision:
     """The decision, or a conflict if the server does not tell whether the name is another's."""
     if decision.name not in unsure or decision.what not in (What.COPY, What.LINK, What.DESCEND):
         return decision
-    why = f"the server does not tell this name from {unsure[decision.name]} for certain; rename one of the two"
+    why = f"the server may not tell this name from {unsure[decision.name]}; rename one of the two"
     return decision._replace(what=What.CONFLICT, why=why)

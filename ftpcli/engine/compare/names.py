@@ -108,7 +108,7 @@ def without_unstable(listing: Listing, keeps_name: Callable[[str], bool]) -> Lis
     if not lost:
         return listing
     kept = tuple(entry for entry in listing.entries if keeps_name(entry.name))
-    words = "is not in the server's encoding, and would be another name here; name the right one with --encoding"
+    words = "is not in the server's encoding, and would get another name here; --encoding sets the right one"
     problems = (f"the name {entry.name!a} {words}" for entry in lost)
     return replace(listing, entries=kept, problems=(*listing.problems, *problems))
 
@@ -133,7 +133,7 @@ def or_rewritten(decision: Decision, others: Mapping[str, str]) -> Decision:
     """The decision, or a conflict if the server seems to have altered the name to one of ``others``."""
     if decision.name not in others or not _occupies_its_name(decision):
         return decision
-    why = f"the server seems to have made {others[decision.name]} of this name, which it cannot hold; rename the file"
+    why = f"the server seems to store this name as {others[decision.name]}, as it cannot hold it; rename the file"
     return decision._replace(what=What.CONFLICT, why=why)
 
 

@@ -40,7 +40,7 @@ class DigestReport:
     def error(self) -> FtpcliError | None:
         """What ends a run that demands digests, though all else of it was done; None if none was missing."""
         return (
-            NoDigest("the server gave no digest of some files, which --strict-compare demands")
+            NoDigest("the server gave no digest of some files, and --strict-compare demands one")
             if self._missed
             else None
         )

@@ -1,6 +1,6 @@
 """What waits until everything is deleted (--delete-before), so that copies find room.
 
-It may not fit in memory. Directories that the target lacks wait as well, for there is nothing to delete in them.
+It may not fit in memory. Directories that the target lacks wait as well, since there is nothing to delete in them.
 """
 
 from __future__ import annotations

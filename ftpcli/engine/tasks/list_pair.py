@@ -65,7 +65,7 @@ class ListPair:
     def _if_still_empty(second: Followed, first: Followed) -> Followed:
         if is_empty(second.listing):
             return first
-        doubt = "it was empty in a first listing, and not in a second one"
+        doubt = "its first listing was empty, its second one was not"
         return replace(second, listing=replace(second.listing, doubt=doubt))
 
     def _target(self, tree: Tree, source: Listing, context: TaskContext) -> tuple[Listing, bool]:

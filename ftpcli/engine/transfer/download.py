@@ -80,7 +80,7 @@ class Download:
             self._commit(part)
         except FtpcliError as error:
             if part.size and not part.rewinds and error.retry is not Retry.STOP_RUN:
-                error.message += "; what went into the pipe cannot be taken back"
+                error.message += "; what was written to the pipe cannot be taken back"
                 error.retry = Retry.GIVE_UP
             raise
         finally:

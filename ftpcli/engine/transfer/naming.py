@@ -76,7 +76,7 @@ class Naming:
         elif not replaces and self._is_free(session, part if sent else None):
             self._style = PartStyle.NONE
         else:
-            error.message += f"; if that is for the name of the part file, {_IN_PLACE}"
+            error.message += f"; if the part file's name is the reason, {_IN_PLACE}"
             return False
         return True
 

@@ -42,8 +42,9 @@ _DAY = 86_400
 
 
 class TargetTimes:
-    """Thread-safe. ``known`` is None until it is known, or for good where it cannot be found out. ``last``: the last
-    run of this mirror that was complete."""
+    """Thread-safe. ``known`` is None until it is known, or for good where it cannot be found out. ``matter``: whether
+    uploads are compared by their times, so that all this is worth knowing. ``last``: the last run of this mirror that
+    was complete."""
 
     def __init__(self, job: Job, journal: Journal, host: HostMemory, last: LastRun | None = None) -> None:
         self._rules = job.rules
@@ -51,9 +52,9 @@ class TargetTimes:
         self._host = host
         self._style = PartStyle.HIDDEN
         self._lock = threading.Lock()
-        self._goes_by_times = job.rules.newer_only or job.rules.compare not in ("size", "always")
-        self._is_remote = job.direction.target is Side.REMOTE and self._goes_by_times
-        self._tries_out = self._is_remote and not job.rules.dry_run
+        goes_by_times = job.rules.newer_only or job.rules.compare not in ("size", "always")
+        self.matter = job.direction.target is Side.REMOTE and goes_by_times
+        self._tries_out = self.matter and not job.rules.dry_run
         self._began = time.time()
         self._last = last
         self._since = last.began if last is not None else None
@@ -67,16 +68,11 @@ class TargetTimes:
         elif job.rules.dry_run and last is not None:
             self.known = replace(last.keeping, since=last.began)
 
-    @property
-    def matter(self) -> bool:
-        """Whether the times of uploads will be compared by."""
-        return self._is_remote
-
     # What the listings show
 
     @property
     def wants_witness(self) -> bool:
-        return self._is_remote and self.known is None and self._rules.times and not self._shows_source_times
+        return self.matter and self.known is None and self._rules.times and not self._shows_source_times
 
     def witness(self, source: Entry, target: Entry) -> bool:
         """Whether this file of the target shows the time of its source, so that others most likely would."""
@@ -94,7 +90,7 @@ class TargetTimes:
 
     def stays_in_doubt(self, source: Entry, target: Entry) -> bool:
         """The same in a dry run, which tries nothing out."""
-        return self._is_remote and not self._tries_out and self._is_unclear(source, target)
+        return self.matter and self._rules.dry_run and self._is_unclear(source, target)
 
     def _is_unclear(self, source: Entry, target: Entry) -> bool:
         if is_same_time(source, target, self._rules):
@@ -232,7 +228,7 @@ class TargetTimes:
 
     def this_run(self) -> LastRun | None:
         """What the next run should know, once this one is complete; None if there is nothing unusual."""
-        if not self._is_remote or (self.known is not None and self.known.is_plain):
+        if not self.matter or (self.known is not None and self.known.is_plain):
             return None
         if self.known is not None:
             return LastRun(self._began, self.known)

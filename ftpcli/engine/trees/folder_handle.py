@@ -125,10 +125,9 @@ class Folders:
             return Place.of(path)
         real = self._followed.get(path)
         above, name = os.path.split(path if real is None else real)
-        folder = self._open(above) if real is None else _from_the_top(above)
+        folder = self._open(above) if real is None else self._held(_from_the_top(above))
         if folder is None or not name:
             return Place.of(path)
-        self._opened.add(folder)
         return Place(path, name, folder, is_named=real is None and self._names(above))
 
     def make(self, path: str, mode: int) -> None:
@@ -152,16 +151,18 @@ class Folders:
         if last is not None and here == last.path:
             folder = last
         elif here in self._followed:
-            folder = _from_the_top(self._followed[here], shown=here)
+            folder = self._held(_from_the_top(self._followed[here], shown=here))
         else:
-            folder = FolderHandle(here, os.open(here or ".", _PASS))
-        self._opened.add(folder)
+            folder = self._held(FolderHandle(here, os.open(here or ".", _PASS)))
         for left in range(len(names) - 1, -1, -1):
             path, is_named = os.path.join(folder.path, names[left]), self._names(folder.path)
             mode = make if left == 0 or make is None else 0o777
-            folder = _enter(Place(path, names[left], folder, is_named=is_named), mode)
-            self._opened.add(folder)
+            folder = self._held(_enter(Place(path, names[left], folder, is_named=is_named), mode))
         self._last[threading.get_ident()] = folder
+        return folder
+
+    def _held(self, folder: FolderHandle) -> FolderHandle:
+        self._opened.add(folder)
         return folder
 
     def _names(self, folder: str) -> bool:

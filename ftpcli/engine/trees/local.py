@@ -213,7 +213,7 @@ def open_source(place: Place) -> OpenSource:
             os.close(descriptor)
             if stat.S_ISDIR(mode):
                 raise IsADirectoryError(errno.EISDIR, "it is a directory")
-            raise OSError(errno.EINVAL, "it is no regular file; put - reads standard input")
+            raise OSError(errno.EINVAL, "it is not a regular file; put - can read it from standard input")
     return OpenSource(place.path, descriptor)
 
 

@@ -26,7 +26,7 @@ _SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # Linux, ma
 class PartFile:
     """A file being received: written beside ``target`` under a part name, renamed to it once it is verified.
 
-    What is no regular file but a target that the user named (``/dev/null``, a named pipe) is written to directly;
+    What is not a regular file but a target that the user named (``/dev/null``, a named pipe) is written to directly;
     otherwise ``begun`` is called with the part file's path before the file is made. A link that the user named is
     followed. Raises LocalFileError, also if another process is writing the same part file.
 
@@ -113,7 +113,7 @@ class PartFile:
                 return descriptor
             # Between open and lock another process renamed it to the target, which must not be written to.
             os.close(descriptor)
-        raise OSError(errno.EBUSY, f"somebody keeps putting a file in the place of the part file {self.path}")
+        raise OSError(errno.EBUSY, f"another program keeps putting a file in the place of the part file {self.path}")
 
     def _own(self) -> int | None:
         """What an earlier try left; None if nothing is there, or was ours to resume: part names can be predicted, and
@@ -136,7 +136,7 @@ class PartFile:
         except FileNotFoundError:
             pass
         except OSError as error:
-            why = f"{self.path} is in the way, which is not ours, and cannot be deleted ({cause_of(error)})"
+            why = f"{self.path} is in the way: it is not this user's, and cannot be deleted ({cause_of(error)})"
             raise OSError(error.errno, why) from error
 
     def _made(self) -> int | None:
@@ -247,7 +247,7 @@ def _behind(target: Place) -> tuple[Place, os.stat_result | None]:
         return target, None
     if not stat.S_ISLNK(found.st_mode):
         if not target.is_named and not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file; get -o FILE writes to such a one")
+            raise OSError(errno.EINVAL, "it is not a regular file; get -o FILE can write to it")
         return target, found
     try:
         behind = os.stat(target.name, dir_fd=target.dir_fd)
@@ -295,7 +295,7 @@ def sweep(place: Place) -> None:
     with translated("delete", place.path), contextlib.suppress(FileNotFoundError):
         kind = stat.S_IFMT(place.look().st_mode)
         if kind not in (stat.S_IFREG, stat.S_IFLNK):
-            raise OSError(errno.EINVAL, "it is no regular file")
+            raise OSError(errno.EINVAL, "it is not a regular file")
         descriptor = place.open(os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK) if kind == stat.S_IFREG else None
         try:
             if descriptor is not None:

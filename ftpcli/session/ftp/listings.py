@@ -32,10 +32,10 @@ from ftpcli.wire.ftp.listing_replies import Denial, denial, says_empty
 # Keys of HostMemory.shows_itself; the latter is an entry of HostMemory.unsupported, too.
 _MLSD, _LIST_ALL = "MLSD", "LIST -a"
 _CUT = "it lacks the line for the directory itself, which this server shows in others; it may have been cut"
-_EMPTY_FIRST = "it was empty in a first listing, and not in a second one"
+_EMPTY_FIRST = "its first listing was empty, its second one was not"
 _LOOKS = 2
-_SAID_EMPTY = "the server refuses to list it, for there are no files in it"
-_EMPTY = "its listing is empty, as that of what may not be read would be"
+_SAID_EMPTY = "the server refuses to list it, saying that there is nothing in it"
+_EMPTY = "its listing is empty, as it would be if the directory could not be read"
 
 # Options and patterns for LIST.
 _NO_PLAIN_NAME = re.compile(r"^-|[*?\[\]{}~\\]|^\s|\s$")

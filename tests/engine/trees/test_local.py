@@ -394,7 +394,7 @@ class TestPlanted:
 
     def test_a_directory_cannot_be_cleared_away(self, tmp_path: Path, planted: Path) -> None:
         planted.mkdir()
-        with pytest.raises(LocalFileError, match="in the way, which is not ours"):
+        with pytest.raises(LocalFileError, match="in the way: it is not this user's"):
             fill(tmp_path / "a", b"content", 1)
 
     def test_it_comes_between_looking_and_making(

@@ -81,7 +81,7 @@ def test_a_second_look_shows_all(server: ScriptedServer, session: Session, how: 
     listing = session.list("d")
     assert [entry.name for entry in listing.entries] == ["a"]
     assert listing.whole
-    assert listing.doubt == "it was empty in a first listing, and not in a second one"
+    assert listing.doubt == "its first listing was empty, its second one was not"
 
 
 def test_a_later_listing_without_the_directorys_own_line_was_cut(
