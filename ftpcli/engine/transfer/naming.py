@@ -92,7 +92,7 @@ class Naming:
         self._context.host.loses_parts = True
         error.message += (
             f"; its part file is gone, though the server had confirmed it. If the server takes away or hides what "
-            f"arrives: {_IN_PLACE}, and --verify none does not look for it"
+            f"arrives: {_IN_PLACE}, and mirror --verify none does not look for it"
         )
         return False
 

@@ -119,7 +119,7 @@ def _vanished(error: NotFound) -> VerifyMismatch:
     """To send it again would hand it to a receiver twice."""
     mismatch = VerifyMismatch(
         "the server confirmed the upload, but the file is not there; "
-        "if it is fetched from there at once, --verify none leaves this check out",
+        "if it is fetched from there at once, mirror --verify none leaves this check out",
         reply=error.reply,
     )
     mismatch.retry = Retry.GIVE_UP

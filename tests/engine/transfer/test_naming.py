@@ -176,7 +176,7 @@ def test_a_receiver_that_takes_what_arrives(files: list[Path]) -> None:
         code, events = put(server, files[0], files[1])
         assert code == 6
         told = [event.message for event in events if isinstance(event, Failed)]
-        assert all("--in-place" in text and "--verify none" in text for text in told)
+        assert all("--in-place" in text and "mirror --verify none" in text for text in told)
         assert len(taken) == 3, "the second file is not handed over twice"
         taken.clear()
         assert put(server, files[0], in_place=True)[0] == 8

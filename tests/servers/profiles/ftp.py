@@ -167,7 +167,7 @@ LISTINGS = (
     FtpProfile(
         "listing cut at a limit",
         "A listing ends at four entries, and only the final reply says so, as Pure-FTPd's does at its limit.",
-        "The listing is not whole: a warning, nothing deleted on its word, exit 1.",
+        "What was listed is done, the directory is named, nothing is deleted on its word, exit 1.",
         "https://github.com/duplicati/duplicati/issues/6005",
         hooks=dict.fromkeys(
             ("MLSD", "LIST"),

@@ -69,14 +69,14 @@ RENAMES = (
     FtpProfile(
         "no rename",
         "RNTO is answered 553.",
-        "Uploads in place from then on, and says so.",
+        "New files get their final names at once, and that is said; an existing one is not replaced: its error names --in-place.",
         "https://github.com/rclone/rclone/issues/7271",
         hooks={"RNTO": "553 Can't rename file."},
     ),
     FtpProfile(
         "RNFR unknown",
         "RNFR is answered 502.",
-        "Uploads in place from then on, and says so.",
+        "New files get their final names at once, and that is said; an existing one is not replaced: its error names --in-place.",
         CONSTRUCTED,
         hooks=refused(UNSUPPORTED, "RNFR", "RNTO"),
     ),
@@ -175,7 +175,7 @@ TIMES = (
         FtpProfile(
             f"clock {words}",
             f"Times cannot be set, and the clock is {words}.",
-            "Measures by how much, compares with that, and says so once.",
+            "Measures by how much, and compares with that; says so once where it is off.",
             source,
             settings={"features": WITHOUT_MFMT, "clock_offset": float(seconds)},
             hooks=refused(UNSUPPORTED, "MFMT", "SITE"),
@@ -193,7 +193,7 @@ OTHERS = (
     FtpProfile(
         "drop box",
         "Uploads only: listings, RETR, SIZE, MDTM, MLST, RNFR and DELE are refused.",
-        "Uploads in place without a look at the result, and says so; else refuses.",
+        "put fails with exit 6 and names --in-place, which works; mirror fails, for it has to list.",
         "https://github.com/moov-io/go-sftp/pull/256",
         hooks=refused(
             "550 Permission denied.",
@@ -221,7 +221,7 @@ OTHERS = (
     FtpProfile(
         "takes files away at once",
         "A program takes each file as soon as it was stored, whatever its name.",
-        "Uploads in place from then on, and says so.",
+        "The file failed: exit 6; the message names --in-place and mirror --verify none, which work together.",
         "https://github.com/paramiko/paramiko/issues/1843",
         takes_away=True,
         hooks={"STOR": hooks.gone_once_stored},

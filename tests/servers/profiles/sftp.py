@@ -120,7 +120,7 @@ _RENAMES = (
     SftpProfile(
         "sftp: no rename",
         "RENAME is answered OP_UNSUPPORTED.",
-        "Uploads in place from then on, and says so.",
+        "New files get their final names at once, and that is said; an existing one is not replaced: its error names --in-place.",
         "https://github.com/minio/minio/issues/17505",
         settings={"extensions": WITHOUT_POSIX_RENAME},
         quirks=(quirks.refuses(Code.OP_UNSUPPORTED, *RENAMING),),
@@ -135,7 +135,7 @@ _RENAMES = (
     SftpProfile(
         "sftp: drop box",
         "Uploads only: STAT, SETSTAT, OPENDIR, RENAME, REMOVE and reading are PERMISSION_DENIED.",
-        "Uploads in place without a look at the result, and says so; else refuses.",
+        "put fails with exit 6 and names --in-place, which works; mirror fails, for it has to list.",
         "https://github.com/moov-io/go-sftp/pull/256",
         quirks=(
             quirks.refuses(Code.PERMISSION_DENIED, *STATFUL, *SETTING, *RENAMING, Packet.OPENDIR, Packet.REMOVE),
@@ -153,7 +153,7 @@ _RENAMES = (
     SftpProfile(
         "sftp: takes files away at once",
         "A program takes each file as soon as it was closed, whatever its name.",
-        "Uploads in place from then on, and says so.",
+        "The file failed: exit 6; the message names --in-place and mirror --verify none, which work together.",
         "https://github.com/paramiko/paramiko/pull/1374",
         takes_away=True,
         quirks=(quirks.taken_once_closed,),
@@ -164,7 +164,7 @@ _TIMES = (
     SftpProfile(
         "sftp: SETSTAT unsupported",
         "SETSTAT and FSETSTAT are answered OP_UNSUPPORTED.",
-        "Compares with the time that the server gave, and says so once.",
+        "Compares with the time that the server gave.",
         "https://github.com/paramiko/paramiko/issues/1969",
         quirks=(quirks.refuses(Code.OP_UNSUPPORTED, *SETTING),),
     ),
@@ -179,7 +179,7 @@ _TIMES = (
     SftpProfile(
         "sftp: SETSTAT ignored, an hour ahead",
         "SETSTAT is answered OK and not done, and the clock is an hour ahead.",
-        "Measures by how much, compares with that, and says so once.",
+        "Measures by how much, and compares with that; says so once where it is off.",
         CONSTRUCTED,
         settings={"clock": Clock(clock_offset=3600.0, ignores_times=True)},
     ),
