@@ -69,14 +69,14 @@ RENAMES = (
     FtpProfile(
         "no rename",
         "RNTO is answered 553.",
-        "New files get their final names at once, and that is said; an existing one is not replaced: its error names --in-place.",
+        "New files are stored under their final names, which is said; one that exists fails, and --in-place is named.",
         "https://github.com/rclone/rclone/issues/7271",
         hooks={"RNTO": "553 Can't rename file."},
     ),
     FtpProfile(
         "RNFR unknown",
         "RNFR is answered 502.",
-        "New files get their final names at once, and that is said; an existing one is not replaced: its error names --in-place.",
+        "New files are stored under their final names, which is said; one that exists fails, and --in-place is named.",
         CONSTRUCTED,
         hooks=refused(UNSUPPORTED, "RNFR", "RNTO"),
     ),

@@ -120,7 +120,7 @@ _RENAMES = (
     SftpProfile(
         "sftp: no rename",
         "RENAME is answered OP_UNSUPPORTED.",
-        "New files get their final names at once, and that is said; an existing one is not replaced: its error names --in-place.",
+        "New files are stored under their final names, which is said; one that exists fails, and --in-place is named.",
         "https://github.com/minio/minio/issues/17505",
         settings={"extensions": WITHOUT_POSIX_RENAME},
         quirks=(quirks.refuses(Code.OP_UNSUPPORTED, *RENAMING),),
