@@ -240,10 +240,11 @@ class HostMemory:
     ``sizes_directories``: FTP's SIZE answers for directories, too. ``unsupported``: purposes for which the server has
     no working command. ``resumes_uploads``, ``resumes_downloads``: False once it refused to, or mixed up what came of
     it. ``new_file_mode``: permission bits that uploads have there. ``part_style``: the names of part files that worked;
-    ``loses_parts``: under no name are they there afterwards. ``renames_replace``: renaming a file to a name that is
-    taken replaces what has it. ``ssh_secrets``: passphrases and passwords that were asked for and were right, by key
-    file or ``user@host:port``. ``in_doubt``: changes that were called done by a server whose replies do not fit its
-    commands, and that it may have refused.
+    ``refuses_replacing``: none of them can take the place of what is there; ``loses_parts``: under no name are they
+    there afterwards. ``renames_replace``: renaming a file to a name that is taken replaces what has it.
+    ``ssh_secrets``: passphrases and passwords that were asked for and were right, by key file or ``user@host:port``.
+    ``in_doubt``: changes that were called done by a server whose replies do not fit its commands, and that it may have
+    refused.
     """
 
     here: bool | None = None
@@ -264,6 +265,7 @@ class HostMemory:
     resumes_downloads: bool = True
     new_file_mode: int | None = None
     part_style: PartStyle = PartStyle.HIDDEN
+    refuses_replacing: bool = False
     loses_parts: bool = False
     renames_replace: bool | None = None
     ssh_secrets: dict[str, Secret] = field(default_factory=dict)

@@ -15,14 +15,16 @@ from ftpcli.engine.transfer.request import CopyRequest
 from ftpcli.engine.trees.local import OpenSource
 from ftpcli.engine.trees.remote import exists
 from ftpcli.errors import Denied, FtpcliError, NoSpace, NotFound, NotPrivate, Refused, TransientRefusal, Unsupported
+from ftpcli.model import Kind
 from ftpcli.part_names import PartStyle, part_name
 from ftpcli.session.contract import Session
 
-_IN_PLACE = "--in-place uploads without a part file"
-_SAID = {
+IN_PLACE = "--in-place uploads without a part file"
+BLAME = f"if the part file's name is the reason, {IN_PLACE}"
+SAID = {
     PartStyle.PLAIN: "takes no names with a leading dot: part files have names without one there",
     PartStyle.NONE: "does not let part files be made and renamed: new files are written under their final names there, "
-    f"and may be seen half; existing ones stay as they are ({_IN_PLACE})",
+    f"and may be seen half; existing ones stay as they are ({IN_PLACE})",
 }
 
 
@@ -39,7 +41,21 @@ class Naming:
             known = PartStyle.NONE
         elif known is PartStyle.NONE and request.replaces:
             known = PartStyle.HIDDEN  # what is there must not be written over
+        self._replaces = request.replaces and not context.rules.in_place
         self._style = known
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether it is known already that this upload would be sent for nothing."""
+        return self._replaces and self._context.host.refuses_replacing
+
+    def require_hope(self) -> None:
+        """Raises Refused where ``is_hopeless``."""
+        if self.is_hopeless:
+            raise Refused(
+                f"nothing was sent: {self._context.place} does not let a part file take the place of {self.target}; "
+                f"{IN_PLACE}"
+            )
 
     def part(self, source: OpenSource) -> str:
         """Where this version of the source is written."""
@@ -54,7 +70,7 @@ class Naming:
         host = self._context.host
         if self._style > host.part_style and not self._context.rules.in_place:
             host.part_style = self._style
-            self._context.warn(f"{self._context.place} {_SAID[self._style]}")
+            self._context.warn(f"{self._context.place} {SAID[self._style]}")
 
     def refused(self, session: Session, part: str, error: FtpcliError, *, sent: bool, replaces: bool) -> bool:
         """The server refused ``part``, or once it was ``sent`` its renaming: whether another name is worth a try.
@@ -62,7 +78,7 @@ class Naming:
 
         If not, the error says what the user may do.
         """
-        if isinstance(error, (NoSpace, NotPrivate, TransientRefusal)) or not session.healthy:
+        if not is_for_the_name(session, error):
             return False
         if not sent and self._folder and not exists(session, self._folder):
             self._advise_mkdir(error)
@@ -71,12 +87,16 @@ class Naming:
             return False
         if sent and not _is_there(session, part):
             return self._vanished(error)
+        if sent and name_is_taken(session, self.target, error):
+            return False
         if not sent and self._style is PartStyle.HIDDEN:
             self._style = PartStyle.PLAIN
-        elif not replaces and self._is_free(session, part if sent else None):
+        elif not replaces and is_free(session, self.target, part if sent else None):
             self._style = PartStyle.NONE
         else:
-            error.message += f"; if the part file's name is the reason, {_IN_PLACE}"
+            error.message += f"; {BLAME}"
+            if sent and (isinstance(error, Unsupported) or self._context.host.part_style is PartStyle.NONE):
+                self._context.host.refuses_replacing = True
             return False
         return True
 
@@ -92,29 +112,47 @@ class Naming:
         self._context.host.loses_parts = True
         error.message += (
             f"; its part file is gone, though the server had confirmed it. If the server takes away or hides what "
-            f"arrives: {_IN_PLACE}, and mirror --verify none does not look for it"
+            f"arrives: {IN_PLACE}, and mirror --verify none does not look for it"
         )
         return False
 
-    def _is_free(self, session: Session, witness: str | None) -> bool:
-        """Whether nothing has the final name. FTP says 550 also to those who must not look, so the server has to show
-        that it would tell: by the ``witness``, which is there, or by the directory's listing."""
-        try:
-            session.stat(self.target)
+
+def is_free(session: Session, target: str, witness: str | None = None) -> bool:
+    """Whether nothing has the final name. FTP says 550 also to those who must not look, so the server has to show
+    that it would tell: by the ``witness``, which is there, or by the directory's listing."""
+    try:
+        session.stat(target)
+        return False
+    except NotFound:
+        pass
+    except (Refused, Unsupported):
+        return False
+    if witness is not None:
+        return _is_there(session, witness)
+    folder, name = posixpath.split(target)
+    try:
+        listing = session.list(folder)
+    except (Refused, Unsupported):
+        return False
+    hidden = listing.hides_dot_files and name.startswith(".")
+    names = {entry.name.casefold() for entry in listing.entries}
+    return listing.whole and not listing.doubt and not hidden and name.casefold() not in names
+
+
+def is_for_the_name(session: Session, error: FtpcliError) -> bool:
+    """Whether an upload that was refused at its beginning may be taken under another name."""
+    return session.healthy and not isinstance(error, (NoSpace, NotPrivate, TransientRefusal))
+
+
+def name_is_taken(session: Session, target: str, error: FtpcliError) -> bool:
+    """Whether a directory has the name that a renaming was to give; then ``error`` says so."""
+    try:
+        if session.stat(target).kind is not Kind.DIR:
             return False
-        except NotFound:
-            pass
-        except (Refused, Unsupported):
-            return False
-        if witness is not None:
-            return _is_there(session, witness)
-        try:
-            listing = session.list(self._folder)
-        except (Refused, Unsupported):
-            return False
-        hidden = listing.hides_dot_files and self._name.startswith(".")
-        names = {entry.name.casefold() for entry in listing.entries}
-        return listing.whole and not listing.doubt and not hidden and self._name.casefold() not in names
+    except (Refused, Unsupported):
+        return False
+    error.message = f"a directory has the name {target}; choose another one, or remove that first"
+    return True
 
 
 def _is_there(session: Session, path: str) -> bool:

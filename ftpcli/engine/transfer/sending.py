@@ -96,10 +96,15 @@ class Sending:
         except FtpcliError as error:
             # FileZilla Server answers 425 to an upload that broke, and its SIZE may be the whole file's all the same.
             version.doubted = error.reply is not None
-            refused_for_good = isinstance(error, Refused) and error.retry is Retry.GIVE_UP
-            if refused_for_good and (version.is_begun or isinstance(error, NoSpace)):
-                self._give_up(session, version, error)
+            if isinstance(error, Refused) and (version.is_begun or isinstance(error, NoSpace)):
+                self._refused(session, version, error)
             raise
+
+    def _refused(self, session: Session, version: Version, error: Refused) -> None:
+        if error.retry is Retry.GIVE_UP or (version.size < WORTH_RESUMING and version.part != self._request.target):
+            self._give_up(session, version, error)
+        elif version.part != self._request.target and not self._context.journal.lasts:
+            error.message += f"; the part file {version.part} stays for the next try"
 
     def _give_up(self, session: Session, version: Version, error: FtpcliError) -> None:
         """The server wants no more of it: what it has would only fill the disk or the quota."""

@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ftpcli.engine.compare.times import same_time
-from ftpcli.engine.events import Report
+from ftpcli.engine.events import Report, Warned
 from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.transfer.commit import Replacement
+from ftpcli.engine.transfer.naming import BLAME, SAID, is_for_the_name, is_free, name_is_taken
 from ftpcli.engine.transfer.outcome import SEAM
+from ftpcli.engine.transfer.verify import same_size
 from ftpcli.engine.trees.remote import make_directories, sweep
 from ftpcli.engine.workers.rate_limit import RateLimit
 from ftpcli.engine.workers.solo import Solo
@@ -32,8 +34,8 @@ from ftpcli.errors import (
     VerifyMismatch,
 )
 from ftpcli.model import Entry, Kind
-from ftpcli.part_names import part_name
-from ftpcli.session.contract import HostMemory, Session
+from ftpcli.part_names import PartStyle, part_name
+from ftpcli.session.contract import HostMemory, Session, Sink
 
 
 @dataclass(frozen=True)
@@ -229,13 +231,12 @@ class _Send(_Transfer):
     def __init__(self, file: RemoteFile, source: Input, *, make_parents: bool, in_place: bool) -> None:
         super().__init__(file)
         self._source = _ReadOnce(source)
-        self._folder, name = posixpath.split(file.path)
+        self._folder = posixpath.dirname(file.path)
         self._make_parents = make_parents
-        self._part = file.path
+        self._made_at = time.time_ns()
         self._replacement: Replacement | None = None
-        if not in_place:
-            self._part = posixpath.join(self._folder, part_name(name, "stdin", time.time_ns()))
-            self._replacement = Replacement(self._part, file.path, replaces_on=HostMemory())
+        self._first_style = PartStyle.NONE if in_place else PartStyle.HIDDEN
+        self._name_it(self._first_style)
         self._begun = self._sent = False
 
     def attempt(self, session: Session) -> None:
@@ -252,16 +253,57 @@ class _Send(_Transfer):
                 raise
             self._sent = True
         if self._replacement is not None:
-            self._replacement.attempt(session, self._count)
+            self._rename(session, self._replacement)
+        else:
+            same_size(session, self._path, self._count, final=True)
+        if self._style is not self._first_style:
+            self._solo.tell(Warned(f"{self._solo.place} {SAID[self._style]}"))
+
+    def _rename(self, session: Session, replacement: Replacement) -> None:
+        try:
+            replacement.attempt(session, self._count)
+        except (Refused, Unsupported) as error:
+            if not name_is_taken(session, self._path, error):
+                error.message += f"; {BLAME}"
+            raise
 
     def _send(self, session: Session) -> None:
         self._progress.start(self._path, None, 0)
-        with session.open_write(self._part, 0) as sink:
+        with self._opened(session) as sink:
             self._begun = True
             sink.pump_from(self._source, self.moved)
             moved = sink.finish()
         if not moved.confirmed and session.size(self._part) != self._count:
             raise Incomplete("the server called the upload complete, but its file has another size")
+
+    def _opened(self, session: Session) -> Sink:
+        """Under the first name that the server takes: nothing was read yet. See ``naming``."""
+        while True:
+            try:
+                return session.open_write(self._part, 0)
+            except (Refused, Unsupported) as error:
+                if not self._has_another_name(session, error):
+                    raise
+
+    def _has_another_name(self, session: Session, error: FtpcliError) -> bool:
+        if self._style is PartStyle.NONE or not is_for_the_name(session, error):
+            return False
+        if self._style is PartStyle.HIDDEN:
+            self._name_it(PartStyle.PLAIN)
+        elif is_free(session, self._path):
+            self._name_it(PartStyle.NONE)
+        else:
+            error.message += f"; {BLAME}"
+            return False
+        return True
+
+    def _name_it(self, style: PartStyle) -> None:
+        self._style = style
+        self._part, self._replacement = self._path, None
+        if style is not PartStyle.NONE:
+            name = posixpath.basename(self._path)
+            self._part = posixpath.join(self._folder, part_name(name, "stdin", self._made_at, style=style))
+            self._replacement = Replacement(self._part, self._path, replaces_on=HostMemory())
 
     def run(self) -> Report:
         try:
@@ -272,7 +314,11 @@ class _Send(_Transfer):
             raise
 
     def _clean_up(self, error: FtpcliError) -> None:
-        """Delete the part file, which no other run could resume, by another connection if need be; or name it."""
+        """Delete the part file, which no other run could resume, by another connection if need be; or name it. What is
+        whole stays, for it cannot be sent again."""
+        if self._sent and isinstance(error, (Refused, Unsupported)):
+            error.message += f"; everything that was sent is in {self._part}"
+            return
         try:
             sweep(self._solo.slot.session(), self._part)
         except FtpcliError:

@@ -11,7 +11,7 @@ from ftpcli.engine.transfer.commit import Replacement
 from ftpcli.engine.transfer.context import CopyContext
 from ftpcli.engine.transfer.modes import Modes
 from ftpcli.engine.transfer.naming import Naming
-from ftpcli.engine.transfer.outcome import Done
+from ftpcli.engine.transfer.outcome import WORTH_RESUMING, Done
 from ftpcli.engine.transfer.request import CopyRequest
 from ftpcli.engine.transfer.sending import Sending, Stage, Version, settles_in
 from ftpcli.engine.transfer.verify import keeps_time, same_digest, same_size
@@ -66,7 +66,7 @@ class Upload:
         """The whole file, for its part file to be stored together with others; None where it has more than ``largest``
         bytes, changes while it is read, or changed just now. Raises LocalFileError."""
         with self._context.local.open_source(self._request.source) as source, translated("read", self._request.source):
-            if source.size > largest or settles_in(source, self._rules):
+            if self._naming.is_hopeless or source.size > largest or settles_in(source, self._rules):
                 return None
             version = self._begin(source)
             if version.part == self._request.target:
@@ -137,6 +137,7 @@ class Upload:
             Stage.NAMED: self._rename,
             Stage.DONE: self._set_mode_of_target,
         }
+        self._naming.require_hope()
         with self._open() as source:
             version = self._begin(source)
             while version.stage < Stage.DONE:
@@ -160,7 +161,8 @@ class Upload:
             return False  # it is not for the name
         replaces = version.replacement.moved_old
         again = self._naming.refused(session, version.part, error, sent=stage is Stage.NAMED, replaces=replaces)
-        if again or (stage is Stage.NAMED and error.retry is Retry.GIVE_UP and not self._context.journal.lasts):
+        worthless = version.size < WORTH_RESUMING or not self._context.journal.lasts
+        if again or (stage is Stage.NAMED and error.retry is Retry.GIVE_UP and worthless):
             log.info("%s: %s", self._request.shown, error)
             self._sending.discard(session, version)
         return again

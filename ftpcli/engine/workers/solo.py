@@ -16,7 +16,7 @@ class Solo(retry.Retrier):
 
     def __init__(self, endpoint: Endpoint, policy: retry.Policy, on_event: OnEvent, stop: StopToken) -> None:
         self._memory = memory = HostMemory()
-        self._place = endpoint.place
+        self.place = endpoint.place
         self.slot = Slot(lambda: open_session(endpoint, memory, lambda text: on_event(Warned(text)), stop))
         self.policy = policy
         self.tell = on_event
@@ -29,7 +29,7 @@ class Solo(retry.Retrier):
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Raises PeerProtocolError where what was called done may have been refused."""
         self.slot.retire()
-        doubt = self._memory.doubt(self._place)
+        doubt = self._memory.doubt(self.place)
         if doubt is not None:
             if kind is None:
                 raise doubt

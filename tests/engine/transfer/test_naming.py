@@ -14,7 +14,7 @@ from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run
 from ftpcli.model import Endpoint, Secret, Timing
 from ftpcli.stop import StopToken
-from tests.servers.scripted import Connection, ScriptedServer
+from tests.servers.scripted import Connection, Course, ScriptedServer
 
 SUFFIX = ".ftpcli-part"
 Answer = Callable[[Connection, str], None]
@@ -200,3 +200,37 @@ def test_a_directory_where_nothing_may_be_written(files: list[Path]) -> None:
         assert code == 6
         assert server.files == {}
         assert warnings(events) == []
+
+
+@pytest.mark.parametrize(("verb", "reply"), [("RNTO", "553 no"), ("RNTO", "550 no"), ("RNFR", "502 not implemented")])
+def test_what_cannot_be_replaced_is_not_sent_again_and_again(files: list[Path], verb: str, reply: str) -> None:
+    with server_with(b=b"old", c=b"old") as server:
+        server.on(verb, reply)
+        code, events = put(server, *files)
+        assert code == 1
+        assert server.files == {"/in/a.txt": files[0].read_bytes(), "/in/b.txt": b"old", "/in/c.txt": b"old"}
+        assert len(server.sent("STOR")) == 3, "a.txt twice, b.txt or c.txt once"
+        messages = [event.message for event in events if isinstance(event, Failed)]
+        assert len(messages) == 2
+        assert all("--in-place" in message for message in messages)
+        assert "nothing was sent" in messages[-1]
+
+
+def test_one_file_that_cannot_be_replaced_says_nothing_of_the_others(files: list[Path]) -> None:
+    """A file that is open on Windows, say."""
+    with server_with(a=b"old", b=b"old", c=b"old") as server:
+        for verb in ("RNTO", "RNFR"):
+            server.on(verb, refusing(verb, "550 In use", lambda argument: argument.endswith("/a.txt")))
+        code, events = put(server, *files)
+        assert code == 1
+        assert server.files == stored(files) | {"/in/a.txt": b"old"}
+        assert "In use" in str([event.reply for event in events if isinstance(event, Failed)])
+
+
+@pytest.mark.parametrize("reply", ["451 disk error", "450 busy"])
+def test_of_a_small_file_nothing_stays_that_no_run_would_resume(files: list[Path], reply: str) -> None:
+    with server_with(a=b"old") as server:
+        server.on("STOR", Course(only=500, reply=reply))
+        code, _ = put(server, files[0])
+        assert code
+        assert server.files == {"/in/a.txt": b"old"}
