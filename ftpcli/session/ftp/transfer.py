@@ -17,6 +17,7 @@ from ftpcli.errors import (
     ConnectionLost,
     DataConnectionFailed,
     FtpcliError,
+    NoSpace,
     NotFound,
     NotTls,
     ResumptionRefused,
@@ -37,6 +38,7 @@ from ftpcli.session.ftp.transfer_replies import TransferReplies
 from ftpcli.wire.ftp.closing import Action, Closing, Event, State, Verdict
 from ftpcli.wire.ftp.command import Command
 from ftpcli.wire.ftp.reply import Reply
+from ftpcli.wire.ftp.storage_replies import says_full
 
 # Seconds. Some servers answer 150 only after the TLS handshake, or never.
 _PRELIMINARY_PATIENCE = 1.0
@@ -329,7 +331,11 @@ class Transfer:
         self._wait_for_final(_REASON_PATIENCE if verdict is Verdict.BROKEN else self._context.timing.final_reply)
         reply = self._replies.final
         refused_at_once = reply is not None and reply.refused and not self._replies.started
-        if verdict not in (Verdict.CLEAN, Verdict.UNCONFIRMED, Verdict.REFUSED) and not refused_at_once:
+        # A server that will not have the rest of an upload resets the data connection, and says why. Under TLS that
+        # costs the session that the next data connection would resume.
+        refused_upload = reply is not None and reply.refused and self._command.verb == "STOR" and not self._data.tls
+        orderly = verdict in (Verdict.CLEAN, Verdict.UNCONFIRMED, Verdict.REFUSED)
+        if not (orderly or refused_at_once or refused_upload):
             self._control.healthy = False
         if reply is not None and reply.refused:
             raise self._refusal(reply)
@@ -348,7 +354,8 @@ class Transfer:
         return Moved(self._moved, confirmed=verdict is Verdict.CLEAN and not self._close_notify_failed)
 
     def _wait_for_final(self, patience: float) -> None:
-        self._first_error = self._first_error or self._replies.wait_for_final(patience)
+        error = self._replies.wait_for_final(patience)  # also where the data connection broke: it says why
+        self._first_error = self._first_error or error
 
     def _broken(self) -> FtpcliError:
         self._control.healthy = False
@@ -375,6 +382,10 @@ class Transfer:
         if reply.code == 501 and self._command.verb == "MLSD":
             # RFC 3659 §7.2.1: the argument is no directory. It is a parameter error in name only.
             return NotFound(f"cannot {self._doing}: no such directory", reply=reply.text)
+        if self._command.verb == "STOR" and self._replies.started and says_full(reply.text):
+            return NoSpace(
+                f"cannot {self._doing}: the server could not write it; its disk may be full", reply=reply.text
+            )
         return refusal(reply, self._doing)
 
     def _abandon(self) -> None:
