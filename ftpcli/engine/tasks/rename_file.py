@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ftpcli.engine.compare.times import same_time
 from ftpcli.engine.events import Finished, Planned
 from ftpcli.engine.tasks.context import TaskContext
+from ftpcli.engine.transfer.read_back import agree, telling_parts
 from ftpcli.engine.transfer.verify import compare_digests
 from ftpcli.errors import LocalFileError, Refused, Unsupported
 from ftpcli.model import Entry
@@ -68,7 +69,8 @@ class Asked:
 
 @dataclass(frozen=True)
 class RenameFile:
-    """Rename a file of the target. ``certain``: size and time alone identify it, if neither has changed since."""
+    """Rename a file of the target. ``certain``: without digests, size and time identify it, if neither has changed
+    since, and if the content agrees as far as it is read back."""
 
     old: Old
     new: New
@@ -96,9 +98,15 @@ class RenameFile:
         worker = context.worker
         with context.shared.local.open_source(here) as file:
             compared = worker.insist(self.shown, lambda session: compare_digests(session, there, file, worker.stop))
-        if compared is not None:
-            return not compared.difference
-        return self.certain and all(
+            if compared is not None:
+                return not compared.difference
+            # Servers keep whole seconds, and what was made within one second often has one size, too.
+            if not self.certain or not all(
+                worker.insist(self.shown, lambda session: agree(session, there, file, start, length))  # noqa: B023
+                for start, length in telling_parts(file.size)
+            ):
+                return False
+        return all(
             _is_still(tree.look(path), listed)
             for tree, path, listed in (
                 (context.source(self.shown), self.new.source, self.new.entry),

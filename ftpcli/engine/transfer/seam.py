@@ -7,18 +7,13 @@ place where an upload was resumed is read back before the file counts, whatever 
 
 from __future__ import annotations
 
-import os
-
 from ftpcli.engine.transfer.outcome import OVERLAP
+from ftpcli.engine.transfer.read_back import SAMPLE, SOON, agree, read_local
 from ftpcli.engine.transfer.verify import compare_digests
-from ftpcli.engine.trees.local import OpenSource, translated
+from ftpcli.engine.trees.local import OpenSource
 from ftpcli.errors import ConnectionLost, Refused, Unsupported
 from ftpcli.session.contract import Session
 from ftpcli.stop import StopToken
-
-_SAMPLE = 64 * 1024
-# A file that ends soon is read to its end: over FTP that saves the session.
-_SOON = 512 * 1024
 
 
 class Seams:
@@ -50,7 +45,7 @@ class Seams:
             self._samples = [sample for offset in self._offsets for sample in _samples(source, offset, stop)]
         while self._samples:
             require_healthy(session)
-            if not _agree(session, path, source, *self._samples[-1]):
+            if not agree(session, path, source, *self._samples[-1]):
                 return False
             self._samples.pop()
         self._offsets.clear()
@@ -73,28 +68,16 @@ def _has_size(session: Session, path: str, size: int) -> bool:
 def _samples(source: OpenSource, offset: int, stop: StopToken) -> list[tuple[int, int]]:
     """What to read back: around the offset, and as far behind it as was sent twice, where a server that appends goes
     wrong. Zeros do not tell a hole from content, so before them the last block that has any content is read, too."""
-    start = max(0, offset - _SAMPLE)
-    around = start, _within(source, start, offset + OVERLAP + _SAMPLE)
+    start = max(0, offset - SAMPLE)
+    around = start, _within(source, start, offset + OVERLAP + SAMPLE)
     at = offset
     while at > 0:
         stop.check()
-        at = max(0, at - _SAMPLE)
-        if _read(source, at, min(_SAMPLE, offset - at)).strip(b"\0"):
-            return [around] if at == start else [around, (at, _within(source, at, at + _SAMPLE))]
+        at = max(0, at - SAMPLE)
+        if read_local(source, at, min(SAMPLE, offset - at)).strip(b"\0"):
+            return [around] if at == start else [around, (at, _within(source, at, at + SAMPLE))]
     return [around]
 
 
 def _within(source: OpenSource, start: int, end: int) -> int:
-    return min(end, source.size) - start if source.size - start > _SOON else source.size - start
-
-
-def _agree(session: Session, path: str, source: OpenSource, start: int, length: int) -> bool:
-    try:
-        return session.read_range(path, start, length) == _read(source, start, length)
-    except (Refused, Unsupported):
-        return False
-
-
-def _read(source: OpenSource, start: int, length: int) -> bytes:
-    with translated("read", source.path):
-        return os.pread(source.file.fileno(), length, start)
+    return min(end, source.size) - start if source.size - start > SOON else source.size - start

@@ -409,6 +409,30 @@ class TestFractions:
         assert (report.transferred, side.renames()) == (1, {"b/x": "c/x"})
 
 
+@BOTH
+class TestOtherContent:
+    """Of one size and time, and without digests: the content is read back."""
+
+    @pytest.mark.parametrize(("size", "at"), [(1, 0), (1000, 500), (1_000_000, 0), (1_000_000, 999_999)])
+    def test_it_is_not_renamed(self, side: Moved, size: int, at: int) -> None:
+        here = bytearray(b"1" * size)
+        here[at] = ord("2")
+        side.put({"new": bytes(here)}, {"old": b"1" * size})
+        report = side.run()
+        assert (report.renamed, report.transferred) == (0, 1)
+        assert side.target == {"new": bytes(here)}
+
+    def test_a_large_file_that_agrees_is_renamed(self, side: Moved) -> None:
+        side.put({"new": b"12" * 500_000}, {"old": b"12" * 500_000})
+        assert side.run().renamed == 1
+
+    def test_what_cannot_be_read_back_is_sent(self, side: Moved) -> None:
+        side.put({"new": b"11"}, {"old": b"11"})
+        side.server.on("read_range", raising(Denied("no")))
+        report = side.run()
+        assert (report.exit_code, report.renamed, side.target) == (0, 0, {"new": b"11"})
+
+
 @UP
 class TestOnTheServer:
     @pytest.mark.parametrize("done", [False, True])
