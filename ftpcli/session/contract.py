@@ -230,8 +230,8 @@ class Session(Protocol):
 class HostMemory:
     """What the sessions of one run have learnt about one server, so that each fact costs its commands only once.
 
-    Shared by all workers' threads without a lock: each change is one atomic assignment or one operation on a set or
-    dict, every value is one that any session can work with, and a command that has worked counts before what is
+    Shared by all workers' threads without a lock: each change is one atomic assignment or one operation on a set,
+    dict or list, every value is one that any session can work with, and a command that has worked counts before what is
     ``unsupported``, so the order in which threads learn does not matter.
 
     ``here``: the server's address is one of this machine's own. ``shows_itself``: by listing command, whether its

@@ -24,7 +24,7 @@ BLAME = f"if the part file's name is the reason, {IN_PLACE}"
 SAID = {
     PartStyle.PLAIN: "takes no names with a leading dot: part files have names without one there",
     PartStyle.NONE: "does not let part files be made and renamed: new files are written under their final names there, "
-    f"and may be seen half; existing ones stay as they are ({IN_PLACE})",
+    f"and may be seen incomplete; existing ones stay as they are ({IN_PLACE})",
 }
 
 
@@ -45,13 +45,13 @@ class Naming:
         self._style = known
 
     @property
-    def is_hopeless(self) -> bool:
+    def cannot_replace(self) -> bool:
         """Whether it is known already that this upload would be sent for nothing."""
         return self._replaces and self._context.host.refuses_replacing
 
-    def require_hope(self) -> None:
-        """Raises Refused where ``is_hopeless``."""
-        if self.is_hopeless:
+    def require_replaceable(self) -> None:
+        """Raises Refused where ``cannot_replace``."""
+        if self.cannot_replace:
             raise Refused(
                 f"nothing was sent: {self._context.place} does not let a part file take the place of {self.target}; "
                 f"{IN_PLACE}"

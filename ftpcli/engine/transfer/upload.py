@@ -66,7 +66,7 @@ class Upload:
         """The whole file, for its part file to be stored together with others; None where it has more than ``largest``
         bytes, changes while it is read, or changed just now. Raises LocalFileError."""
         with self._context.local.open_source(self._request.source) as source, translated("read", self._request.source):
-            if self._naming.is_hopeless or source.size > largest or settles_in(source, self._rules):
+            if self._naming.cannot_replace or source.size > largest or settles_in(source, self._rules):
                 return None
             version = self._begin(source)
             if version.part == self._request.target:
@@ -137,7 +137,7 @@ class Upload:
             Stage.NAMED: self._rename,
             Stage.DONE: self._set_mode_of_target,
         }
-        self._naming.require_hope()
+        self._naming.require_replaceable()
         with self._open() as source:
             version = self._begin(source)
             while version.stage < Stage.DONE:
