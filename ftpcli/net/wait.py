@@ -90,6 +90,13 @@ class StopGrace:
         """Something is about to be asked."""
         self.hears_out = changes or (self._stop is not None and self._stop.requested)
 
+    def check(self) -> None:
+        """Between two waits. Raises Stopped."""
+        if self._stop is not None and self._stop.requested:
+            self._deadline = self._deadline or Deadline(STOP_GRACE)
+            if not self.hears_out or self._deadline.passed:
+                check(self._stop)
+
     def wait(self, wait: Callable[[float, StopSignal | None], Found], seconds: float) -> Found:
         """``wait`` for so many seconds, or fewer; what it found. Raises Stopped."""
         if self._deadline is None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import random
 import stat
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ftpcli.errors import ConnectionLost
-from ftpcli.net.wait import StopSignal, check
+from ftpcli.net.wait import StopGrace, StopSignal, check
 from ftpcli.wire.sftp.attributes import Attributes, parse_attributes, write_attributes
 from ftpcli.wire.sftp.codes import Code, OpenFlag, Packet
 from ftpcli.wire.sftp.fields import Fields, string, uint32, uint64
@@ -85,6 +86,7 @@ class ScriptedSftp:
     greeting: bytes | None = None
     closed: bool = False
     was_cut: bool = False
+    takes_nothing: bool = False  # its window is closed
 
     def __post_init__(self) -> None:
         self._incoming = bytearray()
@@ -98,8 +100,11 @@ class ScriptedSftp:
 
     # The client's side
 
-    def send(self, data: bytes | memoryview, stop: StopSignal | None = None) -> None:
-        check(stop)
+    def send(self, data: bytes | memoryview, grace: StopGrace) -> None:
+        while self.takes_nothing:
+            time.sleep(0.01)
+            grace.check()
+        grace.check()
         if self.closed or self.was_cut:
             raise ConnectionLost("the connection is gone")
         self.writes += 1

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import paramiko
 
 from ftpcli.errors import ConnectionLost, FtpcliError, Retry, TimedOut, Unsupported
-from ftpcli.net.wait import Deadline, StopSignal, check, ready
+from ftpcli.net.wait import Deadline, StopGrace, StopSignal, ready
 from ftpcli.session.sftp.inbox import Batch, Block, Inbox
 from ftpcli.session.ssh.packetizer import BatchingPacketizer
 from ftpcli.session.ssh.wakeup import Wakeup
@@ -55,20 +55,20 @@ class SftpChannel:
         packetizer = connection.transport.packetizer
         self._batching = packetizer if isinstance(packetizer, BatchingPacketizer) else None
 
-    def send(self, data: bytes | memoryview, stop: StopSignal | None = None) -> None:
+    def send(self, data: bytes | memoryview, grace: StopGrace) -> None:
         """All of it. Raises ConnectionLost, TimedOut, Stopped."""
         deadline = Deadline(self._idle)
         left = memoryview(data)
         while left:
-            check(stop)
-            sent = self._send_many(left, deadline, stop) or self._send_one(left, deadline, stop)
+            grace.check()
+            sent = self._send_many(left, deadline, grace) or self._send_one(left, deadline, grace)
             if sent:
                 left = left[sent:]
                 deadline.renew()
             elif deadline.passed:
                 raise self._too_slow()
 
-    def _send_many(self, data: memoryview, deadline: Deadline, stop: StopSignal | None) -> int:
+    def _send_many(self, data: memoryview, deadline: Deadline, grace: StopGrace) -> int:
         """As many packets as the server's window takes, with one write. 0 where it takes none, during a key exchange,
         or where the transport cannot do it: then one packet is sent in paramiko's way, which waits."""
         channel, transport = self._channel, self._connection.transport
@@ -85,7 +85,7 @@ class SftpChannel:
                 channel.out_window_size -= count
 
             def write(packets: memoryview) -> None:
-                self._write(sock, packets, deadline, stop)
+                self._write(sock, packets, deadline, grace)
 
             with self._translated():
                 longest = channel.out_max_packet_size - 64
@@ -95,21 +95,21 @@ class SftpChannel:
                 channel.out_window_size += count
             return 0
 
-    def _write(self, sock: socket.socket, packets: memoryview, deadline: Deadline, stop: StopSignal | None) -> None:
+    def _write(self, sock: socket.socket, packets: memoryview, deadline: Deadline, grace: StopGrace) -> None:
         try:
             while packets:
                 try:
                     packets = packets[sock.send(packets) :]
                     deadline.renew()
                 except (BlockingIOError, InterruptedError):
-                    self._await_writable(deadline, stop)
+                    self._await_writable(deadline, grace)
         except BaseException:
             self._connection.cut()  # part of a packet was sent: nothing can follow it
             raise
 
-    def _send_one(self, data: memoryview, deadline: Deadline, stop: StopSignal | None) -> int:
+    def _send_one(self, data: memoryview, deadline: Deadline, grace: StopGrace) -> int:
         """One packet; 0 where the server's window stayed closed for ``_SLICE`` seconds."""
-        self._await_writable(deadline, stop)
+        self._await_writable(deadline, grace)
         with self._translated():
             try:
                 sent = int(self._channel.send(data))
@@ -119,10 +119,14 @@ class SftpChannel:
             raise self._failure()
         return sent
 
-    def _await_writable(self, deadline: Deadline, stop: StopSignal | None) -> None:
+    def _await_writable(self, deadline: Deadline, grace: StopGrace) -> None:
         """paramiko would wait for ever in a write to a peer that reads nothing, and could not be stopped."""
-        if self._socket is not None and not ready((), (self._socket.fileno(),), deadline.left, stop):
-            raise self._too_slow()
+        if self._socket is None:
+            return
+        writable = (self._socket.fileno(),)
+        while not grace.wait(lambda seconds, stop: ready((), writable, seconds, stop), deadline.left):
+            if deadline.passed:
+                raise self._too_slow()
 
     def _too_slow(self) -> TimedOut:
         return TimedOut(f"{self._place} took nothing for {self._idle:g} seconds")

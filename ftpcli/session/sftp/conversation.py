@@ -29,7 +29,7 @@ _UNTRACED = (Packet.READ, Packet.WRITE)
 class Pipe(Protocol):
     """The bytes below: see ``session.sftp.channel.SftpChannel``."""
 
-    def send(self, data: bytes | memoryview, stop: StopSignal | None = None) -> None: ...
+    def send(self, data: bytes | memoryview, grace: StopGrace) -> None: ...
     def receive(self, patience: float, stop: StopSignal | None = None) -> Sequence[bytes | memoryview]: ...
     def pending(self) -> bool: ...
     def cut(self) -> None: ...
@@ -48,7 +48,6 @@ class Conversation:
         self._pipe = pipe
         self._place = place
         self._idle = idle
-        self._stop = stop
         self._grace = StopGrace(stop)
         self._parser = ReplyParser()
         self._blocks: deque[bytes | memoryview] = deque()
@@ -225,7 +224,7 @@ class Conversation:
             self._outstanding.update(self._held_ids)
             self._held_ids.clear()
         try:
-            self._pipe.send(data, stop or (None if self._grace.hears_out else self._stop))
+            self._pipe.send(data, StopGrace(stop) if stop is not None else self._grace)
         except FtpcliError:
             self.healthy = False
             raise

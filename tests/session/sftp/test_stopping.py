@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -83,6 +84,25 @@ def test_a_change_is_not_waited_for_without_end(stop: StopToken, monkeypatch: py
     server.answers.append(stopping(stop, kind, then=False))
     with pytest.raises(Stopped):
         CHANGES[kind](session)
+    assert not session.healthy
+
+
+@pytest.mark.parametrize("kind", [*READS, *CHANGES])
+@pytest.mark.parametrize("before", [True, False], ids=["stopped before", "stopped while it waits"])
+def test_a_closed_window_is_not_waited_for_without_end(
+    stop: StopToken, monkeypatch: pytest.MonkeyPatch, kind: Packet, before: bool
+) -> None:
+    """Dropbear's is 24 KiB, and a server that hangs opens it no more."""
+    monkeypatch.setattr(wait, "STOP_GRACE", 0.0)
+    server, session = opened(stop)
+    server.takes_nothing = True
+    timer = threading.Timer(0 if before else 0.1, stop.request, (DEADLINE_PASSED,))
+    timer.start()
+    if before:
+        timer.join()
+    with pytest.raises(Stopped):
+        (READS | CHANGES)[kind](session)
+    timer.join()
     assert not session.healthy
 
 
