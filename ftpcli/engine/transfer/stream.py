@@ -14,10 +14,11 @@ from ftpcli.engine.compare.times import same_time
 from ftpcli.engine.events import Report, Warned
 from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.transfer.commit import Replacement
+from ftpcli.engine.transfer.modes import is_private, kept, mode_of, most_at_creation, not_private, shut
 from ftpcli.engine.transfer.naming import BLAME, SAID, is_for_the_name, is_free, name_is_taken
 from ftpcli.engine.transfer.outcome import SEAM
 from ftpcli.engine.transfer.verify import same_size
-from ftpcli.engine.trees.remote import make_directories, sweep
+from ftpcli.engine.trees.remote import make_directories, mode_problem, sweep
 from ftpcli.engine.workers.rate_limit import RateLimit
 from ftpcli.engine.workers.solo import Solo
 from ftpcli.errors import (
@@ -238,6 +239,7 @@ class _Send(_Transfer):
         self._first_style = PartStyle.NONE if in_place else PartStyle.HIDDEN
         self._name_it(self._first_style)
         self._begun = self._sent = False
+        self._kept_mode: int | None = None  # of the file that is replaced, where it is known
 
     def attempt(self, session: Session) -> None:
         if not self._sent:
@@ -269,18 +271,44 @@ class _Send(_Transfer):
 
     def _send(self, session: Session) -> None:
         self._progress.start(self._path, None, 0)
+        if self._replacement is not None:
+            self._look_at_old(session)
         with self._opened(session) as sink:
             self._begun = True
             sink.pump_from(self._source, self.moved)
             moved = sink.finish()
         if not moved.confirmed and session.size(self._part) != self._count:
             raise Incomplete("the server called the upload complete, but its file has another size")
+        if self._replacement is not None and self._kept_mode not in (None, mode_of(session, self._part)):
+            problem = mode_problem(session, self._part, self._kept_mode or 0)
+            if problem:
+                self._solo.tell(Warned(f"the permissions of {self._path} could not be set; {problem}"))
+
+    def _look_at_old(self, session: Session) -> None:
+        """What replaces a file has its permissions, and is never more open than that. See ``modes``."""
+        try:
+            old = session.examine(self._path)
+        except (Refused, Unsupported):
+            return
+        if old.kind is Kind.LINK:
+            raise Refused("a symbolic link has that name; remove it first, or write through it: --in-place")
+        self._kept_mode = kept(old.mode)
+
+    def _open(self, session: Session) -> Sink:
+        mode = self._kept_mode
+        if mode is None or self._replacement is None:
+            return session.open_write(self._part, 0)
+        problem = shut(session, self._part, mode, HostMemory())
+        if problem and is_private(mode):
+            sweep(session, self._part)
+            raise not_private(problem)
+        return session.open_write(self._part, 0, most_at_creation(mode))
 
     def _opened(self, session: Session) -> Sink:
         """Under the first name that the server takes: nothing was read yet. See ``naming``."""
         while True:
             try:
-                return session.open_write(self._part, 0)
+                return self._open(session)
             except (Refused, Unsupported) as error:
                 if not self._has_another_name(session, error):
                     raise
