@@ -216,7 +216,8 @@ class Download:
         try:
             source.pump_to(part.file, on_moved)
         except LocalFileError as error:
-            raise LocalFileError(f"{self._request.target}: {error.message}") from error
+            error.message = f"{self._request.target}: {error.message}"
+            raise
 
     def _check_seam(self, part: PartFile, offset: int, seam: bytes) -> None:
         """Some servers accept REST and send the file from its start, and a file may change without another time."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from ftpcli.engine.events import Deleted, Failed, Finished, Planned
 from ftpcli.engine.job import Direction
-from ftpcli.errors import Denied, NoSpace
+from ftpcli.errors import Denied, LocalFileError, NoSpace
 from ftpcli.stop import StopToken
 from tests.engine.fake import Events, FakeServer, Tree, raising
 from tests.engine.runs.test_run import BOTH, OLD, TREE, Side
@@ -92,6 +94,22 @@ def test_a_full_server(
         assert report.exit_code != 0
         assert "old" in side.target
         assert told == [f"{FULL}; --delete-before deletes first, which may make room"]
+
+
+# Was: not told, because the error that names the file hid what the system had said.
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+def test_a_full_local_disk(server: FakeServer, tmp_path: Path, stop: StopToken, events: Events, number: int) -> None:
+    side = Side(Direction.DOWNLOAD, server, tmp_path / "local", stop, events)
+    side.put({"new": b"12345"}, {"old": b"12345"})
+
+    def full() -> None:
+        raise LocalFileError("cannot write") from OSError(number, os.strerror(number))
+
+    server.on("reading", full, at=1)
+    assert side.mirror(delete=True).exit_code == 7
+    (told,) = (event.message for event in events if isinstance(event, Failed))
+    assert told.startswith(f"{tmp_path / 'local' / 'new'}: cannot write")
+    assert ("--delete-before" in told) == (number != errno.EIO)
 
 
 def test_many_new_directories(server: FakeServer, tmp_path: Path, stop: StopToken, events: Events) -> None:
