@@ -311,10 +311,10 @@ def clashes(source: Tree, before: Tree, rule: NameRules) -> bool:
 
 
 def puzzling(source: Tree, before: Tree, rule: NameRules) -> bool:
-    """Whether the server rewrites names, and keeps apart some that may be one on others. Then it may happen that a
-    file is reported although all is well."""
+    """Whether the server treats some names as one, and keeps apart others that may be one elsewhere. Then it may happen
+    that a file is reported although all is well."""
     names = {rule.stored(name) for name in (*source, *before)}
-    if rule.stored is not EXACT.stored and len({rough(name) for name in names}) < len({*map(rule.one, names)}):
+    if rule is not EXACT and len({rough(name) for name in names}) < len({*map(rule.one, names)}):
         return True
     old = {rule.one(name): node for name, node in before.items()}
     below = ((node, old.get(rule.one(name))) for name, node in source.items() if isinstance(node, dict))
