@@ -33,6 +33,8 @@ _WORDS: tuple[tuple[str, Denial, str], ...] = (
         _U,
         "BSD ftpd, wu-ftpd",
     ),
+    (r"not (?:have )?(?:the )?(?:permission|allowed|authori[sz]ed)", _U, ""),
+    (r"\bunreadable\b|not (?:be )?(?:readable|accessible)|error (?:opening|reading|listing|accessing)", _U, ""),
     (r"no such (?:file or )?directory|does not exist", _U, "BSD ftpd, wu-ftpd"),
     (
         r"(?:cannot|can't|can not|could not|couldn't|unable to) (?:be )?(?:open|read|list|access|get|stat|scan)",

@@ -18,6 +18,10 @@ UNREADABLE = [
     ["Unable to open directory /pub"],
     ["Failed to list directory."],
     ["Directory cannot be read."],
+    ["Directory not readable"],
+    ["Error opening directory"],
+    ["You do not have permission to list this directory"],
+    ["Listing not allowed"],
 ]
 INCOMPLETE = [
     ["Options: -a -l ", "Output truncated to 48 matches"],  # Pure-FTPd
@@ -90,6 +94,7 @@ FINE = [
     ["Transferred 9 entries (max 10000)"],
     ["9 of 9 files listed."],
     ["Not limited"],
+    ["No error reading directory"],
     ["Listing of /svn/trunk completed"],
     ["Speicherplatz auf 500 MB begrenzt", "Übertragung abgeschlossen"],
     ['Successfully transferred "/failed/incomplete"'],  # FileZilla Server, old
