@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.scale [--entries 100000,300000,1000000] [--only download,upload] [--listen]
 
-The server is scripted and makes its listings up (see tests/servers/imaginary.py); the local tree is one of empty files
+The server is scripted and makes its listings up (tests/servers/scripted/imaginary.py); the local tree has empty files
 on /dev/shm, where a million of them take 1 GB. ``plan`` is a dry run into an empty target; ``dry`` a dry run of a
 mirror that has nothing to do, ``download`` and ``upload`` are such mirrors; ``wide`` and ``wide-up`` are the same with
 everything in one directory. ``chain`` is 1,000 directories deep, whatever --entries says. Time should grow as entries
@@ -20,8 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.servers.imaginary import Chain, Forest, Shape, Wide, make_tree, serving
 from tests.servers.measured import run_measured
+from tests.servers.scripted.imaginary import Chain, Forest, Shape, Wide, make_tree, serving
 
 WORKS = ("plan", "dry", "download", "upload", "wide", "wide-up", "chain")
 DEEP = 1000

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.scripted import scripted
+from tests.servers.scripted.server import scripted
 
 __all__ = ["scripted"]
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.servers.certificates import session_certificates
-from tests.servers.scripted import Course, ScriptedServer
+from tests.servers.scripted.server import Course, ScriptedServer
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program

@@ -16,8 +16,8 @@ import pytest
 from ftpcli.engine.transfer.outcome import SEAM
 from tests.cli.talker import talker
 from tests.servers.certificates import session_certificates
-from tests.servers.scripted import Connection, Course, ScriptedServer, can_queue_tickets
-from tests.servers.scripted_faults import afterwards, beforehand, black_hole, silence
+from tests.servers.scripted.faults import afterwards, beforehand, black_hole, silence
+from tests.servers.scripted.server import Connection, Course, ScriptedServer, can_queue_tickets
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.servers.certificates import session_certificates
-from tests.servers.scripted import ScriptedServer
-from tests.servers.scripted_faults import late
+from tests.servers.scripted.faults import late
+from tests.servers.scripted.server import ScriptedServer
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program, Result

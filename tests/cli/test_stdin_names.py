@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.servers.scripted import FEATURES, Connection, ScriptedServer
+from tests.servers.scripted.server import FEATURES, Connection, ScriptedServer
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program

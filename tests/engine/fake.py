@@ -21,7 +21,7 @@ from ftpcli.model import Capabilities, Digest, Endpoint, Entry, Kind, Listing, T
 from ftpcli.net.pump import Reader, Writer
 from ftpcli.net.wait import StopSignal, check
 from ftpcli.session.contract import Fetched, HostMemory, Moved, Notify, OnMoved, Stored, TimeSet, ToStore
-from tests.servers.name_rules import EXACT
+from tests.servers.scripted.name_rules import EXACT
 
 ENDPOINT = Endpoint("ftp", "fake.test", 21)
 CHUNK = 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
-from tests.servers.scripted import Connection, Course
+from tests.servers.scripted.server import Connection, Course
 
 Strike = Callable[[Connection, str], None]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ftpcli.part_names import PART_SUFFIX
 from tests.matrix.trees import Tree
-from tests.servers.name_rules import EXACT, NameRules
+from tests.servers.scripted.name_rules import EXACT, NameRules
 
 RIGHT, REFUSED = "right", "refused"
 

@@ -11,12 +11,12 @@ from urllib.parse import quote
 import pytest
 
 from tests.matrix.trees import OLD, Tree
-from tests.servers.name_rules import NameRules
 from tests.servers.profiles import FtpProfile, SftpProfile
 from tests.servers.profiles.profile import Hook
 from tests.servers.profiles.sftp_host import HostedSftp, SftpHost
-from tests.servers.scripted import Connection, ScriptedServer
-from tests.servers.scripted_data import Course
+from tests.servers.scripted.data import Course
+from tests.servers.scripted.name_rules import NameRules
+from tests.servers.scripted.server import Connection, ScriptedServer
 
 HOME = "/home"
 CUT = 1_100_000  # bytes of a large file after which its connection is lost

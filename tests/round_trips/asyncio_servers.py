@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.servers.paramiko_server import PASSWORD, USER, ParamikoServer
+from tests.servers.ssh.paramiko_server import PASSWORD, USER, ParamikoServer
 
 Start = Callable[[Path], Awaitable[tuple[Any, int]]]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tests.round_trips.asyncio_servers import aioftp_server, asyncssh_server
 from tests.servers.embedded import Embedded, embedded
-from tests.servers.paramiko_server import ParamikoServer, paramiko_server
 from tests.servers.real import Running, Setup, started
+from tests.servers.ssh.paramiko_server import ParamikoServer, paramiko_server
 
 Server = Running | ParamikoServer | Embedded
 PASSIVE = ("<Limit EPSV>", "DenyAll", "</Limit>")

@@ -15,7 +15,7 @@ from tests.matrix.law import RIGHT, World, judge
 from tests.matrix.program import Ran, run
 from tests.matrix.trees import Tree, below, without
 from tests.round_trips.sides import SERVERS, Side, side
-from tests.servers.name_rules import EXACT
+from tests.servers.scripted.name_rules import EXACT
 
 # What a server does that ftpcli has no answer to yet; strict, so that the answer shows.
 NOT_YET: dict[str, str] = {

@@ -10,7 +10,7 @@ import ssl
 from pathlib import Path
 from typing import Any
 
-from .real import Running
+from tests.servers.real import Running
 
 TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 SECONDS = 10

@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .recipe import Account
+from tests.servers.recipes.recipe import Account
 
 LISTENING = "0A"  # the state in /proc/net/tcp
 # Waits until the test run's end of the pipe is closed, which happens at any kind of death, then ends the group.

@@ -25,9 +25,10 @@ from urllib.parse import quote
 
 import pytest
 
-from . import certificates, dropbear, processes, proftpd, pureftpd, rclone, sshd, vsftpd
-from .packages import ServerBinary, require
-from .recipe import Account, Place, Recipe, Setup, unprivileged
+from tests.servers import certificates, processes
+from tests.servers.packages import ServerBinary, require
+from tests.servers.recipes import dropbear, proftpd, pureftpd, rclone, sshd, vsftpd
+from tests.servers.recipes.recipe import Account, Place, Recipe, Setup, unprivileged
 
 __all__ = ["Running", "Setup", "StartFailed", "started"]
 

@@ -19,9 +19,9 @@ from ftpcli.model import DataSettings, Digest, Endpoint, Kind, Secret, Timing, T
 from ftpcli.session.contract import HostMemory, Session
 from ftpcli.session.open import open_session
 from tests.servers.embedded import Embedded, embedded
-from tests.servers.paramiko_server import ParamikoServer, paramiko_server
 from tests.servers.real import Running, Setup, started
-from tests.servers.ssh_login import sftp_session
+from tests.servers.ssh.login import sftp_session
+from tests.servers.ssh.paramiko_server import ParamikoServer, paramiko_server
 
 # Where TLS 1.3 trouble has been seen: around the record size and around multiples of it.
 AWKWARD_SIZES = (0, 1, *range(16383, 16386), *range(32725, 32747, 3), *range(65471, 65493, 3), 5 * 1024 * 1024)

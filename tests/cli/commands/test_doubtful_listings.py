@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.servers.real import Running, Setup, started
-from tests.servers.scripted import FEATURES, Connection, Course, ScriptedServer
+from tests.servers.scripted.server import FEATURES, Connection, Course, ScriptedServer
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program, Result

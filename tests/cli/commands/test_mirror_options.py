@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.servers.scripted import ScriptedServer
+from tests.servers.scripted.server import ScriptedServer
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program

@@ -15,8 +15,8 @@ from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run
 from ftpcli.model import Endpoint, Secret
 from ftpcli.stop import StopToken
-from tests.servers.imaginary import Chain, Forest, Wide, make_tree, serving
 from tests.servers.measured import run_measured
+from tests.servers.scripted.imaginary import Chain, Forest, Wide, make_tree, serving
 
 MIB = 1024
 tells_memory = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="/proc tells how much memory it took")

@@ -34,7 +34,7 @@ from ftpcli.engine.json_events import as_record
 from ftpcli.engine.report import count
 from ftpcli.model import TlsFacts
 from tests.servers.certificates import session_certificates
-from tests.servers.scripted import Course, ScriptedServer
+from tests.servers.scripted.server import Course, ScriptedServer
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program, Result

@@ -13,7 +13,7 @@ from ftpcli.cli.output.sanitize import sanitized
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program
-    from tests.servers.scripted import ScriptedServer
+    from tests.servers.scripted.server import ScriptedServer
 
     Start = Callable[..., ScriptedServer]
 

@@ -15,7 +15,7 @@ import pytest
 from tests.cli.conftest import PASSWORD, ROOT
 
 if TYPE_CHECKING:
-    from tests.servers.scripted import ScriptedServer
+    from tests.servers.scripted.server import ScriptedServer
 
     Start = Callable[..., ScriptedServer]
 

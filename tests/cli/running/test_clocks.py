@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.servers.clock import Clock
-from tests.servers.paramiko_server import paramiko_server
-from tests.servers.scripted import FEATURES, ScriptedServer
+from tests.servers.scripted.clock import Clock
+from tests.servers.scripted.server import FEATURES, ScriptedServer
+from tests.servers.ssh.paramiko_server import paramiko_server
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program

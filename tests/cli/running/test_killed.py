@@ -19,7 +19,7 @@ from ftpcli.part_names import is_part
 from tests.servers.embedded import Embedded, embedded
 from tests.servers.packages import find
 from tests.servers.real import Running, Setup, started
-from tests.servers.scripted import Connection, ScriptedServer
+from tests.servers.scripted.server import Connection, ScriptedServer
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.servers.scripted import Course
+from tests.servers.scripted.server import Course
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program
-    from tests.servers.scripted import ScriptedServer
+    from tests.servers.scripted.server import ScriptedServer
 
     Start = Callable[..., ScriptedServer]
 

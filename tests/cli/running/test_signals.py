@@ -16,7 +16,7 @@ from ftpcli.stop import StopToken
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program
-    from tests.servers.scripted import ScriptedServer
+    from tests.servers.scripted.server import ScriptedServer
 
     Start = Callable[..., ScriptedServer]
 

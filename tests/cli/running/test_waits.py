@@ -15,7 +15,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program
-    from tests.servers.scripted import ScriptedServer
+    from tests.servers.scripted.server import ScriptedServer
 
     Start = Callable[..., ScriptedServer]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.test_faults import files_below, local_tree, many, options, relative
-from tests.servers.scripted import ScriptedServer
+from tests.servers.scripted.server import ScriptedServer
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.servers.paramiko_server import ParamikoServer
 from tests.servers.real import Running
+from tests.servers.ssh.paramiko_server import ParamikoServer
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program, Result

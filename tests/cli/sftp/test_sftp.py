@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.sftp.side import LARGE, Server, Side, local_tree, part_size, tree, wait_for
-from tests.servers.paramiko_server import paramiko_server
 from tests.servers.processes import _descendants
 from tests.servers.real import Running, Setup, started
+from tests.servers.ssh.paramiko_server import paramiko_server
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program

@@ -15,8 +15,8 @@ from ftpcli.wire.ssh.known_hosts import fingerprint
 from tests.cli.sftp.side import QUICK, base_url
 from tests.cli.talker import talker
 from tests.servers.packages import openssh_tool
-from tests.servers.paramiko_server import paramiko_server
 from tests.servers.real import Running, Setup, started
+from tests.servers.ssh.paramiko_server import paramiko_server
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.sftp.side import Side, tree
-from tests.servers.paramiko_server import ParamikoServer, paramiko_server
+from tests.servers.ssh.paramiko_server import ParamikoServer, paramiko_server
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program

@@ -10,7 +10,7 @@ from ftpcli.engine.compare.aliases import manner, rough
 from ftpcli.engine.trees.name_aliases import find_aliases
 from ftpcli.errors import Denied
 from ftpcli.model import Entry, Kind, Listing
-from tests.servers.name_rules import FOLDING
+from tests.servers.scripted.name_rules import FOLDING
 
 NFD = "e\u0301"
 

@@ -18,9 +18,9 @@ from ftpcli.session.contract import HostMemory, Notify
 from ftpcli.session.sftp import login as opening
 from ftpcli.stop import StopToken
 from tests.engine.runs.test_real_servers import endpoint
-from tests.servers.paramiko_server import ParamikoServer, paramiko_server
 from tests.servers.real import Running, Setup, started
-from tests.servers.ssh_login import log_in
+from tests.servers.ssh.login import log_in
+from tests.servers.ssh.paramiko_server import ParamikoServer, paramiko_server
 
 Server = Running | ParamikoServer
 CASES = ["sshd-ssh", "proftpd-ssh", "paramiko-ssh", "proftpd-none", "pureftpd-none"]

@@ -15,10 +15,10 @@ from ftpcli.session.contract import HostMemory, Notify
 from ftpcli.session.sftp import login as opening
 from tests.engine.runs.test_real_servers import carry_out, contents
 from tests.engine.runs.test_real_sftp import endpoint as sftp_endpoint
-from tests.servers.name_rules import EXACT, IGNORES_CASE, LOWER, NFD, WINDOWS, NameRules
-from tests.servers.paramiko_server import PASSWORD, paramiko_server
-from tests.servers.scripted import FEATURES, ScriptedServer
-from tests.servers.ssh_login import log_in
+from tests.servers.scripted.name_rules import EXACT, IGNORES_CASE, LOWER, NFD, WINDOWS, NameRules
+from tests.servers.scripted.server import FEATURES, ScriptedServer
+from tests.servers.ssh.login import log_in
+from tests.servers.ssh.paramiko_server import PASSWORD, paramiko_server
 
 SERVERS = ("mlst", "size only", "no size", "renames onto nothing", "sftp")
 Files = Callable[[], dict[str, bytes]]

@@ -15,9 +15,9 @@ from ftpcli.net.wait import StopSignal
 from ftpcli.session.contract import HostMemory, Notify
 from ftpcli.session.sftp import login as opening
 from tests.engine.runs.test_real_servers import carry_out, contents, fill
-from tests.servers.paramiko_server import ParamikoServer, paramiko_server
 from tests.servers.real import Running, Setup, started
-from tests.servers.ssh_login import log_in
+from tests.servers.ssh.login import log_in
+from tests.servers.ssh.paramiko_server import ParamikoServer, paramiko_server
 
 FILES = 200
 WORKERS = 4

@@ -23,7 +23,7 @@ from ftpcli.model import Entry, Kind
 from ftpcli.stop import StopToken
 from tests.engine.fake import Events, FakeServer, FakeSession, File, Folder, Link, Tree, use
 from tests.engine.runs.test_run import Side, go
-from tests.servers.name_rules import (
+from tests.servers.scripted.name_rules import (
     APFS,
     EXACT,
     FOLDING,

@@ -16,7 +16,7 @@ from ftpcli.stop import StopToken
 from tests.engine.fake import Events, Tree
 from tests.engine.runs.test_run import read, write
 from tests.servers.certificates import session_certificates
-from tests.servers.scripted import Connection, Course, ScriptedServer
+from tests.servers.scripted.server import Connection, Course, ScriptedServer
 
 SOURCE: Tree = {
     "top.txt": b"1",

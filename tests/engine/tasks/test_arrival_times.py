@@ -19,7 +19,7 @@ from tests.engine.fake import Events, FakeServer, raising
 from tests.engine.runs.test_real_servers import carry_out, contents, endpoint, fill, mirror
 from tests.engine.runs.test_run import Side
 from tests.servers.real import Setup, started
-from tests.servers.scripted import FEATURES, ScriptedServer
+from tests.servers.scripted.server import FEATURES, ScriptedServer
 
 NAMES = ("a", "b", "c", "d", "e")
 ARRIVED = 2_000_000  # the fake gives uploads the time 1,000,000, which is that of the sources too

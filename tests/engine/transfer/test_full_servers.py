@@ -13,7 +13,7 @@ from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run
 from ftpcli.model import Endpoint, Secret, Timing
 from ftpcli.stop import StopToken
-from tests.servers.scripted import Course, ScriptedServer
+from tests.servers.scripted.server import Course, ScriptedServer
 
 FULL = [
     "451 Failure writing to local file.",  # vsftpd

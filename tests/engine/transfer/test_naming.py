@@ -14,7 +14,7 @@ from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run
 from ftpcli.model import Endpoint, Secret, Timing
 from ftpcli.stop import StopToken
-from tests.servers.scripted import Connection, Course, ScriptedServer
+from tests.servers.scripted.server import Connection, Course, ScriptedServer
 
 SUFFIX = ".ftpcli-part"
 Answer = Callable[[Connection, str], None]

@@ -20,7 +20,7 @@ from ftpcli.session.sftp.conversation import Conversation
 from ftpcli.session.sftp.login import set_up
 from ftpcli.stop import StopToken
 from ftpcli.wire.sftp.codes import Code, OpenFlag, Packet
-from tests.servers.scripted_sftp import Asked, ScriptedSftp, on, status
+from tests.servers.scripted.sftp import Asked, ScriptedSftp, on, status
 
 CONTENT = os.urandom(3_000_000)
 THERE = 2_000_000  # bytes of it that an earlier run left on the server

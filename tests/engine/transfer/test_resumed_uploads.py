@@ -14,8 +14,8 @@ from ftpcli.engine.progress import RunProgress
 from ftpcli.engine.run import run
 from ftpcli.model import Endpoint, Secret, Timing
 from ftpcli.stop import StopToken
-from tests.servers.scripted import Connection, Course, ScriptedServer
-from tests.servers.scripted_data import receive_data
+from tests.servers.scripted.data import receive_data
+from tests.servers.scripted.server import Connection, Course, ScriptedServer
 
 CONTENT = os.urandom(900_000)
 SPARSE = bytes(400_000) + CONTENT[:500_000]

@@ -23,9 +23,9 @@ from ftpcli.session.contract import HostMemory, Session
 from ftpcli.session.open import open_session
 from tests.engine.fake import FakeServer
 from tests.servers.embedded import embedded
-from tests.servers.paramiko_server import paramiko_server
 from tests.servers.real import Setup, started
-from tests.servers.ssh_login import sftp_session
+from tests.servers.ssh.login import sftp_session
+from tests.servers.ssh.paramiko_server import paramiko_server
 
 SIDES = ("disk", "memory", "vsftpd", "proftpd", "pureftpd", "pyftpdlib", "sshd", "paramiko")
 LINKLESS = ("vsftpd", "pureftpd", "pyftpdlib")  # no command makes a symbolic link there

@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.servers.profiles import ftp_hooks as hooks
 from tests.servers.profiles.ftp_hooks import UNKNOWN, UNSUPPORTED, refused
 from tests.servers.profiles.profile import CONSTRUCTED, FtpProfile
-from tests.servers.scripted import FEATURES
-from tests.servers.scripted_faults import afterwards
+from tests.servers.scripted.faults import afterwards
+from tests.servers.scripted.server import FEATURES
 
 WITHOUT_MLST = tuple(feature for feature in FEATURES if not feature.startswith("MLST"))
 FACTS = "MLST type*;size*;modify*;perm*;"

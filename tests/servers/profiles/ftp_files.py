@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.servers import name_rules
 from tests.servers.profiles import ftp_hooks as hooks
 from tests.servers.profiles.ftp_hooks import UNSUPPORTED, refused
 from tests.servers.profiles.profile import CONSTRUCTED, FtpProfile
-from tests.servers.scripted import FEATURES
-from tests.servers.scripted_faults import afterwards
+from tests.servers.scripted import name_rules
+from tests.servers.scripted.faults import afterwards
+from tests.servers.scripted.server import FEATURES
 
 WITHOUT_MFMT = tuple(feature for feature in FEATURES if feature != "MFMT")
 QUOTA = 600_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable
 
-from tests.servers.scripted_connection import Connection
-from tests.servers.scripted_data import Course, receive_data, send_data
+from tests.servers.scripted.connection import Connection
+from tests.servers.scripted.data import Course, receive_data, send_data
 
 Hook = Callable[[Connection, str], None]
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from tests.servers.name_rules import EXACT, NameRules
-from tests.servers.scripted import ScriptedServer
-from tests.servers.scripted_data import Course
+from tests.servers.scripted.data import Course
+from tests.servers.scripted.name_rules import EXACT, NameRules
+from tests.servers.scripted.server import ScriptedServer
 
 if TYPE_CHECKING:
     from tests.servers.profiles.sftp_host import Quirk
-    from tests.servers.scripted_connection import Connection
+    from tests.servers.scripted.connection import Connection
 
 Hook = str | Course | Callable[["Connection", str], None]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ftpcli.wire.sftp.codes import Code, Packet
-from tests.servers import name_rules
-from tests.servers.clock import Clock
 from tests.servers.profiles import sftp_quirks as quirks
 from tests.servers.profiles.profile import CONSTRUCTED, SftpProfile
-from tests.servers.scripted_sftp import OPENSSH
+from tests.servers.scripted import name_rules
+from tests.servers.scripted.clock import Clock
+from tests.servers.scripted.sftp import OPENSSH
 
 QUOTA = 600_000
 STATFUL = (Packet.STAT, Packet.LSTAT, Packet.FSTAT)

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from ftpcli.wire.sftp.attributes import Attributes, write_attributes
 from ftpcli.wire.sftp.codes import Code, OpenFlag, Packet
 from ftpcli.wire.sftp.fields import Fields, string, uint32
-from tests.servers.clock import Clock
-from tests.servers.name_rules import EXACT, NameRules
-from tests.servers.scripted_sftp import OPENSSH, Asked, ScriptedSftp, framed, status
+from tests.servers.scripted.clock import Clock
+from tests.servers.scripted.name_rules import EXACT, NameRules
+from tests.servers.scripted.sftp import OPENSSH, Asked, ScriptedSftp, framed, status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

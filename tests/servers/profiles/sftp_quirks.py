@@ -7,7 +7,7 @@ import posixpath
 from ftpcli.wire.sftp.codes import Code, OpenFlag, Packet
 from ftpcli.wire.sftp.fields import Fields
 from tests.servers.profiles.sftp_host import HostedSftp, Quirk
-from tests.servers.scripted_sftp import Asked, data_packet, status
+from tests.servers.scripted.sftp import Asked, data_packet, status
 
 RENAME, FSYNC, POSIX_RENAME = "rename", "fsync@openssh.com", "posix-rename@openssh.com"
 

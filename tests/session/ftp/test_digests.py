@@ -12,7 +12,7 @@ from ftpcli.errors import Denied, NotFound, PeerProtocolError, TimedOut, Transie
 from ftpcli.model import Digest, Endpoint, Secret, Timing
 from ftpcli.session.contract import HostMemory, Session
 from ftpcli.session.open import open_session
-from tests.servers.scripted import Connection, ScriptedServer, scripted
+from tests.servers.scripted.server import Connection, ScriptedServer, scripted
 
 __all__ = ["scripted"]
 Start = Callable[..., ScriptedServer]

@@ -12,7 +12,7 @@ from ftpcli.model import Endpoint, Secret
 from ftpcli.session.contract import HostMemory, Session
 from ftpcli.session.open import open_session
 from ftpcli.stop import StopToken
-from tests.servers.scripted import Connection, Course, ScriptedServer, scripted
+from tests.servers.scripted.server import Connection, Course, ScriptedServer, scripted
 
 __all__ = ["scripted"]
 Start = Callable[..., ScriptedServer]

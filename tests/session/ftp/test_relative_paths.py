@@ -11,7 +11,7 @@ from ftpcli.errors import Refused, Unsupported
 from ftpcli.model import Endpoint, Kind, Secret, Timing
 from ftpcli.session.contract import HostMemory, Session
 from ftpcli.session.open import open_session
-from tests.servers.scripted import Connection, ScriptedServer
+from tests.servers.scripted.server import Connection, ScriptedServer
 
 HOME = "USER.ROOT"
 FILES = {"/d/x": b"right", "/d/d/x": b"wrong"}

@@ -9,7 +9,7 @@ from ftpcli.session.contract import HostMemory, Session
 from ftpcli.session.open import open_session
 from tests.servers.profiles.ftp_hooks import rmd_of_here
 from tests.servers.real import Running, Setup, started
-from tests.servers.scripted import ScriptedServer
+from tests.servers.scripted.server import ScriptedServer
 
 
 def opened(server: ScriptedServer | Running) -> Session:

@@ -9,7 +9,7 @@ import pytest
 from ftpcli.model import Endpoint, Secret, Timing
 from ftpcli.session.contract import HostMemory
 from ftpcli.session.open import open_session
-from tests.servers.scripted import ScriptedServer, scripted
+from tests.servers.scripted.server import ScriptedServer, scripted
 
 __all__ = ["scripted"]
 

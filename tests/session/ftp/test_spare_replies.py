@@ -16,8 +16,8 @@ from ftpcli.session.contract import HostMemory, Session
 from ftpcli.session.open import open_session
 from ftpcli.stop import StopToken
 from tests.servers.certificates import session_certificates
-from tests.servers.scripted import Connection, ScriptedServer, scripted
-from tests.servers.scripted_faults import beforehand
+from tests.servers.scripted.faults import beforehand
+from tests.servers.scripted.server import Connection, ScriptedServer, scripted
 
 __all__ = ["scripted"]
 TLS = {"none": TlsMode.NONE, "explicit": TlsMode.EXPLICIT, "implicit": TlsMode.IMPLICIT}

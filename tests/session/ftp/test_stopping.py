@@ -13,7 +13,7 @@ from ftpcli.net import wait
 from ftpcli.session.contract import HostMemory, Session
 from ftpcli.session.open import open_session
 from ftpcli.stop import StopToken
-from tests.servers.scripted import Connection, ScriptedServer, scripted
+from tests.servers.scripted.server import Connection, ScriptedServer, scripted
 
 __all__ = ["scripted"]
 Start = Callable[..., ScriptedServer]

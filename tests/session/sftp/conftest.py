@@ -11,7 +11,7 @@ from ftpcli.net.wait import StopSignal
 from ftpcli.session.sftp.conversation import Conversation
 from ftpcli.session.sftp.login import set_up
 from ftpcli.session.sftp.session import SftpSession
-from tests.servers.scripted_sftp import ScriptedSftp
+from tests.servers.scripted.sftp import ScriptedSftp
 
 Open = Callable[..., SftpSession]
 

@@ -9,9 +9,9 @@ import pytest
 
 from ftpcli.errors import NotFound, Refused
 from ftpcli.model import Kind
-from tests.servers.paramiko_server import paramiko_server
 from tests.servers.real import Setup, started
-from tests.servers.ssh_login import sftp_session
+from tests.servers.ssh.login import sftp_session
+from tests.servers.ssh.paramiko_server import paramiko_server
 from tests.session.test_contract import Case, Server, program_of
 
 

@@ -22,9 +22,9 @@ from ftpcli.session.sftp.inbox import Inbox
 from ftpcli.session.sftp.login import open_sftp_over
 from ftpcli.session.sftp.session import SftpSession
 from ftpcli.stop import StopToken
-from tests.servers.paramiko_server import ParamikoServer, paramiko_server
 from tests.servers.real import Running, Setup, started
-from tests.servers.ssh_login import log_in, sftp_session
+from tests.servers.ssh.login import log_in, sftp_session
+from tests.servers.ssh.paramiko_server import ParamikoServer, paramiko_server
 
 MIB = 1024 * 1024
 linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")

@@ -13,7 +13,7 @@ from ftpcli.stop import StopToken
 from ftpcli.wire.sftp.attributes import Attributes, write_attributes
 from ftpcli.wire.sftp.codes import Packet
 from ftpcli.wire.sftp.fields import string, uint32
-from tests.servers.scripted_sftp import Asked, ScriptedSftp, framed
+from tests.servers.scripted.sftp import Asked, ScriptedSftp, framed
 
 from .conftest import open_over
 

@@ -23,7 +23,7 @@ from ftpcli.errors import (
 )
 from ftpcli.session.sftp.session import SftpSession
 from ftpcli.wire.sftp.codes import Code, Packet
-from tests.servers.scripted_sftp import Asked, ScriptedSftp, data_packet, framed, on, status
+from tests.servers.scripted.sftp import Asked, ScriptedSftp, data_packet, framed, on, status
 
 from .conftest import open_over
 

@@ -15,7 +15,7 @@ from ftpcli.session.sftp import rename as renaming
 from ftpcli.session.sftp.session import SftpSession
 from ftpcli.wire.sftp.codes import Code, Packet
 from ftpcli.wire.sftp.fields import Fields
-from tests.servers.scripted_sftp import OPENSSH, Asked, ScriptedSftp, on, status
+from tests.servers.scripted.sftp import OPENSSH, Asked, ScriptedSftp, on, status
 
 from .conftest import open_over
 

@@ -29,7 +29,7 @@ from ftpcli.session.ssh import connect as ssh_opening
 from ftpcli.wire.sftp.attributes import Attributes
 from ftpcli.wire.sftp.codes import Code, Packet
 from ftpcli.wire.sftp.fields import string, uint32
-from tests.servers.scripted_sftp import ScriptedSftp, framed, on, status
+from tests.servers.scripted.sftp import ScriptedSftp, framed, on, status
 
 from .conftest import open_over
 

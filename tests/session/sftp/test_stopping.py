@@ -16,7 +16,7 @@ from ftpcli.session.sftp.login import set_up
 from ftpcli.session.sftp.session import SftpSession
 from ftpcli.stop import StopToken
 from ftpcli.wire.sftp.codes import Packet
-from tests.servers.scripted_sftp import Asked, ScriptedSftp
+from tests.servers.scripted.sftp import Asked, ScriptedSftp
 
 Do = Callable[[SftpSession], object]
 READS: dict[Packet, Do] = {

@@ -26,7 +26,7 @@ from ftpcli.errors import (
 from ftpcli.session.sftp.session import SftpSession
 from ftpcli.stop import StopToken
 from ftpcli.wire.sftp.codes import Code, Packet
-from tests.servers.scripted_sftp import Answer, Asked, ScriptedSftp, data_packet, on, status
+from tests.servers.scripted.sftp import Answer, Asked, ScriptedSftp, data_packet, on, status
 
 from .conftest import open_over
 

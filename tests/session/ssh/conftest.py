@@ -18,7 +18,7 @@ from ftpcli.session.contract import HostMemory
 from ftpcli.session.ssh.connect import SshConnection, open_transport
 from tests.servers import real
 from tests.servers.packages import openssh_tool
-from tests.servers.recipe import unprivileged
+from tests.servers.recipes.recipe import unprivileged
 
 
 def answering(*answers: str | None) -> tuple[Ask, list[Question]]:

@@ -16,7 +16,7 @@ from ftpcli.errors import HostKeyRejected, LocalFileError, UsageError
 from ftpcli.session.ssh.host_keys import remember
 from ftpcli.wire.ssh.known_hosts import Standing, fingerprint, parse
 from tests.servers.real import Running, Setup, started
-from tests.servers.ssh_embedded import Script, embedded
+from tests.servers.ssh.embedded import Script, embedded
 
 from .conftest import Client, Keys, MakeClient, answering, public
 

@@ -12,7 +12,7 @@ from ftpcli.errors import ConnectionLost, TimedOut
 from ftpcli.model import Endpoint, Secret, SshSettings, Timing
 from ftpcli.session.contract import HostMemory
 from ftpcli.session.ssh.connect import SshConnection, open_transport
-from tests.servers.ssh_embedded import Embedded, Script, embedded
+from tests.servers.ssh.embedded import Embedded, Script, embedded
 
 SECONDS = 30
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ftpcli.errors import ConnectionLost, LoginRejected
-from tests.servers.ssh_embedded import Embedded, Script, embedded
+from tests.servers.ssh.embedded import Embedded, Script, embedded
 
 from .conftest import Client, Keys, MakeClient, answering, public
 

@@ -9,8 +9,8 @@ from ftpcli.model import Endpoint, Secret, SshSettings, Timing
 from ftpcli.session.contract import HostMemory
 from ftpcli.session.sftp.login import open_sftp_over
 from ftpcli.session.ssh.connect import open_transport
-from tests.servers.paramiko_server import paramiko_server
 from tests.servers.real import Setup, started
+from tests.servers.ssh.paramiko_server import paramiko_server
 
 from .conftest import MakeClient
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import keys
-from .recipe import PASSWORD_HASH, USER, Place, Recipe, Setup
+from tests.servers.recipes import keys
+from tests.servers.recipes.recipe import PASSWORD_HASH, USER, Place, Recipe, Setup
 
 MODULES = "usr/lib/proftpd"
 

@@ -27,13 +27,13 @@ from typing import Literal
 
 import pytest
 
-from .certificates import session_certificates
-from .clock import Clock
-from .name_rules import EXACT, NameRules
-from .scripted_channel import can_queue_tickets, server_context
-from .scripted_connection import SETUP, Connection, Dropped
-from .scripted_data import Course, Transfer
-from .scripted_tree import Tree
+from tests.servers.certificates import session_certificates
+from tests.servers.scripted.channel import can_queue_tickets, server_context
+from tests.servers.scripted.clock import Clock
+from tests.servers.scripted.connection import SETUP, Connection, Dropped
+from tests.servers.scripted.data import Course, Transfer
+from tests.servers.scripted.name_rules import EXACT, NameRules
+from tests.servers.scripted.tree import Tree
 
 __all__ = ["SETUP", "Command", "Connection", "Course", "ScriptedServer", "Transfer", "can_queue_tickets", "scripted"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from . import keys
-from .recipe import Place, Recipe, Setup, refuse
+from tests.servers.recipes import keys
+from tests.servers.recipes.recipe import Place, Recipe, Setup, refuse
 
 
 def recipe(setup: Setup, place: Place) -> Recipe:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 
-from .scripted_connection import Connection
+from tests.servers.scripted.connection import Connection
 
 
 def silence(_: Connection, __: str) -> None:

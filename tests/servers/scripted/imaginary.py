@@ -14,9 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
-from .scripted import Connection, ScriptedServer
-from .scripted_data import GOOD, send_data
-from .scripted_tree import stamp
+from tests.servers.scripted.data import GOOD, send_data
+from tests.servers.scripted.server import Connection, ScriptedServer
+from tests.servers.scripted.tree import stamp
 
 FILES = 100  # in each directory of a Forest that has any
 MODIFIED = 1_700_000_000

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import subprocess
 
-from .recipe import PASSWORD_HASH, USER, Place, Recipe, Setup, refuse
+from tests.servers.recipes.recipe import PASSWORD_HASH, USER, Place, Recipe, Setup, refuse
 
 
 def recipe(setup: Setup, place: Place) -> Recipe:

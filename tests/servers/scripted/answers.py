@@ -6,11 +6,11 @@ import posixpath
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .scripted_data import receive_data, send_data
-from .scripted_tree import stamp, unstamp
+from tests.servers.scripted.data import receive_data, send_data
+from tests.servers.scripted.tree import stamp, unstamp
 
 if TYPE_CHECKING:
-    from .scripted_connection import Connection
+    from tests.servers.scripted.connection import Connection
 
 Answer = Callable[["Connection", str], None]
 ANSWERS: dict[str, Answer] = {}

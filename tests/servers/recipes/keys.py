@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from .recipe import Place
+from tests.servers.recipes.recipe import Place
 
 
 def make(write: Callable[[str, bytes], Path], name: str) -> Path:

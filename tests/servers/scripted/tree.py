@@ -7,8 +7,8 @@ import threading
 import time
 from datetime import datetime, timezone
 
-from .clock import Clock
-from .name_rules import EXACT, NameRules
+from tests.servers.scripted.clock import Clock
+from tests.servers.scripted.name_rules import EXACT, NameRules
 
 
 class Tree:

@@ -9,7 +9,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .packages import ServerBinary
+from tests.servers.packages import ServerBinary
 
 USER, PASSWORD = "tester", "secret-Pw1"
 # crypt(3) of PASSWORD, sha256: a constant because Python 3.13 has no `crypt` any more.

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import subprocess
 
-from . import keys
-from .packages import unavailable
-from .recipe import Place, Recipe, Setup, refuse
+from tests.servers.packages import unavailable
+from tests.servers.recipes import keys
+from tests.servers.recipes.recipe import Place, Recipe, Setup, refuse
 
 WRAPPER = "libnss_wrapper.so"
 

@@ -9,10 +9,10 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .scripted_channel import Channel, Ending
+from tests.servers.scripted.channel import Channel, Ending
 
 if TYPE_CHECKING:
-    from .scripted_connection import Connection
+    from tests.servers.scripted.connection import Connection
 
 
 @dataclass(frozen=True)

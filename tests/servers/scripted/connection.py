@@ -6,14 +6,14 @@ import posixpath
 import ssl
 from typing import TYPE_CHECKING, NoReturn
 
-from . import scripted_answers
-from .scripted_channel import Channel
-from .scripted_data import GOOD, Course, DataPort
+from tests.servers.scripted import answers
+from tests.servers.scripted.channel import Channel
+from tests.servers.scripted.data import GOOD, Course, DataPort
 
 if TYPE_CHECKING:
     import socket
 
-    from .scripted import Hook, ScriptedServer
+    from tests.servers.scripted.server import Hook, ScriptedServer
 
 # Commands that set a session up or move in it: not counted towards `drop_every`.
 SETUP = frozenset(("USER", "PASS", "ACCT", "AUTH", "PBSZ", "PROT", "FEAT", "OPTS", "SYST", "CLNT", "HELP", "TYPE")) | {
@@ -86,10 +86,10 @@ class Connection:
 
     def default(self, verb: str, argument: str) -> None:
         """What the server would have done without the hook."""
-        answer = scripted_answers.ANSWERS.get(verb)
+        answer = answers.ANSWERS.get(verb)
         if answer is None:
             self.reply("502 Command not implemented.")
-        elif not self.logged_in and verb not in scripted_answers.BEFORE_LOGIN:
+        elif not self.logged_in and verb not in answers.BEFORE_LOGIN:
             self.reply("530 Please log in with USER and PASS.")
         else:
             answer(self, argument)

@@ -17,8 +17,8 @@ from typing import Literal
 import paramiko
 from paramiko import SFTPAttributes, SFTPHandle, SFTPServer, SFTPServerInterface
 
-from .clock import Clock
-from .name_rules import EXACT, NameRules
+from tests.servers.scripted.clock import Clock
+from tests.servers.scripted.name_rules import EXACT, NameRules
 
 USER, PASSWORD = "tester", "secret-Pw1"
 _FLAGS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_EXCL

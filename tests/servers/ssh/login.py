@@ -15,9 +15,8 @@ from ftpcli.net.wait import StopSignal
 from ftpcli.session.sftp.login import open_sftp_over
 from ftpcli.session.sftp.session import SftpSession
 from ftpcli.session.ssh.packetizer import BatchingPacketizer
-
-from .paramiko_server import ParamikoServer
-from .real import Running
+from tests.servers.real import Running
+from tests.servers.ssh.paramiko_server import ParamikoServer
 
 SECONDS = 20
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr")

@@ -15,8 +15,7 @@ from ftpcli.net.wait import StopGrace, StopSignal, check
 from ftpcli.wire.sftp.attributes import Attributes, parse_attributes, write_attributes
 from ftpcli.wire.sftp.codes import Code, OpenFlag, Packet
 from ftpcli.wire.sftp.fields import Fields, string, uint32, uint64
-
-from .clock import Clock
+from tests.servers.scripted.clock import Clock
 
 OPENSSH = {
     "posix-rename@openssh.com": b"1",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .recipe import Place, Recipe, Setup, refuse
+from tests.servers.recipes.recipe import Place, Recipe, Setup, refuse
 
 
 def recipe(setup: Setup, place: Place) -> Recipe:

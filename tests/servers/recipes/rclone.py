@@ -3,8 +3,8 @@ further arguments, such as ``--vfs-cache-mode``."""
 
 from __future__ import annotations
 
-from . import keys
-from .recipe import PASSWORD, USER, Place, Recipe, Setup, refuse
+from tests.servers.recipes import keys
+from tests.servers.recipes.recipe import PASSWORD, USER, Place, Recipe, Setup, refuse
 
 
 def recipe(setup: Setup, place: Place) -> Recipe:

@@ -14,10 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from .certificates import session_certificates
-from .name_rules import IGNORES_CASE, IGNORES_CASE_KEEPS_SPELLING, LOWER, NFD, UPPER, WINDOWS, NameRules
-from .scripted import Connection, Course, ScriptedServer, can_queue_tickets, scripted
-from .scripted_faults import black_hole, endless, silence
+from tests.servers.certificates import session_certificates
+from tests.servers.scripted.faults import black_hole, endless, silence
+from tests.servers.scripted.name_rules import (
+    IGNORES_CASE,
+    IGNORES_CASE_KEEPS_SPELLING,
+    LOWER,
+    NFD,
+    UPPER,
+    WINDOWS,
+    NameRules,
+)
+from tests.servers.scripted.server import Connection, Course, ScriptedServer, can_queue_tickets, scripted
 
 __all__ = ["scripted"]
 Start = Callable[..., ScriptedServer]

@@ -1,0 +1,1 @@
+"""How each real server is configured and started; ``tests.servers.real`` does it."""

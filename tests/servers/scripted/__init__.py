@@ -1,0 +1,1 @@
+"""Scripted FTP and SFTP servers, for exact bytes, closes and quirks."""

@@ -1,0 +1,1 @@
+"""SSH servers within the test, and logins over SSH."""
