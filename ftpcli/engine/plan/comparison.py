@@ -188,7 +188,7 @@ class Comparison:
             self._stored.append(CheckStored(where.target, where.shown, stored, deleted))
             if self._rules.delete_before:
                 for name in deleted:  # only once something is stored would it show whether it is that
-                    self._deletes.keep(shown(where, name))
+                    self._deletes.postpone(where.shown, shown(where, name))
 
     def warning(self) -> str:
         """What the user has to know of filters that matched nothing; empty if there is none."""

@@ -42,6 +42,7 @@ class Deletes:
         self._kept: set[str] = set()
         self._renamed = bytearray()
         self._hidden: dict[str, int] = {}
+        self._postponed: dict[str, int] = {}
         self.target_entries = 0
 
     def add(self, delete: Delete) -> int:
@@ -77,6 +78,11 @@ class Deletes:
             self._kept.add(shown)
             shown = parent(shown)
 
+    def postpone(self, owner: str, shown: str) -> None:
+        """Leave an entry to the next run: only what is stored after the deletes shows whether it is the same."""
+        self.keep(shown)
+        self._postponed[owner] = self._postponed.get(owner, 0) + 1
+
     def held(self) -> Iterator[tuple[int, str]]:
         """What is held back, by directory: how many entries, and why."""
         counts: dict[str, int] = {}
@@ -88,6 +94,9 @@ class Deletes:
         for owner in sorted(self._hidden):
             what = "the server's listing may not show names with a leading dot; --exclude '.*' keeps this quiet"
             yield self._hidden[owner], f"no name with a leading dot is deleted in {owner or '.'}: {what}"
+        for owner in sorted(self._postponed):
+            what = "the server may take them for names that are stored after the deletes; run it again"
+            yield self._postponed[owner], f"similar names are not deleted in {owner or '.'} yet: {what}"
 
     def check(self) -> None:
         """Raises GuardRefused if more would be deleted than the rules allow."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ftpcli.engine.events import Deleted, Failed, Finished, Planned
+from ftpcli.engine.events import Deleted, Failed, Finished, Planned, Warned
 from ftpcli.engine.job import Direction
 from ftpcli.errors import Denied, LocalFileError, NoSpace
 from ftpcli.stop import StopToken
@@ -119,3 +119,18 @@ def test_many_new_directories(server: FakeServer, tmp_path: Path, stop: StopToke
     assert side.mirror(delete=True, delete_before=True).exit_code == 0
     assert side.target == tree
     assert in_order(side)[0] == "delete"
+
+
+def test_a_similar_name_is_left_to_the_next_run(
+    server: FakeServer, tmp_path: Path, stop: StopToken, events: Events
+) -> None:
+    """Before the new file is there, nobody can tell whether its name and the old one are the same on the server."""
+    side = Side(Direction.UPLOAD, server, tmp_path / "local", stop, events)
+    side.put({"lOgO.png": b"new"}, {"LOGO.png": b"old", "gone.txt": b"1"})
+    report = side.mirror(delete=True, delete_before=True)
+    assert (report.exit_code, report.held_back) == (1, 1)
+    assert side.target == {"lOgO.png": b"new", "LOGO.png": b"old"}
+    (told,) = events.of(Warned)
+    assert "similar names are not deleted" in told.message
+    assert side.mirror(delete=True, delete_before=True).exit_code == 0
+    assert side.target == side.source
