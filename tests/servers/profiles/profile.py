@@ -24,7 +24,8 @@ CONSTRUCTED = "constructed"  # the source of a profile that nobody has reported 
 class Profile:
     """``deviation`` and ``ftpcli`` are what docs/servers.md says of it: what the server does, and what ftpcli then
     does. ``source``: the address of a public report or document; a server with its version, "measured"; or
-    CONSTRUCTED. ``takes_away``: files vanish from the server once they are there, which is what it is for."""
+    CONSTRUCTED. ``takes_away``: files vanish from the server once they are there, which is what it is for. ``since``:
+    the release from which on it is tested."""
 
     name: str
     deviation: str
@@ -32,6 +33,7 @@ class Profile:
     source: str
     names: NameRules = EXACT
     takes_away: bool = False
+    since: str = "0.1.0"
 
 
 @dataclass(frozen=True)
@@ -61,4 +63,5 @@ def row(profile: Profile) -> str:
     """The profile's line in docs/servers.md."""
     address = profile.source.startswith("https://")
     source = f"[here]({profile.source})" if address else profile.source
-    return f"| `{profile.name}` | {profile.deviation} | {profile.ftpcli} | {source} |".replace("<", "&lt;")
+    columns = f"`{profile.name}`", profile.deviation, profile.ftpcli, source, profile.since
+    return f"| {' | '.join(columns)} |".replace("<", "&lt;")
