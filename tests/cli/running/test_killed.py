@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ftpcli.engine.job import Direction
+from ftpcli.engine.transfer.outcome import SEAM
 from ftpcli.part_names import is_part
 from tests.servers.embedded import Embedded, embedded
 from tests.servers.packages import find
@@ -204,7 +205,8 @@ def test_files_committed_before_a_kill_are_not_sent_again(trees: Trees) -> None:
     assert set(copied) | set(trees.committed()) == set(sizes)
     moved = sum(event["bytes"] - event["resumed_from"] for event in copied.values())
     assert moved <= sum(sizes.values()) - sum(there.values())
-    assert events[-1]["moved"] == moved
+    again = SEAM * sum(event["resumed_from"] > 0 for event in copied.values())  # what a resumed download compares
+    assert moved <= events[-1]["moved"] <= moved + again
     assert contents(trees.target) == contents(trees.source)
 
 
