@@ -36,7 +36,7 @@ LOGIN = (
     FtpProfile(
         "two replies to OPTS",
         "OPTS is answered by two 500.",
-        "Reads what is there before it sends the next command.",
+        "Ends each session in which a reply is left over: exit 12, in the server's words.",
         "https://github.com/patrickjuchli/basic-ftp/issues/120",
         hooks={"OPTS": "500 Unknown option: MLST\r\n500 Unknown option: OPTS"},
     ),
@@ -57,7 +57,7 @@ LOGIN = (
     FtpProfile(
         "two replies to CWD",
         "CWD is answered by a 200 and then by the 250.",
-        "Reads what is there before it sends the next command.",
+        "Ends a session in which a reply is left over, and goes on with another; some commands end in exit 12.",
         "https://github.com/patrickjuchli/basic-ftp/issues/157",
         hooks={"CWD": afterwards("250 Directory successfully changed.")},
     ),
@@ -67,7 +67,7 @@ PASSIVE = (
     FtpProfile(
         "EPSV refused with 550",
         "EPSV is answered 550 Permission denied, as by vsftpd with cmds_denied=EPSV.",
-        "Tries PASV, and remembers that for the run.",
+        "Fails with the server's words; --data-mode pasv helps.",
         "https://github.com/aio-libs/aioftp/issues/162",
         hooks={"EPSV": "550 Permission denied."},
     ),
@@ -81,14 +81,14 @@ PASSIVE = (
     FtpProfile(
         "229 short of a delimiter",
         "The 229 that answers EPSV has one delimiter too few.",
-        "Takes the port all the same, or tries PASV.",
+        "Fails with the server's words, exit 12; --data-mode pasv helps.",
         "https://github.com/robinrodricks/FluentFTP/issues/1793",
         hooks={"EPSV": hooks.epsv_answers("229 Entering Extended Passive Mode (||{port}|)")},
     ),
     FtpProfile(
         "EPSV answered 227",
         "EPSV is answered as if it had been PASV.",
-        "Takes the port from the 227, or tries PASV.",
+        "Fails with the server's words, exit 12; --data-mode pasv helps.",
         "https://github.com/patrickjuchli/basic-ftp/issues/164",
         hooks={"EPSV": hooks.epsv_answers("227 Entering Passive Mode (127,0,0,1,{high},{low}).")},
     ),
@@ -121,14 +121,14 @@ LISTINGS = (
     FtpProfile(
         "MLSD announced and refused",
         "FEAT names MLST, and MLSD is answered 550, as by ProFTPD with <Limit MLSD>.",
-        "Goes on with LIST.",
+        "What needs a listing or a look at a path fails with the server's words.",
         "ProFTPD 1.3.8, measured",
         hooks=refused("550 Permission denied.", "MLSD", "MLST"),
     ),
     FtpProfile(
         "MLST announced and unknown",
         "FEAT names MLST; MLSD works, MLST is answered 500.",
-        "Finds out about one path by SIZE and CWD.",
+        "Lists; what needs a look at one path fails with the server's words.",
         "https://github.com/robinrodricks/FluentFTP/issues/1635",
         hooks={"MLST": UNKNOWN},
     ),
@@ -207,7 +207,7 @@ LISTINGS = (
     FtpProfile(
         "two replies to a listing",
         "A second 226 comes behind the one that ends a listing.",
-        "Reads what is there before it sends the next command.",
+        "Ends a session in which a reply is left over, and goes on with another; some commands end in exit 12.",
         "https://github.com/proftpd/proftpd/pull/2339",
         hooks=dict.fromkeys(("MLSD", "LIST"), afterwards("226 Transfer complete.")),
     ),
@@ -217,7 +217,7 @@ QUESTIONS = (
     FtpProfile(
         "no SIZE",
         "SIZE is answered 502, and there is no MLST.",
-        "Lets RETR or DELE decide whether a file is there.",
+        "Mirrors; what needs a look at one file fails: it counts as not found.",
         "https://github.com/SmingHub/Sming/issues/209",
         settings={"features": ("UTF8", "MDTM", "MFMT", "REST STREAM", "EPSV")},
         hooks={**refused(UNKNOWN, "MLSD", "MLST"), "SIZE": UNSUPPORTED},
@@ -233,7 +233,7 @@ QUESTIONS = (
     FtpProfile(
         "SIZE is -1",
         "SIZE is answered 213 -1, and there is no MLST.",
-        "Takes the size as not told.",
+        "Mirrors; what needs the size of one file fails with the server's words.",
         CONSTRUCTED,
         settings={"features": WITHOUT_MLST},
         hooks={**refused(UNKNOWN, "MLSD", "MLST"), "SIZE": "213 -1"},
@@ -241,7 +241,7 @@ QUESTIONS = (
     FtpProfile(
         "aioftp",
         "aioftp's server: no FEAT, no SIZE, no MDTM, no MFMT, no SITE; LIST -a is answered 451.",
-        "MLSD and MLST work and tell sizes and times.",
+        "Lists; what needs a look at one file fails, for SIZE does not answer.",
         "https://github.com/aio-libs/aioftp/issues/121",
         hooks={
             **refused(UNSUPPORTED, "FEAT", "OPTS", "SIZE", "MDTM", "MFMT", "SITE", "ALLO"),
@@ -252,8 +252,8 @@ QUESTIONS = (
         "Apache FtpServer",
         "MLST of what is not there is answered 501, MLSD of what is not there is empty, and the current directory "
         "cannot be removed.",
-        "501 to MLST is not there; an empty listing is believed once the directory is known to be there; a directory "
-        "is left before it is removed.",
+        "An empty listing is believed once the directory is known to be there; a directory is left before "
+        "it is removed. Uploads fail on the 501: exit 12.",
         "https://github.com/robinrodricks/FluentFTP/issues/292",
         hooks={"MLST": hooks.mlst_501, "MLSD": hooks.mlsd_of_nothing, "RMD": hooks.rmd_of_here},
     ),

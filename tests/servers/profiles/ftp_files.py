@@ -252,7 +252,7 @@ OTHERS = (
     FtpProfile(
         "OPTS hangs up",
         "The connection ends at OPTS.",
-        "Names the command; exit 3.",
+        "Says that the server closed the connection: exit 3.",
         CONSTRUCTED,
         hooks={"OPTS": hooks.hangs_up},
     ),

@@ -217,7 +217,7 @@ _LOOKS = (
     SftpProfile(
         "sftp: missing is FAILURE",
         "What is not there is answered FAILURE.",
-        "Finds out by MKDIR, or by the directory that would hold it.",
+        "Downloads; uploads of new files fail with the server's words.",
         CONSTRUCTED,
         quirks=(quirks.missing_is(Code.FAILURE),),
     ),
