@@ -122,7 +122,7 @@ class ControlConnection:
         if not self._machine.outstanding:  # else it is a NOOP, and a transfer goes on
             self._grace.begin(changes=command.changes)
         try:
-            self._refuse_spare_replies()
+            self._refuse_spare_replies(command.verb)
             data = memoryview(self._machine.send(command))
             log.debug("> %s", command)
             deadline = Deadline(self._timeout)
@@ -139,12 +139,13 @@ class ControlConnection:
         self.last_used = time.monotonic()
         return command
 
-    def _refuse_spare_replies(self) -> None:
+    def _refuse_spare_replies(self, verb: str) -> None:
         """Take in what is there without waiting. Raises PeerProtocolError for any of it where no answer is awaited, as
         NOOPs of a transfer may be."""
         if self._machine.outstanding:
             return
-        self.stream.acknowledge()
+        if self._machine.could_pass_for_answer(verb):
+            self.stream.acknowledge()  # costs a packet, so not for what its code would give away
         while self._take() is None and self._receive():
             pass
         if not self._machine.quiet:

@@ -26,7 +26,7 @@ from enum import Enum
 from ftpcli.errors import ConnectionLost, PeerProtocolError
 from ftpcli.wire.ftp.command import Command
 from ftpcli.wire.ftp.doubt import Doubt
-from ftpcli.wire.ftp.pairing import LOGIN, TRANSFERS, can_answer
+from ftpcli.wire.ftp.pairing import LOGIN, TRANSFERS, can_answer, tells_its_command
 from ftpcli.wire.ftp.reply import Reply, ReplyParser
 
 # One 1yz goes before a transfer, a few before a slow login; nobody means thousands.
@@ -53,6 +53,7 @@ class ControlMachine:
         self._preliminaries = 0
         self._may_repeat: int | None = None  # the code of a greeting or login that was the last thing to be answered
         self._skipped = 0
+        self._last: int | None = None  # the code of the last final reply
 
     @property
     def outstanding(self) -> int:
@@ -63,6 +64,10 @@ class ControlMachine:
     def quiet(self) -> bool:
         """True when no reply is awaited and no byte of one is held."""
         return not self._expected and self._parser.clean
+
+    def could_pass_for_answer(self, verb: str) -> bool:
+        """Whether the last reply, sent once more, could be taken for the answer to ``verb``."""
+        return self._last is None or not tells_its_command(self._last) or can_answer(self._last, verb)
 
     def send(self, command: Command) -> bytes:
         """The bytes for the wire; the command joins the queue of those that expect a reply."""
@@ -132,6 +137,7 @@ class ControlMachine:
         if not reply.preliminary:
             self._expected.popleft()
             self.doubt.answered(command, reply)
+            self._last = reply.code
             self._may_repeat = reply.code if command.verb in LOGIN and reply.completed else None
         return command, reply
 

@@ -282,3 +282,23 @@ def test_what_only_looks_like_the_password_is_heard_as_it_is() -> None:
     item = machine.next_reply()
     assert item is not None
     assert (item[1].lines, item[1].text) == (("1234",), "213 ***")
+
+
+@pytest.mark.parametrize(
+    ("first", "code", "then", "passes"),
+    [
+        ("DELE", 250, "DELE", True),
+        ("SIZE", 550, "CWD", True),
+        ("SIZE", 213, "MDTM", True),
+        ("CWD", 200, "MKD", True),
+        ("EPSV", 229, "STOR", False),
+        ("STOR", 226, "MFMT", False),
+        ("RNFR", 350, "RNTO", False),
+        ("RETR", 226, "EPSV", False),
+    ],
+)
+def test_what_a_second_reply_would_pass_for(first: str, code: int, then: str, passes: bool) -> None:
+    machine = started()
+    machine.send(Command(first, "x"))
+    hear(machine, b"%d well\r\n" % code)
+    assert machine.could_pass_for_answer(then) is passes
