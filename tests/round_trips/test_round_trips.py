@@ -20,8 +20,8 @@ from tests.servers.scripted.name_rules import EXACT
 # What a server does that ftpcli has no answer to yet; strict, so that the answer shows.
 NOT_YET: dict[str, str] = {
     "vsftpd, cmds_denied=EPSV": "EPSV is answered 550, and PASV is not tried",
-    "vsftpd, cmds_denied=RNFR,RNTO": "RNFR is answered 550, and no file is uploaded in place of that",
-    "Pure-FTPd, NoRename": "RNTO is answered 550 for every existing name, and no file is uploaded in place of that",
+    "vsftpd, cmds_denied=RNFR,RNTO": "RNFR is answered 550, so existing files are replaced by --in-place only",
+    "Pure-FTPd, NoRename": "RNTO is answered 550, so existing files are replaced by --in-place only",
     "ProFTPD, <Limit MLSD MLST>": "MLST is announced and answered 550: a directory that is there counts as missing",
     "aioftp": "SIZE is answered 502: files that are there count as missing, and RNTO does not replace them",
 }
