@@ -6,7 +6,6 @@ from tests.servers.profiles import ftp_hooks as hooks
 from tests.servers.profiles.ftp_hooks import UNSUPPORTED, refused
 from tests.servers.profiles.profile import CONSTRUCTED, FtpProfile
 from tests.servers.scripted import name_rules
-from tests.servers.scripted.faults import afterwards
 from tests.servers.scripted.server import FEATURES
 
 WITHOUT_MFMT = tuple(feature for feature in FEATURES if feature != "MFMT")
@@ -232,7 +231,7 @@ OTHERS = (
         "Reads what is there before it sends the next command. Where a reply came too late for that, what may have "
         "been refused is named: exit 12.",
         "https://github.com/smealum/ftpony/pull/6",
-        hooks=dict.fromkeys(("DELE", "RMD", "MKD"), afterwards("250 Done.")),
+        hooks=dict.fromkeys(("DELE", "RMD", "MKD"), hooks.together("250 Done.")),
     ),
     FtpProfile(
         "DELE refused",

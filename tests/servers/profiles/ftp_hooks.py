@@ -238,3 +238,19 @@ def rmd_of_here(c: Connection, argument: str) -> None:
         c.reply("450 Can't delete current directory.")
     else:
         c.default("RMD", argument)
+
+
+def together(text: str) -> Callable[[Connection, str], None]:
+    """What the server would have answered, and a reply too many, in one segment."""
+
+    def hook(c: Connection, argument: str) -> None:
+        held: list[bytes] = []
+        c.send = held.append  # type: ignore[method-assign]
+        try:
+            c.default(c.line.split(b" ")[0].decode("ascii").upper(), argument)
+            c.reply(text)
+        finally:
+            del c.send
+        c.send(b"".join(held))
+
+    return hook
