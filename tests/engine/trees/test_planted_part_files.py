@@ -13,18 +13,7 @@ from ftpcli.engine.trees.folder_handle import Place
 from ftpcli.engine.trees.part_file import PartFile
 from ftpcli.errors import LocalFileError
 from ftpcli.part_names import part_name
-
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-
-
-def fill(target: Path, data: bytes, *identity: object, resume: bool = True, mtime: float | None = None) -> None:
-    """One download from beginning to end."""
-    part = PartFile(Place.of(str(target)), *identity, resume=resume)
-    try:
-        part.file.write(data)
-        part.commit(mtime)
-    finally:
-        part.close()
+from tests.engine.trees.test_local import as_root, fill
 
 
 class TestPlanted:
