@@ -146,6 +146,8 @@ class ControlConnection:
             return
         if self._machine.could_pass_for_answer(verb):
             self.stream.acknowledge()  # costs a packet, so not for what its code would give away
+        if not self._receive() and self._machine.quiet:
+            return
         while self._take() is None and self._receive():
             pass
         if not self._machine.quiet:
